@@ -1,0 +1,96 @@
+//! Configuration of the chain room.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::Uallo;
+
+/// A network: one file in `config/networks/`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// The chain's id; a node of another chain is refused.
+    pub chain_id: String,
+    /// CometBFT RPC endpoints, `http(s)://…`, in order of preference.
+    pub rpc: Vec<String>,
+    /// WebSocket endpoints, `ws(s)://…/websocket`, in order of preference.
+    pub ws: Vec<String>,
+    /// Lowest gas price that the network's nodes take, in `denom` per unit of gas.
+    pub gas_price_floor: u128,
+    /// The denomination of fees.
+    pub denom: String,
+    /// Where test coins are to be had, when the network gives some away.
+    #[serde(default)]
+    pub faucet: Option<String>,
+}
+
+/// Section `[chain]`: how nodes are spoken to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChainConfig {
+    /// How long one request to one endpoint may take before the next is tried. Shorter fails over
+    /// sooner, longer spares a slow node.
+    #[serde(with = "humantime_serde")]
+    pub request_timeout: Duration,
+    /// First pause before a lost WebSocket is opened again; it doubles, with jitter, up to
+    /// `reconnect_max`.
+    #[serde(with = "humantime_serde")]
+    pub reconnect_min: Duration,
+    /// Longest pause between two attempts to open the WebSocket.
+    #[serde(with = "humantime_serde")]
+    pub reconnect_max: Duration,
+    /// A WebSocket that shows no new block for this long is taken as dead and opened anew. It should
+    /// be several block times.
+    #[serde(with = "humantime_serde")]
+    pub silence: Duration,
+}
+
+impl Default for ChainConfig {
+    fn default() -> Self {
+        Self {
+            request_timeout: Duration::from_secs(3),
+            reconnect_min: Duration::from_secs(1),
+            reconnect_max: Duration::from_secs(30),
+            silence: Duration::from_secs(25),
+        }
+    }
+}
+
+/// Section `[fees]`: gas and what may be paid for it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FeeConfig {
+    /// What is paid above the fee market's price.
+    pub tier: FeeTier,
+    /// Gas limit of one submission; 144 000 to 146 000 are used. Raised once by half when the chain
+    /// says that it was too low.
+    pub gas_limit: u64,
+    /// The most that one transaction may pay in fees; above it the worker waits for a lower price.
+    pub max_fee: Uallo,
+    /// A balance below this is warned of.
+    pub low_balance: Uallo,
+}
+
+impl Default for FeeConfig {
+    fn default() -> Self {
+        Self {
+            tier: FeeTier::Standard,
+            gas_limit: 250_000,
+            max_fee: Uallo(1_000_000_000_000_000),
+            low_balance: Uallo(10_000_000_000_000_000),
+        }
+    }
+}
+
+/// What is paid above the fee market's gas price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FeeTier {
+    /// The price itself (×1).
+    Eco,
+    /// ×1.5: a price that rises within the window is still met.
+    Standard,
+    /// ×2.5.
+    Priority,
+}

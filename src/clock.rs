@@ -1,0 +1,55 @@
+//! Wall-clock time behind a trait, so that tests decide what day it is.
+//!
+//! Durations and timers use `tokio::time`, which tests pause; this is for dates alone.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use time::OffsetDateTime;
+
+/// Tells the present date and time in UTC.
+pub trait Clock: Send + Sync + 'static {
+    /// Now, in UTC.
+    fn now(&self) -> OffsetDateTime;
+}
+
+/// A clock that is shared by all rooms.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// The operating system's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc()
+    }
+}
+
+/// A clock that starts at a given date and advances with `tokio`'s time, which tests may pause.
+#[derive(Clone, Debug)]
+pub struct SimulatedClock {
+    origin: Arc<Mutex<(OffsetDateTime, tokio::time::Instant)>>,
+}
+
+impl SimulatedClock {
+    /// A clock that shows `start` now.
+    #[must_use]
+    pub fn starting_at(start: OffsetDateTime) -> Self {
+        Self {
+            origin: Arc::new(Mutex::new((start, tokio::time::Instant::now()))),
+        }
+    }
+
+    /// Sets the date that the clock shows now: a jump, as after a suspend.
+    pub fn set(&self, now: OffsetDateTime) {
+        *self.origin.lock().unwrap_or_else(PoisonError::into_inner) =
+            (now, tokio::time::Instant::now());
+    }
+}
+
+impl Clock for SimulatedClock {
+    fn now(&self) -> OffsetDateTime {
+        let (start, at) = *self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        start + at.elapsed()
+    }
+}

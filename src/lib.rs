@@ -1,0 +1,14 @@
+//! A worker for the Allora network: it answers every submission window of its topics with a
+//! forecast, signs it, broadcasts it, proves that it is in a block, and goes on doing so for months.
+//!
+//! Data goes one way: `chain::feed` reports windows to `worker`, which takes the forecast that
+//! `forecast` keeps ready from the candles of `market`, journals in `store`, and sends through
+//! `chain`. `ops` tells the operator.
+
+pub mod chain;
+pub mod clock;
+pub mod forecast;
+pub mod market;
+pub mod ops;
+pub mod store;
+pub mod types;

@@ -1,0 +1,3 @@
+//! The command line: see `allora-worker --help`.
+
+fn main() {}

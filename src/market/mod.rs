@@ -1,0 +1,1 @@
+//! Market prices: candles from Tiingo or a file, kept in the store.

@@ -1,0 +1,215 @@
+//! Everything that the worker tells its operator, as one typed list.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::{
+    chain::Uallo,
+    forecast::Forecast,
+    types::{Height, Nonce, TopicId},
+};
+
+/// How the worker learnt of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowSource {
+    /// The chain's event, over the WebSocket.
+    Event,
+    /// A poll of the window's status.
+    Poll,
+    /// The journal, after a restart.
+    Restart,
+}
+
+/// Something that happened. The variant's name in snake case is the line's `event`, and its fields
+/// are the line's fields; `Event::message` puts it in words.
+///
+/// No field's name and no healthy event's text holds the word that the operator's alarm greps for.
+#[allow(
+    missing_docs,
+    reason = "the fields are named in full, with their units"
+)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The process has begun.
+    Starting {
+        version: &'static str,
+        network: String,
+        chain_id: String,
+        pid: u32,
+    },
+    /// Secrets and configuration are read.
+    EnvironmentLoaded { address: String, prices: String },
+    /// No other worker runs with this wallet here.
+    SingletonPassed { pidfile: String },
+    /// The competition runs, or there is none.
+    CompetitionActive {
+        #[serde(
+            skip_serializing_if = "Option::is_none",
+            with = "time::serde::rfc3339::option"
+        )]
+        end: Option<OffsetDateTime>,
+    },
+    /// The competition has not begun.
+    CompetitionWaiting {
+        #[serde(with = "time::serde::rfc3339")]
+        start: OffsetDateTime,
+        wait_seconds: i64,
+    },
+    /// The competition is over; the worker leaves.
+    CompetitionEnded {
+        #[serde(with = "time::serde::rfc3339")]
+        end: OffsetDateTime,
+    },
+    /// The chain is reached and the wallet known to it.
+    WorkerInitialized {
+        address: String,
+        balance: Uallo,
+        topics: Vec<TopicId>,
+        height: Height,
+        emissions: String,
+    },
+    /// The wallet is being registered in a topic.
+    Registering { topic: TopicId, fee: Uallo },
+    /// The wallet is registered in a topic.
+    Registered {
+        topic: TopicId,
+        hash: String,
+        height: Height,
+    },
+    /// Windows are being waited for.
+    PollingStarted { poll_seconds: u64 },
+    /// A window could be answered now.
+    Ready { topics: Vec<TopicId>, start_ms: u64 },
+    /// The WebSocket is open and all its subscriptions are granted.
+    WebsocketConnected { endpoint: String },
+    /// The WebSocket is lost; it will be opened again.
+    WebsocketLost {
+        endpoint: String,
+        cause: String,
+        retry_ms: u64,
+    },
+    /// A submission window is open.
+    WindowOpen {
+        topic: TopicId,
+        nonce: Nonce,
+        window_end: Height,
+        source: WindowSource,
+    },
+    /// The prepared forecast answers the window.
+    ForecastUsed {
+        topic: TopicId,
+        nonce: Nonce,
+        forecast: Forecast,
+    },
+    /// No prepared forecast is fresh; one is trained.
+    ForecastTraining { topic: TopicId, nonce: Nonce },
+    /// A forecast stands ready for the next window.
+    ForecastPrepared { forecast: Forecast },
+    /// A signed submission is in a node's mempool.
+    Submitted {
+        topic: TopicId,
+        nonce: Nonce,
+        value: String,
+        hash: String,
+        sequence: u64,
+        fee: Uallo,
+        endpoint: String,
+        /// From the window's event to the node's answer.
+        latency_ms: f64,
+    },
+    /// What would have been submitted.
+    DryRun {
+        topic: TopicId,
+        nonce: Nonce,
+        value: String,
+        hash: String,
+        tx: String,
+    },
+    /// The submission stands in a block.
+    SubmissionSuccessful {
+        topic: TopicId,
+        nonce: Nonce,
+        height: Height,
+        hash: String,
+        blocks_after_nonce: i64,
+        gas_used: i64,
+    },
+    /// The window closed with our inference in the set that counts.
+    Counted { topic: TopicId, nonce: Nonce },
+    /// The window closed, and better inferers took all places.
+    Outranked {
+        topic: TopicId,
+        nonce: Nonce,
+        places: usize,
+    },
+    /// The chain refused a submission; `next` says what is done.
+    SubmissionRefused {
+        topic: TopicId,
+        nonce: Nonce,
+        codespace: String,
+        code: u32,
+        log: String,
+        next: String,
+    },
+    /// A node could not take a submission; `next` says what is done.
+    SubmissionDelayed {
+        topic: TopicId,
+        nonce: Nonce,
+        cause: String,
+        next: String,
+    },
+    /// A window closed without an answer of ours.
+    WindowMissed {
+        topic: TopicId,
+        nonce: Nonce,
+        window_end: Height,
+        cause: String,
+    },
+    /// A submission of an earlier run is taken up again.
+    SubmissionResumed {
+        topic: TopicId,
+        nonce: Nonce,
+        state: String,
+    },
+    /// The wallet's balance.
+    Balance { balance: Uallo },
+    /// The wallet's balance is low.
+    BalanceLow {
+        balance: Uallo,
+        threshold: Uallo,
+        remedy: String,
+    },
+    /// The candles known after a fetch.
+    PricesUpdated {
+        ticker: String,
+        closes: usize,
+        added: usize,
+        #[serde(with = "time::serde::rfc3339::option")]
+        until: Option<OffsetDateTime>,
+    },
+    /// Prices can't be had at present.
+    PricesUnavailable {
+        ticker: String,
+        cause: String,
+        remedy: String,
+        retry_seconds: u64,
+    },
+    /// A topic can't be served at present.
+    TopicUnavailable {
+        topic: TopicId,
+        cause: String,
+        remedy: String,
+    },
+    /// A node misbehaves.
+    NodeTrouble { endpoint: String, cause: String },
+    /// Something is wrong that the operator should know of; the worker goes on.
+    Trouble { cause: String, remedy: String },
+    /// The worker can't go on.
+    Fatal { cause: String, remedy: String },
+    /// The worker was asked to stop.
+    Stopping { signal: String, in_flight: usize },
+    /// The worker has stopped.
+    Stopped { reason: String },
+}
