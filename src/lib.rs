@@ -11,4 +11,5 @@ pub mod forecast;
 pub mod market;
 pub mod ops;
 pub mod store;
+pub mod tls;
 pub mod types;

@@ -1,8 +1,10 @@
 //! What outlives the process: traits for the other rooms, and their one implementation in SQL.
 
+mod candles;
 mod database;
 mod journal;
 
+pub use candles::CandleRepository;
 pub use database::Store;
 pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
 
