@@ -16,7 +16,7 @@ use super::{
 use crate::{clock::SharedClock, types::TopicId};
 
 /// How often the age of the newest candle is looked at again.
-const AGE_CHECK: Duration = Duration::from_secs(60);
+const AGE_CHECK: Duration = Duration::from_mins(1);
 
 /// What a topic asks for, and of which prices.
 #[derive(Clone, Debug, PartialEq, Eq)]

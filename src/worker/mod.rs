@@ -37,7 +37,7 @@ use crate::{
     },
     clock::SharedClock,
     forecast::DeskHandle,
-    ops::{Reporter, TaskGroup},
+    ops::{Reporter, Shutdown, TaskGroup},
     store::{Journal, Wallet},
     types::{Height, TopicId},
 };
@@ -113,7 +113,7 @@ pub struct Worker {
 const QUEUE: usize = 1024;
 
 impl Worker {
-    /// Starts the worker's tasks in `group`. The submitter ends when `stop` is cancelled and what is
+    /// Starts the worker's tasks in `group`. The submitter ends when `shutdown` is requested and what is
     /// in the air has landed; the others when `cancel` is.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl Worker {
     pub async fn start(
         self,
         group: &mut TaskGroup,
-        stop: CancellationToken,
+        shutdown: Shutdown,
         cancel: &CancellationToken,
     ) -> Result<watch::Receiver<Tally>, StartError> {
         let journal = self.journal.as_ref();
@@ -167,6 +167,7 @@ impl Worker {
             reporter: self.reporter.clone(),
             clock: self.clock,
             prices: price,
+            shutdown,
             told,
             dry_run: self.dry_run,
             once: self.once,
@@ -177,7 +178,7 @@ impl Worker {
         submitter.resume(opening.submissions);
         group.spawn("feed", feed.run(cancel.clone()));
         group.spawn("windows", windows.run(feed_events, tells, cancel.clone()));
-        group.spawn("submitter", submitter.run(reported, stop));
+        group.spawn("submitter", submitter.run(reported));
         group.spawn(
             "gas price",
             upkeep::follow_price(Arc::clone(&self.chain), prices, cancel.clone()),
