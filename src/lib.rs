@@ -7,6 +7,7 @@
 
 pub mod chain;
 pub mod clock;
+pub mod devnet;
 pub mod forecast;
 pub mod market;
 pub mod ops;
