@@ -6,9 +6,12 @@
 //! `chain`. `ops` tells the operator.
 
 pub mod chain;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod forecast;
 pub mod market;
 pub mod ops;
 pub mod store;
 pub mod types;
+pub mod worker;

@@ -1,0 +1,5 @@
+//! The worker: from open windows to counted submissions.
+
+mod config;
+
+pub use config::{CompetitionConfig, TopicConfig, WorkerConfig};
