@@ -25,7 +25,7 @@ pub struct WorkerConfig {
 impl Default for WorkerConfig {
     fn default() -> Self {
         Self {
-            poll_interval: Duration::from_mins(2),
+            poll_interval: Duration::from_secs(120),
             auto_register: true,
             stop_grace: Duration::from_secs(20),
         }
@@ -53,7 +53,7 @@ impl Default for TopicConfig {
         Self {
             id: TopicId(67),
             ticker: "btcusd".into(),
-            horizon: Duration::from_hours(168),
+            horizon: Duration::from_secs(7 * 24 * 3600),
             target: Target::LogReturn,
         }
     }
