@@ -32,6 +32,8 @@ pub use self::{
 };
 use crate::{
     chain::{ChainConfig, FeeConfig, NetworkConfig},
+    forecast::ForecastConfig,
+    market::MarketConfig,
     ops::{Artifacts, OpsConfig},
     types::TopicId,
     worker::{CompetitionConfig, TopicConfig, WorkerConfig},
@@ -87,6 +89,10 @@ pub struct Settings {
     pub fees: FeeConfig,
     /// `[worker]`
     pub worker: WorkerConfig,
+    /// `[market]`
+    pub market: MarketConfig,
+    /// `[forecast]`
+    pub forecast: ForecastConfig,
     /// `[ops]`
     pub ops: OpsConfig,
     /// The topics to answer; at least one, none twice.
@@ -168,6 +174,8 @@ impl Settings {
             chain: document.chain,
             fees: document.fees,
             worker: document.worker,
+            market: document.market,
+            forecast: document.forecast,
             ops: document.ops,
             topics,
             competition: document.competition,

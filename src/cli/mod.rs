@@ -1,7 +1,9 @@
 //! The command line.
 
 mod args;
+mod devnet;
 mod locate;
+mod rooms;
 mod run;
 
 use std::process::ExitCode;
@@ -22,6 +24,8 @@ struct Cli {
 enum Command {
     /// Answer every submission window of the topics, until stopped
     Run(RunArgs),
+    /// Run the embedded chain alone, for demos and for workers of other processes
+    Devnet(devnet::DevnetArgs),
     /// Print where a worker with these flags writes, for the scripts
     #[command(hide = true)]
     Locate(RunArgs),
@@ -32,6 +36,7 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Devnet(args) => devnet::devnet(&args),
         Command::Locate(args) => locate::locate(&args),
     }
 }

@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 use crate::{
     chain::{ChainConfig, FeeConfig},
+    forecast::ForecastConfig,
+    market::MarketConfig,
     ops::OpsConfig,
     worker::{CompetitionConfig, TopicConfig, WorkerConfig},
 };
@@ -23,13 +25,15 @@ pub(super) struct Document {
     pub chain: ChainConfig,
     pub fees: FeeConfig,
     pub worker: WorkerConfig,
+    pub market: MarketConfig,
+    pub forecast: ForecastConfig,
     pub ops: OpsConfig,
     pub topics: Vec<TopicConfig>,
     pub competition: Option<CompetitionConfig>,
 }
 
 /// The sections and keys of the first level, for hints on variables' names.
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 14] = [
     "network",
     "data_dir",
     "prices",
@@ -39,6 +43,8 @@ pub(super) const KEYS: [&str; 12] = [
     "chain",
     "fees",
     "worker",
+    "market",
+    "forecast",
     "ops",
     "topics",
     "competition",
@@ -56,6 +62,8 @@ impl Default for Document {
             chain: ChainConfig::default(),
             fees: FeeConfig::default(),
             worker: WorkerConfig::default(),
+            market: MarketConfig::default(),
+            forecast: ForecastConfig::default(),
             ops: OpsConfig::default(),
             topics: vec![TopicConfig::default()],
             competition: None,

@@ -32,7 +32,7 @@ pub struct TopicSpec {
 }
 
 /// Keeps the forecasts of all topics up to date while it runs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Desk {
     trainer: Arc<Trainer>,
 }
@@ -91,7 +91,7 @@ impl Desk {
     }
 
     /// Makes a forecast for each topic whenever its candles change or grow too old, until `cancel`.
-    pub async fn run(self, cancel: CancellationToken) {
+    pub async fn run(&self, cancel: CancellationToken) {
         let mut topics = JoinSet::new();
         for topic in self.trainer.topics() {
             topics.spawn(attend(self.trainer.clone(), topic));

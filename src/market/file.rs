@@ -69,11 +69,11 @@ impl FileKeeper {
     }
 
     /// Lets each further candle be known when its hour has passed, until `cancel`.
-    pub async fn run(self, cancel: CancellationToken) {
+    pub async fn run(&self, cancel: CancellationToken) {
         cancel.run_until_cancelled(self.keep()).await;
     }
 
-    async fn keep(self) {
+    async fn keep(&self) {
         self.tell_report();
         self.tell_updated(self.history.borrow().closes());
         loop {

@@ -82,7 +82,7 @@ impl Keeper {
     }
 
     /// Keeps the history until `cancel`. No answer of the source and no failure of the store ends it.
-    pub async fn run(mut self, cancel: CancellationToken) {
+    pub async fn run(&mut self, cancel: CancellationToken) {
         cancel.run_until_cancelled(self.keep()).await;
     }
 
