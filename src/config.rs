@@ -211,7 +211,7 @@ impl Settings {
 /// The layers in order, the strongest last.
 struct Layers {
     root: PathBuf,
-    layers: Vec<Layer>,
+    stack: Vec<Layer>,
     merged: Table,
     dotenv: Environment,
     process: Environment,
@@ -224,7 +224,7 @@ impl Layers {
         let mut notices = Vec::new();
         let mut layers = Self {
             root: around.root.clone(),
-            layers: Vec::new(),
+            stack: Vec::new(),
             merged: Table::new(),
             dotenv: Environment::from_file(&around.root.join(".env"), &mut notices)?,
             process: Environment::new("", around.variables.clone()),
@@ -266,7 +266,7 @@ impl Layers {
 
     fn push(&mut self, layer: Layer) {
         layer::merge(&mut self.merged, layer.table.clone());
-        self.layers.push(layer);
+        self.stack.push(layer);
     }
 
     fn document(&self) -> Result<Document, ConfigError> {
@@ -279,7 +279,7 @@ impl Layers {
 
     /// Where the value at a path stands: in the strongest layer that sets it.
     fn place(&self, path: &[&str]) -> Option<String> {
-        self.layers.iter().rev().find_map(|it| it.place(path))
+        self.stack.iter().rev().find_map(|it| it.place(path))
     }
 
     /// The sources of secrets, the strongest first.

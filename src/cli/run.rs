@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use super::RunArgs;
 use crate::{
     config::Settings,
-    ops::{Event, Pidfile, Reporter, ReporterOptions, Shutdown, install_diagnostics},
+    ops::{Event, Pidfile, Reporter, ReporterOptions, Shutdown, complaint, install_diagnostics},
 };
 
 #[allow(clippy::print_stderr, reason = "before there is a log")]
@@ -17,7 +17,7 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             code
         }
         Err(refused) => {
-            eprintln!("❌ ERROR {refused}");
+            eprintln!("{}", complaint(time::OffsetDateTime::now_utc(), &refused));
             ExitCode::FAILURE
         }
     }

@@ -15,6 +15,8 @@ mod reporter;
 mod rotate;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod scripts_tests;
 mod shutdown;
 mod singleton;
 mod words;
@@ -32,4 +34,4 @@ pub use recording::Recording;
 pub use reporter::{Reporter, ReporterOptions};
 pub use shutdown::Shutdown;
 pub use singleton::{Pidfile, WalletLock};
-pub use words::{Level, Words};
+pub use words::{Level, Words, complaint};

@@ -67,16 +67,16 @@ impl WalletLock {
     pub fn acquire(chain_id: &str, address: &str, artifacts: &Artifacts) -> Result<Self, OpsError> {
         let uid = own_uid();
         let mut places = Vec::new();
-        if let Some(folder) = env::var_os("XDG_RUNTIME_DIR").filter(|it| !it.is_empty()) {
-            places.push(PathBuf::from(folder).join("allora-worker"));
-        }
+        let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let session = PathBuf::from(format!("/run/user/{uid}"));
-        if session.is_dir() {
-            places.push(session.join("allora-worker"));
+        for folder in runtime.into_iter().chain([session]) {
+            // Two names of one folder would make this process its own rival.
+            if let Ok(folder) = fs::canonicalize(folder) {
+                places.push(folder.join("allora-worker"));
+            }
         }
-        places.push(env::temp_dir().join(format!("allora-worker-{uid}")));
-        // Two names of one folder would make this process its own rival.
         places.dedup();
+        places.push(env::temp_dir().join(format!("allora-worker-{uid}")));
         Self::acquire_in(&places, chain_id, address, artifacts)
     }
 
@@ -294,7 +294,8 @@ mod tests {
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
         let artifacts = Artifacts::new("/data/one");
-        let refused = WalletLock::acquire_in(&[open.clone()], CHAIN, ADDRESS, &artifacts);
+        let refused =
+            WalletLock::acquire_in(std::slice::from_ref(&open), CHAIN, ADDRESS, &artifacts);
         assert!(matches!(refused, Err(OpsError::NoLockFolder { .. })));
         WalletLock::acquire_in(&[open.clone(), own], CHAIN, ADDRESS, &artifacts).unwrap();
         assert_eq!(fs::read_dir(&open).unwrap().count(), 0);

@@ -276,12 +276,13 @@ impl Event {
 
 impl Words {
     /// Adds details to the newest line.
-    fn with(mut self, details: String) -> Self {
+    fn with(mut self, details: impl AsRef<str>) -> Self {
         if let Some(line) = self.lines.last_mut() {
+            let details = details.as_ref();
             if !details.starts_with(':') {
                 line.push(' ');
             }
-            line.push_str(&details);
+            line.push_str(details);
         }
         self
     }
@@ -363,6 +364,18 @@ fn span(seconds: i64) -> String {
         (0, _, _) => format!("{hours} h {minutes} min"),
         _ => format!("{days} d {hours} h"),
     }
+}
+
+/// What is said when there is no log yet, in the output log's form: the start script brings standard
+/// error there.
+#[must_use]
+pub fn complaint(at: OffsetDateTime, refused: &dyn std::fmt::Display) -> String {
+    let at = iso_seconds(at);
+    let refused = refused.to_string();
+    let lines = refused
+        .lines()
+        .map(|line| format!("[{at}] ❌ ERROR {line}"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A time as the output log writes it, `2025-09-16T13:00:00Z`.

@@ -120,3 +120,12 @@ fn spans_read_well() {
     let read: Vec<_> = [5, 65, 3_700, 90_000].into_iter().map(span).collect();
     assert_eq!(read, ["5 s", "1 min", "1 h 1 min", "1 d 1 h"]);
 }
+
+#[test]
+fn a_complaint_has_the_form_of_the_output_log_line_by_line() {
+    let at = time::macros::datetime!(2025-09-16 13:00 UTC);
+    assert_eq!(
+        complaint(at, &"one\ntwo"),
+        "[2025-09-16T13:00:00Z] ❌ ERROR one\n[2025-09-16T13:00:00Z] ❌ ERROR two"
+    );
+}

@@ -86,7 +86,9 @@ impl Writer {
             match first {
                 Ok(note) => {
                     self.take(note);
-                    notes.try_iter().for_each(|note| self.take(note));
+                    for note in notes.try_iter() {
+                        self.take(note);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
