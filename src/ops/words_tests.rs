@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::ops::complaint;
 use crate::ops::samples::{fallback, healthy, troubled, window_open};
 
 fn name(event: &Event) -> String {
