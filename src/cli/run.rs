@@ -12,7 +12,7 @@ use crate::{
     devnet::{Devnet, DevnetConfig},
     ops::{
         Ending, Event, Pidfile, Reporter, ReporterOptions, Shutdown, TaskGroup, WalletLock,
-        install_diagnostics,
+        complaint, install_diagnostics,
     },
     store::Store,
     types::TopicId,
@@ -38,7 +38,7 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             code
         }
         Err(refused) => {
-            eprintln!("❌ ERROR {refused}");
+            eprintln!("{}", complaint(time::OffsetDateTime::now_utc(), &refused));
             ExitCode::FAILURE
         }
     }

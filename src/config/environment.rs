@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Variables of ours that are no keys of the configuration.
-const RESERVED: [&str; 8] = [
+const RESERVED: [&str; 7] = [
     "ALLORA_CONFIG",
     "ALLORA_FAILPOINT",
     "ALLORA_REAL",
@@ -21,7 +21,6 @@ const RESERVED: [&str; 8] = [
     "ALLORA_STOP_TIMEOUT",
     "ALLORA_WORKER_BIN",
     "ALLORA_WORKER_HOME",
-    "ALLORA_BUILD",
 ];
 const SECRETS: [&str; 4] = ["MNEMONIC", "MNEMONIC_FILE", "PRIVATE_KEY", "TIINGO_API_KEY"];
 

@@ -116,9 +116,8 @@ fn mnemonic(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
     let lower = Zeroizing::new(text.to_lowercase());
     let words: Vec<_> = lower.split_whitespace().collect();
     let phrase = Zeroizing::new(words.join(" "));
-    let refused = match Mnemonic::parse_in_normalized(Language::English, &phrase) {
-        Ok(_) => return Ok(WalletSecret::Mnemonic(phrase.as_str().into())),
-        Err(refused) => refused,
+    let Err(refused) = Mnemonic::parse_in_normalized(Language::English, &phrase) else {
+        return Ok(WalletSecret::Mnemonic(phrase.as_str().into()));
     };
     let (wrong, right) = match refused {
         bip39::Error::BadWordCount(count) => (

@@ -1,6 +1,7 @@
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 use secrecy::ExposeSecret;
+use toml::{Table, Value};
 
 use super::*;
 use crate::forecast::Target;

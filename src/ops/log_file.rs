@@ -232,4 +232,29 @@ mod tests {
         log.settle(NOW).unwrap();
         assert_eq!(fs::read_to_string(path).unwrap(), "whole\ncut sh\nnext\n");
     }
+
+    #[test]
+    fn a_log_above_its_size_is_rotated_while_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let limits = Limits {
+            max_bytes: 1_000,
+            ..LIMITS
+        };
+        let mut log = LogFile::new(path.clone(), limits, rotate::bracketed);
+        for number in 0..100 {
+            log.push(format!("[2025-09-01T00:00:00Z] old {number:03}"));
+            log.settle(datetime!(2025-09-01 0:00 UTC)).unwrap();
+        }
+        assert!(fs::metadata(&path).unwrap().len() > 2_500);
+        for number in 0..50 {
+            log.push(format!("[2025-09-16T13:00:00Z] new {number:03}"));
+            log.settle(NOW).unwrap();
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("old"), "{text}");
+        assert_eq!(text.lines().count(), 50);
+        let archived = fs::read_to_string(folder.path().join("a.log.1")).unwrap();
+        assert_eq!(archived.matches("old").count(), 100);
+    }
 }

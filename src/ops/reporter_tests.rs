@@ -101,7 +101,7 @@ async fn the_lines_of_an_operator_s_notes_work() {
         "2"
     );
     let newest = operator(&it, &format!("tail -1 {log} | jq -r .timestamp"));
-    assert!(newest.starts_with(&super::super::words::iso_seconds(now)[..19]));
+    assert!(newest.starts_with(&super::super::phrase::iso_seconds(now)[..19]));
     let all = operator(&it, &format!("jq -c . {log} | wc -l"));
     assert_eq!(all, (healthy().len() + 10 + 1).to_string());
     let output = "data/artifacts/logs/worker_output.log";

@@ -27,20 +27,20 @@ pub(super) fn rotate(
     stamp: Stamp,
     now: OffsetDateTime,
 ) -> io::Result<u64> {
-    let live = OpenOptions::new().read(true).write(true).open(path)?;
-    let size = live.metadata()?.len();
-    let cut = first_recent(&live, stamp, now - limits.keep)?;
+    let log = OpenOptions::new().read(true).write(true).open(path)?;
+    let size = log.metadata()?.len();
+    let cut = first_recent(&log, stamp, now - limits.keep)?;
     if cut < size / 4 || cut == 0 {
         return Ok(size);
     }
-    archive(path, &live, cut, limits.archives)?;
-    move_to_front(&live, cut, size)
+    archive(path, &log, cut, limits.archives)?;
+    move_to_front(&log, cut, size)
 }
 
 /// The position of the first line that is not older than `since`; a line without a time belongs to
 /// the one before it.
-fn first_recent(live: &File, stamp: Stamp, since: OffsetDateTime) -> io::Result<u64> {
-    let mut reader = BufReader::new(live);
+fn first_recent(file: &File, stamp: Stamp, since: OffsetDateTime) -> io::Result<u64> {
+    let mut reader = BufReader::new(file);
     let mut line = Vec::new();
     let mut position = 0;
     loop {

@@ -24,7 +24,7 @@ fn limits(archives: u32) -> Limits {
 fn hourly(oldest: i64) -> String {
     let mut text = String::new();
     for age in (0..=oldest).rev() {
-        let at = super::super::words::iso_seconds(NOW - time::Duration::hours(age));
+        let at = super::super::phrase::iso_seconds(NOW - time::Duration::hours(age));
         writeln!(text, "[{at}] line {age}").unwrap();
     }
     text

@@ -82,7 +82,7 @@ impl Shutdown {
 #[cfg(test)]
 mod tests {
     use std::{
-        io::{BufRead, BufReader},
+        io::{BufRead, BufReader, Write},
         process::{Command, Stdio},
         time::Duration,
     };
@@ -106,8 +106,9 @@ mod tests {
             return;
         }
         let shutdown = Shutdown::install().unwrap();
-        eprintln!("installed");
-        eprintln!("asked by {}", shutdown.requested().await);
+        let mut to_parent = std::io::stderr();
+        writeln!(to_parent, "installed").unwrap();
+        writeln!(to_parent, "asked by {}", shutdown.requested().await).unwrap();
         loop {
             std::thread::sleep(Duration::from_secs(3600));
         }

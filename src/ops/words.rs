@@ -1,38 +1,11 @@
 //! What each event says to people: its level, its message and its lines in the output log.
 
-use serde::Serialize;
-use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
-
-use super::Event;
-use crate::forecast::Forecast;
-
-const SECONDS: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-const MILLISECONDS: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-
-/// How much an event matters to the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// All is well.
-    Info,
-    /// The worker copes by itself; worth a look when it goes on.
-    Warn,
-    /// A window was missed or will be, or somebody has to do something.
-    Error,
-}
-
-/// An event in words.
-#[derive(Clone, Debug)]
-pub struct Words {
-    /// How much it matters.
-    pub level: Level,
-    /// One sentence for the event log; details are in the event's fields.
-    pub message: String,
-    /// The lines of the output log, without their time.
-    pub lines: Vec<String>,
-}
+use super::{
+    Event,
+    phrase::{
+        Level, Words, bad, basis, forecast_level, generated, good, iso_seconds, list, span, warning,
+    },
+};
 
 impl Event {
     /// The event in one sentence.
@@ -272,111 +245,6 @@ impl Event {
             Self::Stopped { reason } => good("👋", "Worker stopped").with(format!(": {reason}")),
         }
     }
-}
-
-impl Words {
-    /// Adds details to the newest line.
-    fn with(mut self, details: String) -> Self {
-        if let Some(line) = self.lines.last_mut() {
-            if !details.starts_with(':') {
-                line.push(' ');
-            }
-            line.push_str(&details);
-        }
-        self
-    }
-
-    /// Raises a healthy event to a warning when its content is not healthy.
-    fn at(mut self, level: Level) -> Self {
-        self.level = level;
-        if level == Level::Warn
-            && let Some(line) = self.lines.last_mut()
-        {
-            *line = format!("⚠️ {line}");
-        }
-        self
-    }
-}
-
-fn good(icon: &str, message: &str) -> Words {
-    Words {
-        level: Level::Info,
-        message: message.to_owned(),
-        lines: vec![format!("{icon} {message}")],
-    }
-}
-
-fn warning(message: String) -> Words {
-    let lines = vec![format!("⚠️ {message}")];
-    Words {
-        level: Level::Warn,
-        message,
-        lines,
-    }
-}
-
-fn bad(message: String) -> Words {
-    let lines = vec![format!("❌ ERROR {message}")];
-    Words {
-        level: Level::Error,
-        message,
-        lines,
-    }
-}
-
-fn generated(forecast: &Forecast) -> Words {
-    good("🎯", "Model trained and prediction generated")
-        .with(format!("(value={}, {})", forecast.value, basis(forecast)))
-        .at(forecast_level(forecast))
-}
-
-/// A forecast that is 0.0 for want of a better one is worth a look.
-fn forecast_level(forecast: &Forecast) -> Level {
-    if forecast.fallback.is_some() {
-        Level::Warn
-    } else {
-        Level::Info
-    }
-}
-
-fn basis(forecast: &Forecast) -> String {
-    match &forecast.fallback {
-        Some(why) => format!(
-            "fallback because of {}",
-            serde_json::to_string(why).unwrap_or_default()
-        ),
-        None => format!("from {} closes", forecast.closes),
-    }
-}
-
-fn list<T: ToString>(items: &[T]) -> String {
-    let items: Vec<_> = items.iter().map(ToString::to_string).collect();
-    items.join(", ")
-}
-
-fn span(seconds: i64) -> String {
-    let (days, hours) = (seconds / 86_400, seconds % 86_400 / 3_600);
-    let (minutes, seconds) = (seconds % 3_600 / 60, seconds % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min"),
-        (0, _, _) => format!("{hours} h {minutes} min"),
-        _ => format!("{days} d {hours} h"),
-    }
-}
-
-/// A time as the output log writes it, `2025-09-16T13:00:00Z`.
-pub(super) fn iso_seconds(at: OffsetDateTime) -> String {
-    at.to_offset(time::UtcOffset::UTC)
-        .format(SECONDS)
-        .unwrap_or_default()
-}
-
-/// A time as the event log writes it, `2025-09-16T13:00:00.000Z`.
-pub(super) fn iso_milliseconds(at: OffsetDateTime) -> String {
-    at.to_offset(time::UtcOffset::UTC)
-        .format(MILLISECONDS)
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

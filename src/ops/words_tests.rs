@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::ops::complaint;
 use crate::ops::samples::{fallback, healthy, troubled, window_open};
 
 fn name(event: &Event) -> String {
@@ -119,4 +120,13 @@ fn no_field_takes_the_name_of_a_line_s_head() {
 fn spans_read_well() {
     let read: Vec<_> = [5, 65, 3_700, 90_000].into_iter().map(span).collect();
     assert_eq!(read, ["5 s", "1 min", "1 h 1 min", "1 d 1 h"]);
+}
+
+#[test]
+fn a_complaint_has_the_form_of_the_output_log_line_by_line() {
+    let at = time::macros::datetime!(2025-09-16 13:00 UTC);
+    assert_eq!(
+        complaint(at, &"one\ntwo"),
+        "[2025-09-16T13:00:00Z] ❌ ERROR one\n[2025-09-16T13:00:00Z] ❌ ERROR two"
+    );
 }

@@ -17,10 +17,10 @@ use super::{
     Event, Level, ReporterOptions, Words,
     log_file::{Limits, LogFile},
     mask::Mask,
+    phrase::{iso_milliseconds, iso_seconds},
     predictions::Predictions,
     readiness::StateFile,
     rotate,
-    words::{iso_milliseconds, iso_seconds},
 };
 use crate::clock::SharedClock;
 
@@ -28,6 +28,8 @@ use crate::clock::SharedClock;
 const RETRY: Duration = Duration::from_secs(2);
 /// Lines that may wait for a slow standard output.
 const SCREEN: usize = 1_024;
+/// How long a flush waits for standard output.
+const SCREEN_FLUSH: Duration = Duration::from_millis(200);
 
 /// What the writer is told.
 pub(super) enum Note {
@@ -45,7 +47,7 @@ pub(super) struct Writer {
     output: LogFile,
     predictions: Predictions,
     state: StateFile,
-    screen: Option<SyncSender<String>>,
+    screen: Option<SyncSender<Shown>>,
     mask: Mask,
     dropped: Arc<AtomicU64>,
     clock: SharedClock,
@@ -86,7 +88,9 @@ impl Writer {
             match first {
                 Ok(note) => {
                     self.take(note);
-                    notes.try_iter().for_each(|note| self.take(note));
+                    for note in notes.try_iter() {
+                        self.take(note);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -102,6 +106,7 @@ impl Writer {
             Note::Diagnostic(at, line) => self.line(at, &line),
             Note::Flush(done) => {
                 self.settle();
+                self.flush_screen();
                 // Who asked may have given up waiting.
                 let _ = done.try_send(!self.is_behind());
             }
@@ -126,7 +131,7 @@ impl Writer {
         let line = self.mask.clean(format!("[{}] {text}", iso_seconds(at)));
         if let Some(screen) = &self.screen {
             // A terminal that hangs loses lines; the file has them.
-            let _ = screen.try_send(line.clone());
+            let _ = screen.try_send(Shown::Line(line.clone()));
         }
         self.output.push(line);
     }
@@ -197,6 +202,16 @@ impl Writer {
         let _ = self.events.settle(now).and(self.output.settle(now));
     }
 
+    /// Gives the last lines a moment to be seen before the process ends.
+    fn flush_screen(&self) {
+        let (done, shown) = sync_channel(1);
+        if let Some(screen) = &self.screen
+            && screen.try_send(Shown::Flush(done)).is_ok()
+        {
+            let _ = shown.recv_timeout(SCREEN_FLUSH);
+        }
+    }
+
     fn is_behind(&self) -> bool {
         self.events.is_behind()
             || self.output.is_behind()
@@ -205,13 +220,26 @@ impl Writer {
     }
 }
 
+/// What goes to standard output.
+enum Shown {
+    Line(String),
+    Flush(SyncSender<()>),
+}
+
 /// Standard output behind a thread of its own: a stopped terminal must not hold up the logs.
-fn screen() -> Option<SyncSender<String>> {
-    let (sender, lines) = sync_channel::<String>(SCREEN);
+fn screen() -> Option<SyncSender<Shown>> {
+    let (sender, all) = sync_channel::<Shown>(SCREEN);
     let show = move || {
-        for line in lines {
-            if writeln!(io::stdout(), "{line}").is_err() {
-                break;
+        for shown in all {
+            match shown {
+                Shown::Line(line) => {
+                    if writeln!(io::stdout(), "{line}").is_err() {
+                        break;
+                    }
+                }
+                Shown::Flush(done) => {
+                    let _ = done.try_send(());
+                }
             }
         }
     };

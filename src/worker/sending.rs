@@ -29,7 +29,14 @@ impl Submitter {
         } else if let Some(value) = flight.value.clone() {
             self.prepare(key, value).await;
         } else if let Some(forecast) = self.parts.desk.fresh(key.topic) {
-            self.send_with(key, &forecast).await;
+            let (topic, forecast) = (key.topic, forecast.as_ref().clone());
+            let value = self.canonical(&forecast);
+            self.tell(Event::ForecastUsed {
+                topic,
+                nonce: key.nonce,
+                forecast,
+            });
+            self.prepare(key, value).await;
         } else {
             let WindowKey { topic, nonce } = key;
             self.tell(Event::ForecastTraining { topic, nonce });
@@ -45,22 +52,28 @@ impl Submitter {
         }
     }
 
-    /// Sends a forecast.
-    pub(super) async fn send_with(&mut self, key: WindowKey, forecast: &Forecast) {
+    /// Sends a forecast that was not ready when the window opened.
+    pub(super) async fn send_trained(&mut self, key: WindowKey, forecast: &Forecast) {
         let WindowKey { topic, nonce } = key;
-        self.tell(Event::ForecastUsed {
+        let value = self.canonical(forecast);
+        let forecast = forecast.clone();
+        self.tell(Event::ForecastTrained {
             topic,
             nonce,
-            forecast: forecast.clone(),
+            forecast,
         });
-        let value = Decimal::try_from(forecast.value).unwrap_or_else(|error| {
+        self.prepare(key, value).await;
+    }
+
+    fn canonical(&self, forecast: &Forecast) -> Decimal {
+        Decimal::try_from(forecast.value).unwrap_or_else(|error| {
+            let topic = forecast.topic;
             self.tell(Event::Trouble {
                 cause: format!("the forecast for topic {topic} can't be submitted: {error}"),
                 remedy: "0 is submitted in its place".into(),
             });
             Decimal::zero()
-        });
-        self.prepare(key, value).await;
+        })
     }
 
     /// Signs, journals and broadcasts.

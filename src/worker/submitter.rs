@@ -289,7 +289,7 @@ impl Submitter {
         };
         flight.asking = false;
         match finding {
-            Finding::Forecast(forecast) => self.send_with(key, &forecast).await,
+            Finding::Forecast(forecast) => self.send_trained(key, &forecast).await,
             Finding::Standing(true) => {
                 flight.step = Step::Due;
                 self.send(key).await;

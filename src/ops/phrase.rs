@@ -1,0 +1,152 @@
+//! The pieces that events are worded with.
+
+use serde::Serialize;
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+
+use crate::forecast::Forecast;
+
+const SECONDS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+const MILLISECONDS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+/// How much an event matters to the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// All is well.
+    Info,
+    /// The worker copes by itself; worth a look when it goes on.
+    Warn,
+    /// A window was missed or will be, or somebody has to do something.
+    Error,
+}
+
+/// An event in words.
+#[derive(Clone, Debug)]
+pub struct Words {
+    /// How much it matters.
+    pub level: Level,
+    /// One sentence for the event log; details are in the event's fields.
+    pub message: String,
+    /// The lines of the output log, without their time.
+    pub lines: Vec<String>,
+}
+
+impl Words {
+    /// Adds details to the newest line.
+    pub(super) fn with(mut self, details: impl AsRef<str>) -> Self {
+        if let Some(line) = self.lines.last_mut() {
+            let details = details.as_ref();
+            if !details.starts_with(':') {
+                line.push(' ');
+            }
+            line.push_str(details);
+        }
+        self
+    }
+
+    /// Raises a healthy event to a warning when its content is not healthy.
+    pub(super) fn at(mut self, level: Level) -> Self {
+        self.level = level;
+        if level == Level::Warn
+            && let Some(line) = self.lines.last_mut()
+        {
+            *line = format!("⚠️ {line}");
+        }
+        self
+    }
+}
+
+pub(super) fn good(icon: &str, message: &str) -> Words {
+    Words {
+        level: Level::Info,
+        message: message.to_owned(),
+        lines: vec![format!("{icon} {message}")],
+    }
+}
+
+pub(super) fn warning(message: String) -> Words {
+    let lines = vec![format!("⚠️ {message}")];
+    Words {
+        level: Level::Warn,
+        message,
+        lines,
+    }
+}
+
+pub(super) fn bad(message: String) -> Words {
+    let lines = vec![format!("❌ ERROR {message}")];
+    Words {
+        level: Level::Error,
+        message,
+        lines,
+    }
+}
+
+pub(super) fn generated(forecast: &Forecast) -> Words {
+    good("🎯", "Model trained and prediction generated")
+        .with(format!("(value={}, {})", forecast.value, basis(forecast)))
+        .at(forecast_level(forecast))
+}
+
+/// A forecast that is 0.0 for want of a better one is worth a look.
+pub(super) fn forecast_level(forecast: &Forecast) -> Level {
+    if forecast.fallback.is_some() {
+        Level::Warn
+    } else {
+        Level::Info
+    }
+}
+
+pub(super) fn basis(forecast: &Forecast) -> String {
+    match &forecast.fallback {
+        Some(why) => format!(
+            "fallback because of {}",
+            serde_json::to_string(why).unwrap_or_default()
+        ),
+        None => format!("from {} closes", forecast.closes),
+    }
+}
+
+pub(super) fn list<T: ToString>(items: &[T]) -> String {
+    let items: Vec<_> = items.iter().map(ToString::to_string).collect();
+    items.join(", ")
+}
+
+pub(super) fn span(seconds: i64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds % 86_400 / 3_600);
+    let (minutes, seconds) = (seconds % 3_600 / 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+/// What is said when there is no log yet, in the output log's form: the start script brings standard
+/// error there.
+#[must_use]
+pub fn complaint(at: OffsetDateTime, refused: &dyn std::fmt::Display) -> String {
+    let at = iso_seconds(at);
+    let refused = refused.to_string();
+    let lines = refused
+        .lines()
+        .map(|line| format!("[{at}] ❌ ERROR {line}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A time as the output log writes it, `2025-09-16T13:00:00Z`.
+pub(super) fn iso_seconds(at: OffsetDateTime) -> String {
+    at.to_offset(time::UtcOffset::UTC)
+        .format(SECONDS)
+        .unwrap_or_default()
+}
+
+/// A time as the event log writes it, `2025-09-16T13:00:00.000Z`.
+pub(super) fn iso_milliseconds(at: OffsetDateTime) -> String {
+    at.to_offset(time::UtcOffset::UTC)
+        .format(MILLISECONDS)
+        .unwrap_or_default()
+}
