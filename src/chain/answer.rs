@@ -93,7 +93,9 @@ impl Answer {
             ("emissions", 67) => Self::WindowClosed,
             ("emissions", 13) => Self::NotRegistered,
             ("emissions", 83) => Self::NotWhitelisted,
-            ("emissions", 71 | 47) => Self::Malformed,
+            ("emissions", 71 | 47) | ("sdk", 18) => Self::Malformed,
+            // The code of a transaction's wrong signature is a bundle's wrong signature's as well.
+            ("sdk", 4) if log.contains("worker data bundle") => Self::Malformed,
             ("sdk", 32) => Self::Sequence {
                 expected: expected_sequence(log),
             },
@@ -101,7 +103,8 @@ impl Answer {
             ("sdk", 11) => Self::OutOfGas,
             ("sdk", 2 | 6) => Self::OtherVersion,
             ("sdk", 4) => Self::WrongSigner,
-            ("sdk", 5) => Self::NoFunds,
+            // 9: an account that never had a coin.
+            ("sdk", 5 | 9) => Self::NoFunds,
             ("sdk", 30) => Self::TooLate,
             ("sdk", 19) => Self::Pending,
             ("sdk", 20) => Self::MempoolFull,
@@ -194,7 +197,15 @@ mod tests {
     #[case("sdk", 2, "", Answer::OtherVersion)]
     #[case("sdk", 6, "", Answer::OtherVersion)]
     #[case("sdk", 4, "", Answer::WrongSigner)]
+    #[case(
+        "sdk",
+        4,
+        "failed to execute message; message index: 0: Error validating worker data bundle: signature verification failed: unauthorized",
+        Answer::Malformed
+    )]
+    #[case("sdk", 18, "", Answer::Malformed)]
     #[case("sdk", 5, "", Answer::NoFunds)]
+    #[case("sdk", 9, "", Answer::NoFunds)]
     #[case("sdk", 30, "", Answer::TooLate)]
     #[case("sdk", 19, "", Answer::Pending)]
     #[case("sdk", 20, "", Answer::MempoolFull)]

@@ -238,7 +238,7 @@ async fn tell_notices(heard: Arc<Mutex<mpsc::Receiver<Notice>>>, reporter: Repor
         reporter.emit(event(notice));
     }
     // No keeper is left, or there was none.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn event(notice: Notice) -> Event {

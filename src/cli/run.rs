@@ -255,7 +255,7 @@ async fn end_with(period: Period, clock: SharedClock, reporter: Reporter, shutdo
     }
     reporter.emit(Event::CompetitionEnded { end: period.end });
     shutdown.request("the competition has ended");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Sleeps, a minute at most: the clock may be set while we sleep.

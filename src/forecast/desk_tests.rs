@@ -92,7 +92,8 @@ impl Bench {
     fn run(&mut self) -> CancellationToken {
         let cancel = CancellationToken::new();
         let desk = self.desk.take().expect("not yet running");
-        tokio::spawn(desk.run(cancel.clone()));
+        let token = cancel.clone();
+        tokio::spawn(async move { desk.run(token).await });
         cancel
     }
 
@@ -298,7 +299,8 @@ async fn ends_when_asked() {
     let mut bench = Bench::new(|_| Ok(0.5));
     let desk = bench.desk.take().expect("a desk");
     let cancel = CancellationToken::new();
-    let running = tokio::spawn(desk.run(cancel.clone()));
+    let token = cancel.clone();
+    let running = tokio::spawn(async move { desk.run(token).await });
     tokio::task::yield_now().await;
     cancel.cancel();
     running.await.expect("no panic");

@@ -64,7 +64,8 @@ async fn candles_become_known_when_their_hour_has_passed() {
         keeper(prices(10, CsvReport::default()), CsvAge::AsIs, now);
     assert_eq!(history.borrow_and_update().closes(), 7);
     let cancel = CancellationToken::new();
-    let running = tokio::spawn(keeper.run(cancel.clone()));
+    let token = cancel.clone();
+    let running = tokio::spawn(async move { keeper.run(token).await });
     let start = tokio::time::Instant::now();
     history.changed().await.expect("kept");
     assert_eq!(history.borrow_and_update().closes(), 8);
@@ -93,7 +94,7 @@ async fn tells_what_is_wrong_with_the_file() {
         ..CsvReport::default()
     };
     let (keeper, _history, mut told) = keeper(prices(5, report), CsvAge::AsIs, END);
-    tokio::spawn(keeper.run(CancellationToken::new()));
+    tokio::spawn(async move { keeper.run(CancellationToken::new()).await });
     let first = told.recv().await.expect("told");
     let example = "line 9: close is 0, which is no price".to_owned();
     let ticker = "btcusd".to_owned();

@@ -61,7 +61,8 @@ impl Bench {
     fn run(&mut self) -> CancellationToken {
         let cancel = CancellationToken::new();
         let keeper = self.keeper.take().expect("not yet running");
-        tokio::spawn(keeper.run(cancel.clone()));
+        let token = cancel.clone();
+        tokio::spawn(async move { keeper.run(token).await });
         cancel
     }
 
