@@ -204,6 +204,7 @@ impl Chain {
             mode: Mode::Execute,
         };
         ante::check(&tx, &mut self.check, &context)?;
+        ante::check_settling(&tx)?;
         self.pending.push(Pending {
             tx,
             from: self.state.height + 1 + self.hold,
@@ -223,7 +224,10 @@ impl Chain {
             mode: Mode::Simulate,
         };
         branch.accounts = self.check.clone();
-        ante::check(&tx, &mut branch.accounts, &context).map_err(|r| (r, ante::gas(&tx)))?;
+        ante::check(&tx, &mut branch.accounts, &context).map_err(|r| {
+            let used = ante::gas_when_refused(&tx, &r);
+            (r, used)
+        })?;
         let height = self.state.height;
         let outcome = execute::run(&tx, &mut branch, height, self.config.version, u64::MAX);
         match outcome.refusal {
@@ -315,10 +319,10 @@ impl Chain {
             mode: Mode::Execute,
         };
         let (result, data) = match ante::check(&tx, &mut self.state.accounts, &context) {
-            Err(refusal) => (
-                refused(&refusal, &tx, ante::gas(&tx), Vec::new()),
-                Vec::new(),
-            ),
+            Err(refusal) => {
+                let used = ante::gas_when_refused(&tx, &refusal);
+                (refused(&refusal, &tx, used, Vec::new()), Vec::new())
+            }
             Ok(()) => self.run_messages(&tx, height),
         };
         Delivered {

@@ -22,7 +22,8 @@ pub enum Control {
     Pause,
     /// Lets the block clock go on.
     Resume,
-    /// Makes so many blocks at once, paused or not.
+    /// Makes so many blocks at once, paused or not. More than 100 leave every WebSocket behind, and
+    /// its subscriptions are ended as a slow client's.
     ProduceBlocks(u32),
     /// Holds each transaction that comes from now on out of so many blocks.
     HoldTransactions {

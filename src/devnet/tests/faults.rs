@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::kit::{ADDRESS, Socket, Stage, TOPIC};
+use super::kit::{ADDRESS, Socket, Stage, TOPIC, terms};
 use crate::devnet::{Answer, Control, Devnet, DevnetConfig, Indexer, Stage as At};
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_held_transaction_waits_its_blocks() {
     stage.control(Control::HoldTransactions { blocks: 2 }).await;
     let tx = stage
         .wallet
-        .sign(vec![stage.wallet.submission(nonce, "1")], &stage.terms(0));
+        .sign(vec![stage.wallet.submission(nonce, "1")], &terms(0));
     let sent = stage.client.broadcast(&tx).await.expect("taken");
     for _ in 0..2 {
         stage.block().await;
@@ -109,7 +109,7 @@ async fn evicted_bytes_may_come_again() {
     let nonce = stage.open_window().await;
     let tx = stage
         .wallet
-        .sign(vec![stage.wallet.submission(nonce, "1")], &stage.terms(0));
+        .sign(vec![stage.wallet.submission(nonce, "1")], &terms(0));
     let sent = stage.client.broadcast(&tx).await.expect("taken");
     stage.control(Control::EvictMempool).await;
     stage.block().await;
@@ -133,11 +133,11 @@ async fn a_transaction_that_outlives_its_timeout_leaves_the_mempool() {
     let stage = Stage::new().await;
     let nonce = stage.open_window().await;
     stage.control(Control::HoldTransactions { blocks: 5 }).await;
-    let mut terms = stage.terms(0);
-    terms.timeout = u32::try_from(nonce + 1).expect("a height");
+    let mut signed = terms(0);
+    signed.timeout = u32::try_from(nonce + 1).expect("a height");
     let tx = stage
         .wallet
-        .sign(vec![stage.wallet.submission(nonce, "1")], &terms);
+        .sign(vec![stage.wallet.submission(nonce, "1")], &signed);
     let sent = stage.client.broadcast(&tx).await.expect("taken");
     for _ in 0..7 {
         stage.block().await;
@@ -213,7 +213,7 @@ async fn a_swallowed_broadcast_takes_effect_without_an_answer() {
     let nonce = stage.open_window().await;
     let tx = stage
         .wallet
-        .sign(vec![stage.wallet.submission(nonce, "1")], &stage.terms(0));
+        .sign(vec![stage.wallet.submission(nonce, "1")], &terms(0));
     let order = Control::Answer {
         method: "broadcast_tx_sync".into(),
         times: 1,
@@ -242,7 +242,7 @@ async fn refusals_are_forced_where_they_are_ordered() {
         .await;
     let tx = stage
         .wallet
-        .sign(vec![stage.wallet.submission(nonce, "1")], &stage.terms(0));
+        .sign(vec![stage.wallet.submission(nonce, "1")], &terms(0));
     let sent = stage.client.broadcast(&tx).await.expect("an answer");
     assert_eq!((sent.code, sent.log.as_str()), (20, "mempool is full"));
     let found = stage.deliver(stage.wallet.submission(nonce, "1"), 0).await;
@@ -313,7 +313,7 @@ async fn a_sequence_used_elsewhere_is_told() {
         .await;
     let tx = stage
         .wallet
-        .sign(vec![stage.wallet.registration()], &stage.terms(0));
+        .sign(vec![stage.wallet.registration()], &terms(0));
     let sent = stage.client.broadcast(&tx).await.expect("an answer");
     assert_eq!(sent.code, 32);
     assert!(

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::kit::{ADDRESS, Socket, Stage, TOPIC, Wallet};
+use super::kit::{ADDRESS, Socket, Stage, TOPIC, Wallet, terms};
 use crate::{
     chain::{
         jsonrpc::{BlockResults, EventData, SubscriptionEvent},
@@ -41,10 +41,9 @@ async fn a_signed_submission_is_included_at_nonce_plus_one_and_counted() {
         Some(format!("\"{}\"", nonce + 8).as_str())
     );
 
-    let tx = stage.wallet.sign(
-        vec![stage.wallet.submission(nonce, "0.0123")],
-        &stage.terms(0),
-    );
+    let tx = stage
+        .wallet
+        .sign(vec![stage.wallet.submission(nonce, "0.0123")], &terms(0));
     let sent = stage.client.broadcast(&tx).await.expect("taken");
     assert_eq!((sent.code, sent.log.as_str()), (0, ""));
     assert_eq!(stage.block().await, nonce + 1);
@@ -204,7 +203,7 @@ async fn several_submissions_in_one_transaction_share_a_sequence_and_cost_less_g
         stage.wallet.submission(nonce, "1"),
         super::kit::any(&second),
     ];
-    let tx = stage.wallet.sign(messages, &stage.terms(0));
+    let tx = stage.wallet.sign(messages, &terms(0));
     let sent = stage.client.broadcast(&tx).await.expect("taken");
     stage.block().await;
     let found = stage.client.tx(&sent.hash).await.expect("included");
@@ -293,7 +292,7 @@ async fn parameters_prices_and_estimates_are_told() {
     let nonce = stage.open_window().await;
     let tx = stage
         .wallet
-        .sign(vec![stage.wallet.submission(nonce, "1")], &stage.terms(0));
+        .sign(vec![stage.wallet.submission(nonce, "1")], &terms(0));
     #[allow(deprecated, reason = "the protobuf message keeps its old field")]
     let request = cosmos::tx::v1beta1::SimulateRequest {
         tx: None,

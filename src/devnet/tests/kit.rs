@@ -247,6 +247,20 @@ impl Client {
     }
 }
 
+/// What the test wallet signs on the devnet.
+pub(super) fn terms(sequence: u64) -> Terms {
+    Terms {
+        chain_id: "allora-devnet-1".into(),
+        account_number: 1,
+        sequence,
+        gas: 250_000,
+        fee: 2_500_000,
+        denom: "uallo",
+        timeout: 0,
+        memo: String::new(),
+    }
+}
+
 /// A devnet whose blocks are ordered one by one, with the vector's wallet funded and registered.
 pub(super) struct Stage {
     pub(super) devnet: Devnet,
@@ -283,19 +297,6 @@ impl Stage {
         }
     }
 
-    pub(super) fn terms(&self, sequence: u64) -> Terms {
-        Terms {
-            chain_id: "allora-devnet-1".into(),
-            account_number: 1,
-            sequence,
-            gas: 250_000,
-            fee: 2_500_000,
-            denom: "uallo",
-            timeout: 0,
-            memo: String::new(),
-        }
-    }
-
     pub(super) async fn control(&self, control: Control) -> Height {
         self.devnet.control(control).await.expect("obeyed")
     }
@@ -316,7 +317,7 @@ impl Stage {
 
     /// Signs one message, sends it, makes a block and gives its result.
     pub(super) async fn deliver(&self, message: Any, sequence: u64) -> Tx {
-        let tx = self.wallet.sign(vec![message], &self.terms(sequence));
+        let tx = self.wallet.sign(vec![message], &terms(sequence));
         let sent = self.client.broadcast(&tx).await.expect("an answer");
         assert_eq!(sent.code, 0, "{}", sent.log);
         self.block().await;
