@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::devnet::Control;
 
-use super::kit::{ADDRESS, Socket, Stage, terms};
+use super::kit::{ADDRESS, Socket, Stage};
 
 #[tokio::test]
 async fn a_client_has_five_subscriptions_and_hears_of_each_refusal() {
