@@ -11,11 +11,11 @@ use super::{
     ante::{self, Mode},
     config::DevnetConfig,
     control::Indexer,
-    emissions, events,
-    execute::{self, Outcome},
+    emissions, events, execute,
+    mempool::Pending,
     refusal::Refusal,
     state::{Account, Accounts, State},
-    transaction::{self, Transaction},
+    transaction::Transaction,
 };
 use crate::chain::jsonrpc::{Event, TxResult};
 
@@ -46,12 +46,6 @@ pub(super) struct Block {
     pub(super) events: Vec<Event>,
 }
 
-struct Pending {
-    tx: Transaction,
-    /// The first block that may take it.
-    from: i64,
-}
-
 /// A refusal that is forced on the next transaction.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Forced {
@@ -64,10 +58,10 @@ pub(super) struct Chain {
     pub(super) config: DevnetConfig,
     pub(super) state: State,
     /// The accounts as they will be when all that is pending is in.
-    check: Accounts,
-    pending: Vec<Pending>,
+    pub(super) check: Accounts,
+    pub(super) pending: Vec<Pending>,
     /// Hashes that the mempool has seen and still remembers.
-    cache: HashSet<String>,
+    pub(super) cache: HashSet<String>,
     blocks: BTreeMap<i64, Arc<Block>>,
     by_hash: HashMap<String, Arc<Delivered>>,
     states: VecDeque<Arc<State>>,
@@ -178,68 +172,6 @@ impl Chain {
         }
     }
 
-    /// Takes a transaction into the mempool. None when its bytes are there, or in a block, already.
-    pub(super) fn submit(&mut self, bytes: &[u8]) -> Option<Result<(), Refusal>> {
-        let hash = transaction::hash(bytes);
-        if !self.cache.insert(hash.clone()) {
-            return None;
-        }
-        let checked = self.check_new(bytes);
-        if checked.is_err() {
-            self.cache.remove(&hash);
-        }
-        Some(checked)
-    }
-
-    fn check_new(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
-        let tx = Transaction::decode(bytes, self.config.version)?;
-        tx.signers().iter().for_each(|signer| self.fund(signer));
-        if let Some(refusal) = self.forced.check.pop_front() {
-            return Err(refusal);
-        }
-        let context = ante::Context {
-            chain_id: &self.config.chain_id,
-            height: self.state.height,
-            gas_price: self.state.gas_price,
-            mode: Mode::Execute,
-        };
-        ante::check(&tx, &mut self.check, &context)?;
-        self.pending.push(Pending {
-            tx,
-            from: self.state.height + 1 + self.hold,
-        });
-        Ok(())
-    }
-
-    /// Runs a transaction without keeping anything; gives the gas that it used.
-    pub(super) fn simulate(&mut self, bytes: &[u8]) -> Result<Outcome, (Refusal, u64)> {
-        let tx = Transaction::decode(bytes, self.config.version).map_err(|r| (r, 0))?;
-        tx.signers().iter().for_each(|signer| self.fund(signer));
-        let mut branch = self.state.clone();
-        let context = ante::Context {
-            chain_id: &self.config.chain_id,
-            height: self.state.height,
-            gas_price: self.state.gas_price,
-            mode: Mode::Simulate,
-        };
-        branch.accounts = self.check.clone();
-        ante::check(&tx, &mut branch.accounts, &context).map_err(|r| (r, ante::gas(&tx)))?;
-        let height = self.state.height;
-        let outcome = execute::run(&tx, &mut branch, height, self.config.version, u64::MAX);
-        match outcome.refusal {
-            Some(refusal) => Err((refusal, outcome.gas_used)),
-            None => Ok(outcome),
-        }
-    }
-
-    /// Forgets all that is pending, as a node does that is short of memory or restarted.
-    pub(super) fn evict(&mut self) {
-        for pending in self.pending.drain(..) {
-            self.cache.remove(&pending.tx.hash);
-        }
-        self.check = self.state.accounts.clone();
-    }
-
     /// Makes the next block of all that is pending and not held back.
     pub(super) fn produce_block(&mut self, now: OffsetDateTime) -> Arc<Block> {
         self.states.push_back(Arc::new(self.state.clone()));
@@ -288,25 +220,6 @@ impl Chain {
         }
     }
 
-    /// Checks all that still waits against the accounts as they are now.
-    fn recheck(&mut self) {
-        self.check = self.state.accounts.clone();
-        let context = ante::Context {
-            chain_id: &self.config.chain_id,
-            height: self.state.height,
-            gas_price: self.state.gas_price,
-            mode: Mode::Recheck,
-        };
-        for pending in std::mem::take(&mut self.pending) {
-            match ante::check(&pending.tx, &mut self.check, &context) {
-                Ok(()) => self.pending.push(pending),
-                Err(_) => {
-                    self.cache.remove(&pending.tx.hash);
-                }
-            }
-        }
-    }
-
     fn deliver(&mut self, tx: Transaction, height: i64, index: usize) -> Delivered {
         let context = ante::Context {
             chain_id: &self.config.chain_id,
@@ -315,10 +228,10 @@ impl Chain {
             mode: Mode::Execute,
         };
         let (result, data) = match ante::check(&tx, &mut self.state.accounts, &context) {
-            Err(refusal) => (
-                refused(&refusal, &tx, ante::gas(&tx), Vec::new()),
-                Vec::new(),
-            ),
+            Err(refusal) => {
+                let used = ante::gas_when_refused(&tx, &refusal);
+                (refused(&refusal, &tx, used, Vec::new()), Vec::new())
+            }
             Ok(()) => self.run_messages(&tx, height),
         };
         Delivered {

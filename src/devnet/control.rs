@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     chain::Chain,
+    config::EmissionsVersion,
     refusal::Refusal,
     state::{Score, Topic},
 };
@@ -22,7 +23,8 @@ pub enum Control {
     Pause,
     /// Lets the block clock go on.
     Resume,
-    /// Makes so many blocks at once, paused or not.
+    /// Makes so many blocks at once, paused or not. More than 100 leave every WebSocket behind, and
+    /// its subscriptions are ended as a slow client's.
     ProduceBlocks(u32),
     /// Holds each transaction that comes from now on out of so many blocks.
     HoldTransactions {
@@ -107,6 +109,8 @@ pub enum Control {
     Lag(u32),
     /// Sets the transaction indexer.
     Indexer(Indexer),
+    /// Speaks another version of the emissions module from now on, as after a chain's upgrade.
+    Upgrade(EmissionsVersion),
 }
 
 /// What a request gets in place of its true answer.
@@ -201,6 +205,7 @@ pub(super) fn apply(control: Control, chain: &mut Chain) {
         }
         Control::Lag(blocks) => chain.lag = i64::from(blocks),
         Control::Indexer(indexer) => chain.indexer = indexer,
+        Control::Upgrade(version) => chain.config.version = version,
         Control::Register { topic, .. }
         | Control::Whitelist { topic, .. }
         | Control::TopicActive { topic, .. }

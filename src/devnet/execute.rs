@@ -21,6 +21,8 @@ use crate::chain::{
 const GAS_FRAME: u64 = 79_200;
 const GAS_SUBMISSION: u64 = 65_000;
 const GAS_REGISTRATION: u64 = 56_000;
+/// Gas that is used when the first message is refused.
+const GAS_REFUSED: u64 = 91_000;
 /// Submissions vary by up to this.
 const GAS_SPREAD: u64 = 1_100;
 
@@ -49,6 +51,11 @@ pub(super) fn gas_used(tx: &Transaction) -> u64 {
     GAS_FRAME + tx.messages.iter().map(each).sum::<u64>() + spread % GAS_SPREAD
 }
 
+/// Gas that is used when the message at this index is refused.
+const fn gas_when_refused(index: usize) -> u64 {
+    GAS_REFUSED + index as u64 * GAS_SUBMISSION
+}
+
 /// Carries out all messages, or none.
 pub(super) fn run(
     tx: &Transaction,
@@ -57,16 +64,16 @@ pub(super) fn run(
     version: EmissionsVersion,
     gas_limit: u64,
 ) -> Outcome {
-    let gas_used = gas_used(tx);
     let refused = |refusal, gas_used| Outcome {
         data: Vec::new(),
         refusal: Some(refusal),
         gas_used,
         events: Vec::new(),
     };
-    if gas_used > gas_limit {
-        return refused(ante::out_of_gas("WriteFlat", gas_limit, gas_used), gas_used);
-    }
+    let out_of_gas = || {
+        let used = gas_limit + 1 + gas_used(tx) % GAS_SPREAD;
+        refused(ante::out_of_gas("ReadFlat", gas_limit, used), used)
+    };
     let mut branch = state.clone();
     let mut all_events = Vec::new();
     let mut answers = Vec::new();
@@ -76,17 +83,21 @@ pub(super) fn run(
                 all_events.extend(events::of_message(version, index, message, fee, own));
                 answers.push(answer(message, version));
             }
+            Err(_) if gas_limit < gas_when_refused(index) => return out_of_gas(),
             Err(refusal) => {
                 let doing = format!("failed to execute message; message index: {index}");
-                return refused(refusal.while_doing(&doing), ante::gas(tx).min(gas_used));
+                return refused(refusal.while_doing(&doing), gas_when_refused(index));
             }
         }
     }
+    let gas_used = gas_used(tx);
+    if gas_limit < gas_used {
+        return out_of_gas();
+    }
     *state = branch;
-    #[allow(deprecated, reason = "the protobuf message keeps its old field")]
     let data = TxMsgData {
-        data: Vec::new(),
         msg_responses: answers,
+        ..TxMsgData::default()
     }
     .encode_to_vec();
     Outcome {

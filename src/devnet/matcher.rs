@@ -71,8 +71,11 @@ impl Query {
             let Token::Word(tag) = tag else {
                 return Err(format!("offset {at}: got {tag:?}, wanted tag"));
             };
-            let test = parse_test(&mut tokens, end)?;
-            conditions.push(Condition { tag, test });
+            let condition = parse_test(&mut tokens, end)?;
+            conditions.push(Condition {
+                tag,
+                test: condition,
+            });
             match tokens.next() {
                 None => return Ok(Self { conditions }),
                 Some((_, Token::Word(word))) if word == "AND" => {}

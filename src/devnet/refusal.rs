@@ -49,10 +49,8 @@ impl Refusal {
         invalid_type = "sdk" 29 "invalid type";
         tx_timeout = "sdk" 30 "tx timeout height";
         wrong_sequence = "sdk" 32 "incorrect account sequence";
-        invalid_gas_limit = "sdk" 41 "invalid gas limit";
         no_fee_coin = "feemarket" 1 "no fee coin provided. Must provide one.";
         too_many_fee_coins = "feemarket" 2 "too many fee coins provided.  Only one fee coin may be provided";
-        no_fee_resolver = "feemarket" 3 "denom resolver interface not set.  Only the feemarket base fee denomination can be used";
         /// An error of Go's without a code of its own.
         plain = "undefined" 1 "";
         invalid_topic = "emissions" 6 "invalid topic ID";

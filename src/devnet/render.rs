@@ -128,6 +128,16 @@ pub(super) fn tx_result(tx: &Delivered) -> Value {
     })
 }
 
+/// The same as events tell it: what is empty or zero is left out.
+pub(super) fn tx_result_in_event(tx: &Delivered) -> Value {
+    let mut result = tx_result(tx);
+    if let Some(fields) = result.as_object_mut() {
+        let empty = [Value::Null, json!(0), json!(""), json!("0")];
+        fields.retain(|_, value| !empty.contains(value));
+    }
+    result
+}
+
 /// `tx`.
 pub(super) fn tx(tx: &Delivered) -> Value {
     json!({

@@ -116,6 +116,10 @@ fn read_message(any: &Any, version: EmissionsVersion) -> Result<Message, Refusal
             let request: InsertWorkerPayloadRequest = read_strictly(any)?;
             normalised(request, version).map(|r| Message::Insert(Box::new(r)))
         }
+        // The messages of older versions are known by name, but not to the last part.
+        _ if any.type_url == "/emissions.v9.InsertWorkerPayloadRequest" => Err(Refusal::decode(
+            "failed to retrieve the message of type \"emissions.v9.InputWorkerDataBundle\"",
+        )),
         _ => Err(Refusal::decode(format!(
             "unable to resolve type URL {}",
             any.type_url
@@ -130,8 +134,8 @@ fn read_strictly<M: prost::Message + Default>(any: &Any) -> Result<M, Refusal> {
         M::decode(any.value.as_slice()).map_err(|error| Refusal::decode(error.to_string()))?;
     if message.encoded_len() < any.value.len() {
         return Err(Refusal::decode(format!(
-            "errUnknownField \"{}\"",
-            any.type_url.trim_start_matches('/')
+            "errUnknownField \"*types.{}\"",
+            any.type_url.rsplit('.').next().unwrap_or_default()
         )));
     }
     Ok(message)

@@ -250,7 +250,7 @@ fn happenings(chain_id: &str, block: &Block) -> Vec<(Value, Tags)> {
         let mut value = json!({
             "height": height,
             "tx": BASE64.encode(&tx.tx),
-            "result": render::tx_result(tx),
+            "result": render::tx_result_in_event(tx),
         });
         if tx.index > 0 {
             value["index"] = tx.index.into();

@@ -2,13 +2,16 @@
 
 use serde_json::json;
 
-use super::kit::{ADDRESS, Socket, Stage, TOPIC, Wallet};
+use super::{
+    kit::{ADDRESS, Socket, Stage, TOPIC},
+    wallet::{any, terms},
+};
 use crate::{
     chain::{
         jsonrpc::{BlockResults, EventData, SubscriptionEvent},
-        proto::{cosmos, emissions as pb, feemarket},
+        proto::{cosmos, emissions as pb},
     },
-    devnet::{Control, DevnetTopic, EmissionsVersion, Rival},
+    devnet::{Control, DevnetTopic, Rival},
     types::Height,
 };
 
@@ -41,10 +44,9 @@ async fn a_signed_submission_is_included_at_nonce_plus_one_and_counted() {
         Some(format!("\"{}\"", nonce + 8).as_str())
     );
 
-    let tx = stage.wallet.sign(
-        vec![stage.wallet.submission(nonce, "0.0123")],
-        &stage.terms(0),
-    );
+    let tx = stage
+        .wallet
+        .sign(vec![stage.wallet.submission(nonce, "0.0123")], &terms(0));
     let sent = stage.client.broadcast(&tx).await.expect("taken");
     assert_eq!((sent.code, sent.log.as_str()), (0, ""));
     assert_eq!(stage.block().await, nonce + 1);
@@ -140,41 +142,6 @@ async fn a_window_takes_its_last_block_and_no_later() {
 }
 
 #[tokio::test]
-async fn the_window_status_tells_the_open_nonce_and_the_next_opening() {
-    let stage = Stage::new().await;
-    let before = stage.client.window().await;
-    assert!(
-        !before.is_open && before.is_registered && before.is_whitelisted && before.is_topic_active
-    );
-    let nonce = stage.open_window().await;
-    assert_eq!(before.next_window_start_block, nonce);
-    let open = stage.client.window().await;
-    assert!(open.is_open);
-    assert_eq!(open.current_nonce_block_height, nonce);
-    assert_eq!(
-        (open.window_start_block, open.window_end_block),
-        (nonce, nonce + 8)
-    );
-    assert_eq!(
-        (open.next_window_start_block, open.next_window_end_block),
-        (nonce + 12, nonce + 20)
-    );
-    let nonces: pb::GetUnfulfilledWorkerNoncesResponse = stage
-        .client
-        .ask(
-            "/emissions.v10.QueryService/GetUnfulfilledWorkerNonces",
-            &pb::GetUnfulfilledWorkerNoncesRequest { topic_id: TOPIC.0 },
-        )
-        .await;
-    assert_eq!(
-        nonces.nonces.expect("nonces").nonces,
-        [pb::Nonce {
-            block_height: nonce
-        }]
-    );
-}
-
-#[tokio::test]
 async fn several_submissions_in_one_transaction_share_a_sequence_and_cost_less_gas() {
     let stage = Stage::with(|config| {
         let second = DevnetTopic {
@@ -200,11 +167,8 @@ async fn several_submissions_in_one_transaction_share_a_sequence_and_cost_less_g
         .as_mut()
         .expect("a bundle")
         .topic_id = 68;
-    let messages = vec![
-        stage.wallet.submission(nonce, "1"),
-        super::kit::any(&second),
-    ];
-    let tx = stage.wallet.sign(messages, &stage.terms(0));
+    let messages = vec![stage.wallet.submission(nonce, "1"), any(&second)];
+    let tx = stage.wallet.sign(messages, &terms(0));
     let sent = stage.client.broadcast(&tx).await.expect("taken");
     stage.block().await;
     let found = stage.client.tx(&sent.hash).await.expect("included");
@@ -261,88 +225,4 @@ async fn a_registration_costs_its_fee_once() {
         (again.tx_result.codespace.as_str(), again.tx_result.code),
         ("emissions", 8)
     );
-}
-
-#[tokio::test]
-async fn parameters_prices_and_estimates_are_told() {
-    let stage = Stage::new().await;
-    let params: pb::GetParamsResponse = stage
-        .client
-        .ask(
-            "/emissions.v10.QueryService/GetParams",
-            &pb::GetParamsRequest {},
-        )
-        .await;
-    let params = params.params.expect("parameters");
-    assert_eq!(
-        (
-            params.registration_fee.as_str(),
-            params.data_sending_fee.as_str()
-        ),
-        ("200", "10")
-    );
-    assert_eq!(params.max_top_inferers_to_reward, 32);
-    let prices: feemarket::GasPricesResponse = stage
-        .client
-        .ask(
-            "/feemarket.feemarket.v1.Query/GasPrices",
-            &feemarket::GasPricesRequest {},
-        )
-        .await;
-    assert_eq!(prices.prices[0].amount, "10000000000000000000");
-    let nonce = stage.open_window().await;
-    let tx = stage
-        .wallet
-        .sign(vec![stage.wallet.submission(nonce, "1")], &stage.terms(0));
-    #[allow(deprecated, reason = "the protobuf message keeps its old field")]
-    let request = cosmos::tx::v1beta1::SimulateRequest {
-        tx: None,
-        tx_bytes: tx,
-    };
-    let path = "/cosmos.tx.v1beta1.Service/Simulate";
-    let answer: cosmos::tx::v1beta1::SimulateResponse = stage.client.ask(path, &request).await;
-    assert!(answer.gas_info.expect("gas").gas_used > 144_000);
-    assert_eq!(
-        stage.client.account(ADDRESS).await.sequence,
-        0,
-        "an estimate changes nothing"
-    );
-}
-
-#[tokio::test]
-async fn the_other_version_is_an_unknown_path() {
-    let stage = Stage::with(|config| config.version = EmissionsVersion::V9).await;
-    let request = pb::GetTopicRequest { topic_id: TOPIC.0 };
-    let other = stage
-        .client
-        .query("/emissions.v10.QueryService/GetTopic", &request)
-        .await;
-    assert_eq!((other.code, other.codespace.as_str()), (6, "sdk"));
-    assert_eq!(other.log, "unknown query path: unknown request");
-    let topic: pb::GetTopicResponse = stage
-        .client
-        .ask("/emissions.v9.QueryService/GetTopic", &request)
-        .await;
-    assert_eq!(topic.topic.expect("a topic").epoch_length, 12);
-}
-
-#[tokio::test]
-async fn an_unknown_account_is_not_found_unless_all_are_funded() {
-    let other = Wallet::number(1).address.to_string();
-    let request = cosmos::auth::v1beta1::QueryAccountInfoRequest {
-        address: other.clone(),
-    };
-    let path = "/cosmos.auth.v1beta1.Query/AccountInfo";
-    let stage = Stage::new().await;
-    let answer = stage.client.query(path, &request).await;
-    assert_eq!((answer.code, answer.codespace.as_str()), (22, "sdk"));
-    assert!(
-        answer
-            .log
-            .ends_with(&format!("account {other} not found: key not found")),
-        "{}",
-        answer.log
-    );
-    let stage = Stage::with(|config| config.fund_unknown = Some(5)).await;
-    assert_eq!(stage.client.account(&other).await.account_number, 2);
 }

@@ -1,7 +1,11 @@
 //! The devnet over its sockets, as the worker meets it.
 
-mod codes;
 mod faults;
+mod faults_of_the_chain;
 mod inclusion;
 mod kit;
+mod refused_at_once;
+mod refused_in_block;
 mod sockets;
+mod told;
+mod wallet;

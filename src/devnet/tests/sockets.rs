@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::devnet::Control;
+
 use super::kit::{ADDRESS, Socket, Stage};
 
 #[tokio::test]
@@ -95,6 +97,23 @@ async fn other_methods_work_over_the_socket_too() {
         unknown["error"],
         json!({"code": -32_601, "message": "Method not found"})
     );
+}
+
+#[tokio::test]
+async fn a_client_that_falls_behind_loses_its_subscriptions_and_is_told() {
+    let stage = Stage::new().await;
+    let mut socket = Socket::open(&stage.devnet.ws_url()).await;
+    socket.subscribe(5, "tm.event='NewBlockHeader'").await;
+    stage.control(Control::ProduceBlocks(150)).await;
+    let frame = socket.next().await.expect("the end of the subscription");
+    assert_eq!(frame["id"], 5);
+    assert_eq!(frame["error"]["code"], -32_000);
+    let reason = frame["error"]["data"].as_str().unwrap_or_default();
+    assert!(
+        reason.contains("not pulling messages fast enough"),
+        "{reason}"
+    );
+    socket.call(6, "health", json!({})).await;
 }
 
 #[tokio::test]

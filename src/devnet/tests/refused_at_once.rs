@@ -1,21 +1,23 @@
-//! Each refusal, with the node's code and text.
+//! Refusals on the way into the mempool: nothing is spent.
 
-use cosmrs::Any;
 use rstest::rstest;
 
-use super::kit::{ADDRESS, Stage, TOPIC, Terms, Wallet, any};
+use super::{
+    kit::{ADDRESS, Stage, Wallet},
+    wallet::{Terms, terms},
+};
 use crate::{
-    chain::jsonrpc::{BroadcastSync, TxResult},
+    chain::jsonrpc::BroadcastSync,
     devnet::{Control, EmissionsVersion},
 };
 
 /// Sends a submission under changed terms, and gives the mempool's answer.
 async fn checked(stage: &Stage, change: impl FnOnce(&mut Terms)) -> BroadcastSync {
-    let mut terms = stage.terms(0);
-    change(&mut terms);
+    let mut signed = terms(0);
+    change(&mut signed);
     let tx = stage
         .wallet
-        .sign(vec![stage.wallet.submission(1_008, "1")], &terms);
+        .sign(vec![stage.wallet.submission(1_008, "1")], &signed);
     stage.client.broadcast(&tx).await.expect("an answer")
 }
 
@@ -98,6 +100,7 @@ async fn a_timeout_at_the_newest_height_passes_the_mempool_and_fails_in_the_bloc
         (found.tx_result.codespace.as_str(), found.tx_result.code),
         ("sdk", 30)
     );
+    assert!(found.tx_result.events.is_empty(), "so no event tells of it");
     assert_eq!(
         stage.client.account(ADDRESS).await.sequence,
         0,
@@ -106,7 +109,7 @@ async fn a_timeout_at_the_newest_height_passes_the_mempool_and_fails_in_the_bloc
 }
 
 #[rstest]
-#[case::far_too_low(1_000, "txSize")]
+#[case::none(0, "Has")]
 #[case::below_the_checks(50_000, "WriteFlat")]
 #[tokio::test]
 async fn too_little_gas_for_the_checks_is_refused_at_once(#[case] gas: u64, #[case] place: &str) {
@@ -122,9 +125,30 @@ async fn too_little_gas_for_the_checks_is_refused_at_once(#[case] gas: u64, #[ca
 }
 
 #[tokio::test]
+async fn too_little_gas_for_settling_the_fee_leaves_the_mempool_a_sequence_ahead() {
+    let stage = Stage::new().await;
+    let sent = checked(&stage, |terms| terms.gas = 70_000).await;
+    assert_eq!((sent.codespace.as_str(), sent.code), ("sdk", 11));
+    let ahead = checked(&stage, |_| {}).await;
+    let log = "account sequence mismatch, expected 1, got 0: incorrect account sequence";
+    refused(&ahead, "sdk", 32, log);
+    stage.block().await;
+    assert_eq!(
+        checked(&stage, |_| {}).await.code,
+        0,
+        "a block sets it right"
+    );
+}
+
+#[tokio::test]
 async fn too_little_gas_for_the_messages_fails_in_the_block_and_is_paid() {
     let stage = Stage::new().await;
-    let sent = checked(&stage, |terms| terms.gas = 120_000).await;
+    let nonce = stage.open_window().await;
+    let mut signed = terms(0);
+    signed.gas = 120_000;
+    let submission = stage.wallet.submission(nonce, "1");
+    let tx = stage.wallet.sign(vec![submission], &signed);
+    let sent = stage.client.broadcast(&tx).await.expect("taken");
     assert_eq!(sent.code, 0, "{}", sent.log);
     stage.block().await;
     let found = stage.client.tx(&sent.hash).await.expect("in the block");
@@ -157,11 +181,33 @@ async fn a_message_of_the_other_version_is_not_decoded() {
 }
 
 #[tokio::test]
+async fn a_message_of_v9_is_half_known_to_v10() {
+    let stage = Stage::new().await;
+    let mut message = stage.wallet.submission(1_008, "1");
+    message.type_url = "/emissions.v9.InsertWorkerPayloadRequest".into();
+    let tx = stage.wallet.sign(vec![message], &terms(0));
+    let sent = stage.client.broadcast(&tx).await.expect("an answer");
+    let log = "failed to retrieve the message of type \"emissions.v9.InputWorkerDataBundle\": tx parse error";
+    refused(&sent, "sdk", 2, log);
+}
+
+#[tokio::test]
+async fn a_field_that_the_message_does_not_have_is_refused() {
+    let stage = Stage::new().await;
+    let mut message = stage.wallet.submission(1_008, "1");
+    message.value.extend([0x7a, 1, 65]);
+    let tx = stage.wallet.sign(vec![message], &terms(0));
+    let sent = stage.client.broadcast(&tx).await.expect("an answer");
+    assert_eq!((sent.codespace.as_str(), sent.code), ("sdk", 2));
+    assert!(sent.log.starts_with("errUnknownField"), "{}", sent.log);
+}
+
+#[tokio::test]
 async fn labelled_values_are_unknown_to_v9() {
     let stage = Stage::with(|config| config.version = EmissionsVersion::V9).await;
     let mut message = stage.wallet.submission(1_008, "1");
     message.type_url = "/emissions.v9.InsertWorkerPayloadRequest".into();
-    let tx = stage.wallet.sign(vec![message], &stage.terms(0));
+    let tx = stage.wallet.sign(vec![message], &terms(0));
     let sent = stage.client.broadcast(&tx).await.expect("an answer");
     assert_eq!((sent.codespace.as_str(), sent.code), ("sdk", 2));
     assert!(sent.log.contains("TagNum: 7"), "{}", sent.log);
@@ -173,7 +219,7 @@ async fn the_same_bytes_again_are_known_to_the_mempool() {
     let nonce = stage.open_window().await;
     let tx = stage
         .wallet
-        .sign(vec![stage.wallet.submission(nonce, "1")], &stage.terms(0));
+        .sign(vec![stage.wallet.submission(nonce, "1")], &terms(0));
     stage.client.broadcast(&tx).await.expect("taken");
     for _ in 0..2 {
         let error = stage.client.broadcast(&tx).await.expect_err("known");
@@ -189,7 +235,7 @@ async fn the_same_bytes_again_are_known_to_the_mempool() {
 async fn an_account_that_does_not_exist_is_unknown() {
     let stage = Stage::new().await;
     let other = Wallet::number(1);
-    let tx = other.sign(vec![other.submission(1_008, "1")], &stage.terms(0));
+    let tx = other.sign(vec![other.submission(1_008, "1")], &terms(0));
     let sent = stage.client.broadcast(&tx).await.expect("an answer");
     let log = format!("account {} does not exist: unknown address", other.address);
     refused(&sent, "sdk", 9, &log);
@@ -199,7 +245,7 @@ async fn an_account_that_does_not_exist_is_unknown() {
 async fn another_key_than_the_senders_is_refused() {
     let stage = Stage::new().await;
     let other = Wallet::number(1);
-    let tx = other.sign(vec![stage.wallet.submission(1_008, "1")], &stage.terms(0));
+    let tx = other.sign(vec![stage.wallet.submission(1_008, "1")], &terms(0));
     let sent = stage.client.broadcast(&tx).await.expect("an answer");
     assert_eq!(
         (sent.codespace.as_str(), sent.code),
@@ -215,10 +261,10 @@ async fn the_mempools_sequence_runs_ahead_of_the_blocks() {
     let nonce = stage.open_window().await;
     let first = stage
         .wallet
-        .sign(vec![stage.wallet.submission(nonce, "1")], &stage.terms(0));
+        .sign(vec![stage.wallet.submission(nonce, "1")], &terms(0));
     let second = stage
         .wallet
-        .sign(vec![stage.wallet.registration()], &stage.terms(1));
+        .sign(vec![stage.wallet.registration()], &terms(1));
     assert_eq!(stage.client.broadcast(&first).await.expect("taken").code, 0);
     assert_eq!(stage.client.account(ADDRESS).await.sequence, 0);
     assert_eq!(
@@ -229,200 +275,40 @@ async fn the_mempools_sequence_runs_ahead_of_the_blocks() {
     assert_eq!(stage.client.account(ADDRESS).await.sequence, 2);
 }
 
-/// Delivers a message in the window of a nonce; gives its refusal.
-async fn delivered(stage: &Stage, message: Any) -> TxResult {
-    let found = stage.deliver(message, 0).await;
-    assert_ne!(found.tx_result.code, 0);
-    assert_eq!(
-        stage.client.account(ADDRESS).await.sequence,
-        1,
-        "a refused message is paid"
-    );
-    let text = "failed to execute message; message index: 0: ";
-    assert!(
-        found.tx_result.log.starts_with(text),
-        "{}",
-        found.tx_result.log
-    );
-    found.tx_result
-}
-
-fn is(result: &TxResult, codespace: &str, code: u32, log: &str) {
-    assert_eq!(
-        (result.codespace.as_str(), result.code),
-        (codespace, code),
-        "{}",
-        result.log
-    );
-    assert!(result.log.ends_with(log), "{}", result.log);
-}
-
-#[tokio::test]
-async fn the_same_nonce_again_is_already_submitted() {
-    let stage = Stage::new().await;
-    let nonce = stage.open_window().await;
-    stage.deliver(stage.wallet.submission(nonce, "1"), 0).await;
-    let again = stage.deliver(stage.wallet.submission(nonce, "2"), 1).await;
-    is(
-        &again.tx_result,
-        "undefined",
-        1,
-        "inference already submitted",
-    );
-}
-
-#[tokio::test]
-async fn a_nonce_that_is_not_open_is_unfulfilled() {
-    let stage = Stage::new().await;
-    let nonce = stage.open_window().await;
-    let result = delivered(&stage, stage.wallet.submission(nonce + 12, "1")).await;
-    is(&result, "emissions", 75, "unfulfilled nonce not found");
-}
-
-#[tokio::test]
-async fn an_unregistered_worker_is_refused() {
-    let stage = Stage::new().await;
-    stage
-        .control(Control::Register {
-            topic: TOPIC,
-            address: ADDRESS.into(),
-            registered: false,
-        })
-        .await;
-    let nonce = stage.open_window().await;
-    let result = delivered(&stage, stage.wallet.submission(nonce, "1")).await;
-    is(
-        &result,
-        "emissions",
-        13,
-        "worker is not registered in this topic: address not registered",
-    );
-}
-
-#[tokio::test]
-async fn a_barred_worker_is_refused() {
-    let stage = Stage::new().await;
-    stage
-        .control(Control::Whitelist {
-            topic: TOPIC,
-            address: ADDRESS.into(),
-            allowed: false,
-        })
-        .await;
-    let nonce = stage.open_window().await;
-    let result = delivered(&stage, stage.wallet.submission(nonce, "1")).await;
-    is(
-        &result,
-        "emissions",
-        83,
-        "not permitted to submit worker payload",
-    );
-    assert!(!stage.client.window().await.is_whitelisted);
-}
-
-#[tokio::test]
-async fn a_number_in_another_notation_spoils_the_bundles_signature() {
-    let stage = Stage::new().await;
-    let nonce = stage.open_window().await;
-    let result = delivered(&stage, stage.wallet.submission(nonce, "1.2345e-07")).await;
-    is(
-        &result,
-        "sdk",
-        4,
-        "signature verification failed: unauthorized",
-    );
-    let fine = stage
-        .deliver(stage.wallet.submission(nonce, "1.2345E-7"), 1)
-        .await;
-    assert_eq!(fine.tx_result.code, 0, "{}", fine.tx_result.log);
-}
-
-#[tokio::test]
-async fn a_bundle_that_contradicts_itself_is_refused() {
-    let stage = Stage::new().await;
-    let nonce = stage.open_window().await;
-    let bundle = stage
-        .wallet
-        .bundle(nonce, "1", |inference| inference.block_height -= 1);
-    let result = delivered(&stage, any(&bundle)).await;
-    is(
-        &result,
-        "sdk",
-        18,
-        "does not match bundle block height 1008: invalid request",
-    );
-}
-
+/// Each case has the faults of all that follow it as well: the first check speaks.
 #[rstest]
-#[case::too_many(|values: &mut Vec<_>| values.push(labelled("z")), "emissions", 97)]
-#[case::another(|values: &mut Vec<_>| values[0] = labelled("z"), "sdk", 18)]
-#[case::empty(|values: &mut Vec<_>| values[0] = labelled(" "), "emissions", 95)]
+#[case::timeout(5, ("sdk", 30))]
+#[case::memo(4, ("sdk", 12))]
+#[case::gas(3, ("sdk", 11))]
+#[case::sequence(2, ("sdk", 32))]
+#[case::signature(1, ("sdk", 4))]
+#[case::fee(0, ("sdk", 13))]
 #[tokio::test]
-async fn a_single_output_topic_takes_the_label_y_alone(
-    #[case] change: fn(&mut Vec<crate::chain::proto::emissions::InputLabeledValue>),
-    #[case] codespace: &str,
-    #[case] code: u32,
-) {
+async fn the_checks_come_in_the_nodes_order(#[case] faults: u8, #[case] first: (&str, u32)) {
     let stage = Stage::new().await;
-    let nonce = stage.open_window().await;
-    let bundle = stage
-        .wallet
-        .bundle(nonce, "1", |inference| change(&mut inference.values));
-    let result = delivered(&stage, any(&bundle)).await;
+    let sent = checked(&stage, |terms| {
+        terms.fee = 1;
+        if faults >= 1 {
+            terms.chain_id = "other-1".into();
+        }
+        if faults >= 2 {
+            terms.sequence = 9;
+        }
+        if faults >= 3 {
+            terms.gas = 1;
+        }
+        if faults >= 4 {
+            terms.memo = "m".repeat(257);
+        }
+        if faults >= 5 {
+            terms.timeout = 1;
+        }
+    })
+    .await;
+    assert_eq!((sent.codespace.as_str(), sent.code), first, "{}", sent.log);
     assert_eq!(
-        (result.codespace.as_str(), result.code),
-        (codespace, code),
-        "{}",
-        result.log
-    );
-}
-
-fn labelled(label: &str) -> crate::chain::proto::emissions::InputLabeledValue {
-    crate::chain::proto::emissions::InputLabeledValue {
-        label: label.into(),
-        value: "1".into(),
-    }
-}
-
-#[tokio::test]
-async fn a_number_out_of_bounds_is_not_decoded() {
-    let stage = Stage::new().await;
-    let tx = stage.wallet.sign(
-        vec![stage.wallet.submission(1_008, "1E+41")],
-        &stage.terms(0),
-    );
-    let sent = stage.client.broadcast(&tx).await.expect("an answer");
-    assert_eq!(
-        (sent.codespace.as_str(), sent.code),
-        ("sdk", 2),
-        "{}",
-        sent.log
-    );
-}
-
-#[tokio::test]
-async fn one_refused_message_refuses_all() {
-    let stage = Stage::new().await;
-    stage
-        .control(Control::Register {
-            topic: TOPIC,
-            address: ADDRESS.into(),
-            registered: false,
-        })
-        .await;
-    let messages = vec![stage.wallet.registration(), stage.wallet.submission(5, "1")];
-    let tx = stage.wallet.sign(messages, &stage.terms(0));
-    let sent = stage.client.broadcast(&tx).await.expect("taken");
-    stage.block().await;
-    let found = stage.client.tx(&sent.hash).await.expect("in the block");
-    is(
-        &found.tx_result,
-        "emissions",
-        75,
-        "message index: 1: unfulfilled nonce not found",
-    );
-    assert!(
-        !stage.client.window().await.is_registered,
-        "the first message is undone"
+        checked(&stage, |_| {}).await.code,
+        0,
+        "and nothing is spent"
     );
 }

@@ -1,0 +1,103 @@
+//! The way into the chain: the mempool, its checks, and estimates.
+
+use super::{
+    ante::{self, Mode},
+    chain::Chain,
+    execute::{self, Outcome},
+    refusal::Refusal,
+    transaction::{self, Transaction},
+};
+
+/// A transaction that waits for a block.
+pub(super) struct Pending {
+    pub(super) tx: Transaction,
+    /// The first block that may take it.
+    pub(super) from: i64,
+}
+
+impl Chain {
+    /// Takes a transaction into the mempool. None when its bytes are there, or in a block, already.
+    pub(super) fn submit(&mut self, bytes: &[u8]) -> Option<Result<(), Refusal>> {
+        let hash = transaction::hash(bytes);
+        if !self.cache.insert(hash.clone()) {
+            return None;
+        }
+        let checked = self.check_new(bytes);
+        if checked.is_err() {
+            self.cache.remove(&hash);
+        }
+        Some(checked)
+    }
+
+    fn check_new(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        let tx = Transaction::decode(bytes, self.config.version)?;
+        tx.signers().iter().for_each(|signer| self.fund(signer));
+        if let Some(refusal) = self.forced.check.pop_front() {
+            return Err(refusal);
+        }
+        let context = ante::Context {
+            chain_id: &self.config.chain_id,
+            height: self.state.height,
+            gas_price: self.state.gas_price,
+            mode: Mode::Execute,
+        };
+        ante::check(&tx, &mut self.check, &context)?;
+        ante::check_settling(&tx)?;
+        self.pending.push(Pending {
+            tx,
+            from: self.state.height + 1 + self.hold,
+        });
+        Ok(())
+    }
+
+    /// Runs a transaction without keeping anything; gives the gas that it used.
+    pub(super) fn simulate(&mut self, bytes: &[u8]) -> Result<Outcome, (Refusal, u64)> {
+        let tx = Transaction::decode(bytes, self.config.version).map_err(|r| (r, 0))?;
+        tx.signers().iter().for_each(|signer| self.fund(signer));
+        let mut branch = self.state.clone();
+        let context = ante::Context {
+            chain_id: &self.config.chain_id,
+            height: self.state.height,
+            gas_price: self.state.gas_price,
+            mode: Mode::Simulate,
+        };
+        branch.accounts = self.check.clone();
+        ante::check(&tx, &mut branch.accounts, &context).map_err(|r| {
+            let used = ante::gas_when_refused(&tx, &r);
+            (r, used)
+        })?;
+        let height = self.state.height;
+        let outcome = execute::run(&tx, &mut branch, height, self.config.version, u64::MAX);
+        match outcome.refusal {
+            Some(refusal) => Err((refusal, outcome.gas_used)),
+            None => Ok(outcome),
+        }
+    }
+
+    /// Forgets all that is pending, as a node does that is short of memory or restarted.
+    pub(super) fn evict(&mut self) {
+        for pending in self.pending.drain(..) {
+            self.cache.remove(&pending.tx.hash);
+        }
+        self.check = self.state.accounts.clone();
+    }
+
+    /// Checks all that still waits against the accounts as they are now.
+    pub(super) fn recheck(&mut self) {
+        self.check = self.state.accounts.clone();
+        let context = ante::Context {
+            chain_id: &self.config.chain_id,
+            height: self.state.height,
+            gas_price: self.state.gas_price,
+            mode: Mode::Recheck,
+        };
+        for pending in std::mem::take(&mut self.pending) {
+            match ante::check(&pending.tx, &mut self.check, &context) {
+                Ok(()) => self.pending.push(pending),
+                Err(_) => {
+                    self.cache.remove(&pending.tx.hash);
+                }
+            }
+        }
+    }
+}

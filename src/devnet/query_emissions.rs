@@ -1,0 +1,174 @@
+//! The emissions module's queries.
+
+use prost::Message as _;
+
+use super::{
+    config::{EmissionsVersion, OutputArity},
+    query::{read, unknown_path},
+    refusal::Refusal,
+    state::{Inference, State, Topic, check_address},
+};
+use crate::chain::proto::emissions::{self as pb, Nonce, Nonces};
+
+/// Answers a query of the emissions module, by its method's name.
+///
+/// # Errors
+/// The node's refusal.
+pub(super) fn answer(
+    state: &State,
+    method: &str,
+    data: &[u8],
+    version: EmissionsVersion,
+) -> Result<Vec<u8>, Refusal> {
+    match method {
+        "GetWorkerSubmissionWindowStatus" => window_status(state, &read(data)?),
+        "GetUnfulfilledWorkerNonces" => {
+            let request: pb::GetUnfulfilledWorkerNoncesRequest = read(data)?;
+            let topic = state.topics.get(&request.topic_id);
+            let open = topic.and_then(|topic| topic.open);
+            let nonces = open.map(|window| Nonce {
+                block_height: window.nonce,
+            });
+            let nonces = Nonces {
+                nonces: nonces.into_iter().collect(),
+            };
+            Ok(pb::GetUnfulfilledWorkerNoncesResponse {
+                nonces: Some(nonces),
+            }
+            .encode_to_vec())
+        }
+        "CanSubmitWorkerPayload" => {
+            let request: pb::CanSubmitWorkerPayloadRequest = read(data)?;
+            check_address(&request.address).map_err(|why| {
+                Refusal::unknown_request(format!(
+                    "invalid address: error validating actor id: {why}: invalid address"
+                ))
+            })?;
+            let topic = state.topics.get(&request.topic_id);
+            let can = topic.is_none_or(|topic| topic.may_submit(&request.address));
+            let response = pb::CanSubmitWorkerPayloadResponse {
+                can_submit_worker_payload: can,
+            };
+            Ok(response.encode_to_vec())
+        }
+        "GetTopic" => {
+            let request: pb::GetTopicRequest = read(data)?;
+            let topic = topic_message(find(state, request.topic_id)?);
+            Ok(pb::GetTopicResponse { topic: Some(topic) }.encode_to_vec())
+        }
+        "GetInferencesAtBlock" => inferences(state, &read(data)?, version),
+        "GetParams" => {
+            let params = pb::Params {
+                version: version.word().into(),
+                max_top_inferers_to_reward: state.max_top_inferers as u64,
+                registration_fee: state.registration_fee.to_string(),
+                data_sending_fee: state.data_sending_fee.to_string(),
+            };
+            Ok(pb::GetParamsResponse {
+                params: Some(params),
+            }
+            .encode_to_vec())
+        }
+        _ => Err(unknown_path()),
+    }
+}
+
+fn find(state: &State, id: u64) -> Result<&Topic, Refusal> {
+    state
+        .topics
+        .get(&id)
+        .ok_or_else(|| Refusal::unknown_request("error getting topic: topic does not exist"))
+}
+
+fn window_status(
+    state: &State,
+    request: &pb::GetWorkerSubmissionWindowStatusRequest,
+) -> Result<Vec<u8>, Refusal> {
+    let topic = find(state, request.topic_id)?;
+    let address = &request.address;
+    if !address.is_empty() {
+        check_address(address).map_err(|why| {
+            Refusal::unknown_request(format!(
+                "invalid address format: error validating actor id: {why}"
+            ))
+        })?;
+    }
+    let open = topic.open;
+    let next = topic.next_opening(state.height);
+    let known = !address.is_empty();
+    let response = pb::GetWorkerSubmissionWindowStatusResponse {
+        is_open: open.is_some(),
+        current_nonce_block_height: open.map_or(0, |w| w.nonce),
+        window_start_block: open.map_or(0, |w| w.nonce),
+        window_end_block: open.map_or(0, |w| w.end),
+        next_window_start_block: if topic.active { next } else { 0 },
+        next_window_end_block: if topic.active {
+            next + topic.config.window
+        } else {
+            0
+        },
+        is_registered: known && topic.workers.contains(address),
+        is_whitelisted: known && topic.may_submit(address),
+        is_topic_active: topic.active,
+    };
+    Ok(response.encode_to_vec())
+}
+
+fn topic_message(topic: &Topic) -> pb::Topic {
+    let config = &topic.config;
+    pb::Topic {
+        id: config.id.0,
+        creator: "allo12uxa8rw9hte3z2nuswjzpmfen289n30uag6agp".into(),
+        metadata: config.metadata.clone(),
+        loss_method: "mse".into(),
+        epoch_last_ended: topic.epoch_last_ended,
+        epoch_length: config.epoch_length,
+        ground_truth_lag: config.ground_truth_lag,
+        allow_negative: true,
+        worker_submission_window: config.window,
+        topic_type: 1,
+        output_arity: match config.arity {
+            OutputArity::Single => 1,
+            OutputArity::Multi => 2,
+        },
+        max_labels_per_submission: config.max_labels,
+        label_whitelist: config.label_whitelist.clone(),
+    }
+}
+
+fn inferences(
+    state: &State,
+    request: &pb::GetInferencesAtBlockRequest,
+    version: EmissionsVersion,
+) -> Result<Vec<u8>, Refusal> {
+    let id = request.topic_id;
+    let topic = state.topics.get(&id).ok_or_else(|| {
+        Refusal::key_not_found(format!(
+            "rpc error: code = NotFound desc = topic {id} not found"
+        ))
+    })?;
+    let counted = topic.closed.get(&request.block_height);
+    let message = |inference: &Inference| {
+        let mut values = inference.values.iter().map(|(_, value)| value.clone());
+        let single = version == EmissionsVersion::V9;
+        pb::Inference {
+            topic_id: id,
+            block_height: request.block_height,
+            inferer: inference.inferer.clone(),
+            value: if single {
+                values.next().unwrap_or_default()
+            } else {
+                String::new()
+            },
+            values: if single { Vec::new() } else { values.collect() },
+        }
+    };
+    let all = counted
+        .map(|c| c.iter().map(message).collect())
+        .unwrap_or_default();
+    let all = pb::Inferences { inferences: all };
+    Ok(pb::GetInferencesAtBlockResponse {
+        inferences: Some(all),
+    }
+    .encode_to_vec())
+}
