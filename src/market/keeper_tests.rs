@@ -60,7 +60,7 @@ impl Bench {
 
     fn run(&mut self) -> CancellationToken {
         let cancel = CancellationToken::new();
-        let keeper = self.keeper.take().expect("not yet running");
+        let mut keeper = self.keeper.take().expect("not yet running");
         let token = cancel.clone();
         tokio::spawn(async move { keeper.run(token).await });
         cancel
