@@ -177,7 +177,7 @@ mod tests {
             let run = counted.fetch_add(1, Ordering::Relaxed);
             async move {
                 assert!(run >= 2, "on purpose");
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         });
         sleep(Duration::from_secs(10)).await;

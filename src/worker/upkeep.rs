@@ -43,7 +43,7 @@ pub(super) async fn follow_balance(
         }
     }
     // The submitter has ended, and the group ends with it.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Tells a balance, and what to do when it is low.
