@@ -20,6 +20,7 @@
 #   LOCALNET_EPOCH       blocks from one window to the next        10
 #   LOCALNET_WINDOW      blocks that a window takes submissions    6
 #   LOCALNET_TOP_INFERERS  places for inferers in each window      32
+#   LOCALNET_FORGET      set: 'run' deletes the chain when it ends
 #   ALLORA_NODE_BIN      a node binary to use instead of building one
 #
 # The wallets are public BIP-39 test vectors: never send anything of worth to them.
@@ -253,8 +254,13 @@ status() {
      + ", next at block \(.next_window_start_block); worker \(if .is_registered then "registered" else "not registered" end)"'
 }
 
+leave() {
+  stop_node
+  [[ -z ${LOCALNET_FORGET:-} ]] || rm -rf "$home"
+}
+
 run_until_eof() {
-  trap stop_node EXIT
+  trap leave EXIT
   trap 'exit 130' INT TERM
   start_node </dev/null
   create_topic </dev/null
