@@ -7,8 +7,10 @@
 
 pub mod chain;
 pub mod clock;
+mod failpoint;
 pub mod forecast;
 pub mod market;
 pub mod ops;
 pub mod store;
+pub mod tls;
 pub mod types;

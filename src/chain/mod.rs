@@ -1,9 +1,24 @@
 //! The Allora chain: how to reach its nodes, what they say, and how to write to it.
 
+mod account;
 mod amount;
+mod answer;
 mod config;
+mod decimal;
+mod emissions;
+mod error;
+pub mod feed;
 pub mod jsonrpc;
 pub mod proto;
+mod rpc;
+mod signer;
 
+pub use account::{Account, GasPrice, balance};
 pub use amount::{NotAnAmount, Uallo};
+pub use answer::{Answer, Next};
 pub use config::{ChainConfig, FeeConfig, FeeTier, NetworkConfig};
+pub use decimal::{Decimal, DecimalError};
+pub use emissions::{Emissions, OpenWindow, Params, Version, WindowStatus, has_many_outputs};
+pub use error::ChainError;
+pub use rpc::{Rpc, Sent};
+pub use signer::{Envelope, KeyError, Signer, is_address};

@@ -1,7 +1,6 @@
 //! The journal of submissions: every step of every window's answer, written before it is taken.
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::StoreError;
@@ -75,8 +74,7 @@ pub enum State {
 }
 
 /// A state without its details, as the database and the log name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StateName {
     /// See [`State::Due`].
     Due,
@@ -117,6 +115,40 @@ impl State {
 }
 
 impl StateName {
+    const ALL: [Self; 9] = [
+        Self::Due,
+        Self::Prepared,
+        Self::Broadcast,
+        Self::Included,
+        Self::Counted,
+        Self::Outranked,
+        Self::Rejected,
+        Self::Expired,
+        Self::Superseded,
+    ];
+
+    /// The name in the database and the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Prepared => "prepared",
+            Self::Broadcast => "broadcast",
+            Self::Included => "included",
+            Self::Counted => "counted",
+            Self::Outranked => "outranked",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    /// The state of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+
     /// Whether nothing follows it.
     #[must_use]
     pub const fn is_final(self) -> bool {

@@ -2,6 +2,7 @@
 
 mod database;
 mod journal;
+mod journal_sql;
 
 pub use database::Store;
 pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};

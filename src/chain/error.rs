@@ -1,0 +1,106 @@
+//! What can go wrong between the worker and the chain.
+
+use super::jsonrpc::RpcError;
+
+/// Why something could not be asked of, or told to, the chain.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// No endpoint answered.
+    #[error(
+        "no node answered ({}); check the network connection and the [rpc] endpoints, the worker tries again",
+        tried.join("; ")
+    )]
+    Unreachable {
+        /// Each endpoint with its cause.
+        tried: Vec<String>,
+    },
+    /// A node answered with an error of JSON-RPC.
+    #[error("{endpoint} refused {method}: {error}")]
+    Rpc {
+        /// The node's URL.
+        endpoint: String,
+        /// What was asked.
+        method: String,
+        /// Its answer.
+        #[source]
+        error: RpcError,
+    },
+    /// The application refused a query.
+    #[error("the chain refused the query {path}: {log} ({codespace} {code})")]
+    Query {
+        /// The query's path.
+        path: String,
+        /// The module whose code it is.
+        codespace: String,
+        /// The code.
+        code: u32,
+        /// The text.
+        log: String,
+    },
+    /// An answer has another shape than agreed.
+    #[error("an answer to {what} can't be read: {cause}; is the endpoint a CometBFT RPC node?")]
+    Unreadable {
+        /// What was asked.
+        what: String,
+        /// Why.
+        cause: String,
+    },
+    /// A node belongs to another chain.
+    #[error(
+        "{endpoint} is a node of {found}, not of {expected}: correct the endpoint, --network or --chain-id"
+    )]
+    WrongChain {
+        /// The node's URL.
+        endpoint: String,
+        /// The chain that was configured.
+        expected: String,
+        /// The chain that it belongs to.
+        found: String,
+    },
+    /// Neither version of the emissions module answers.
+    #[error(
+        "the chain speaks neither emissions v9 nor v10: it was upgraded beyond this worker, which needs an update"
+    )]
+    UnknownVersion,
+    /// The account does not exist yet.
+    #[error("the account {address} is unknown to the chain: send it some coins first")]
+    NoAccount {
+        /// The address.
+        address: String,
+    },
+    /// A URL can't be used.
+    #[error("{url} is not a usable endpoint: {cause}")]
+    BadUrl {
+        /// What was configured.
+        url: String,
+        /// Why.
+        cause: String,
+    },
+    /// A transaction could not be made.
+    #[error("a transaction could not be built: {0}")]
+    Build(String),
+}
+
+impl ChainError {
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Rpc { .. }
+            | Self::Unreadable { .. }
+            | Self::NoAccount { .. }
+            | Self::UnknownVersion => true,
+            Self::Query { .. } | Self::WrongChain { .. } | Self::BadUrl { .. } | Self::Build(_) => {
+                false
+            }
+        }
+    }
+
+    /// The chain does not have the path: it is of another version.
+    #[must_use]
+    pub fn is_unknown_path(&self) -> bool {
+        matches!(self, Self::Query { code: 6, codespace, log, .. }
+            if codespace == "sdk" && log.contains("unknown query path"))
+    }
+}

@@ -1,0 +1,371 @@
+//! The chain's events over one WebSocket, kept alive for months.
+//!
+//! Three subscriptions: the openings of all topics' windows, block headers as the heartbeat that
+//! proves that the socket lives, and our own transactions. A filtered subscription may rightly be
+//! silent for an hour, so only the heartbeat tells a dead socket from a quiet one.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
+use serde_json::{json, value::RawValue};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use tokio::{
+    net::TcpStream,
+    sync::{mpsc, watch},
+    time::{Instant, timeout},
+};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{Message, protocol::WebSocketConfig},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ChainConfig, ChainError, OpenWindow, Version,
+    jsonrpc::{EventData, Request, RpcError, SubscriptionEvent, TxResult},
+};
+use crate::types::Height;
+
+/// What the feed tells.
+#[derive(Clone, Debug)]
+pub enum FeedEvent {
+    /// The WebSocket is open and its three subscriptions are granted. Events may have been lost
+    /// before: ask the chain what is open.
+    Connected {
+        /// The node's URL.
+        endpoint: String,
+    },
+    /// The WebSocket is lost and will be opened again.
+    Lost {
+        /// The node's URL.
+        endpoint: String,
+        /// Why.
+        cause: String,
+        /// When.
+        retry_in: Duration,
+    },
+    /// A new block.
+    Block {
+        /// Its height.
+        height: Height,
+        /// Its time.
+        time: OffsetDateTime,
+    },
+    /// A submission window is open.
+    Window {
+        /// Which.
+        window: OpenWindow,
+        /// When its frame arrived.
+        seen: Instant,
+    },
+    /// A transaction of ours is in a block.
+    Included {
+        /// Its hash in upper-case hex.
+        hash: String,
+        /// The block.
+        height: Height,
+        /// How it went.
+        result: TxResult,
+    },
+}
+
+/// Numbers of the three subscriptions; each frame bears the one it belongs to.
+const WINDOWS: u64 = 1;
+const HEADERS: u64 = 2;
+const OURS: u64 = 3;
+
+/// How long a node may take to open the socket and to grant the subscriptions.
+const SETUP_LIMIT: Duration = Duration::from_secs(10);
+/// A connection that held this long is sound: the next loss starts with the shortest pause.
+const SOUND_AFTER: Duration = Duration::from_secs(60);
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// The task that holds the WebSocket.
+#[derive(Debug)]
+pub struct Feed {
+    config: ChainConfig,
+    urls: Vec<String>,
+    chain_id: String,
+    address: String,
+    versions: watch::Receiver<Version>,
+    events: mpsc::Sender<FeedEvent>,
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum Loss {
+    #[error("it could not be opened: {0}")]
+    Open(String),
+    #[error("the node did not answer within {} s", SETUP_LIMIT.as_secs())]
+    NoAnswer,
+    #[error("a subscription was refused: {0}")]
+    Refused(RpcError),
+    #[error("no block for {} s", .0.as_secs())]
+    Silent(Duration),
+    #[error("it was closed: {0}")]
+    Closed(String),
+    #[error("it belongs to {0}: correct --ws or --network")]
+    WrongChain(String),
+    #[error("the chain was upgraded")]
+    Upgraded,
+    #[error("nobody listens")]
+    Unheard,
+}
+
+impl Feed {
+    /// A feed of the windows of all topics and of the transactions of `address`.
+    ///
+    /// # Errors
+    /// When a URL is no WebSocket URL or there is none.
+    pub fn new(
+        config: ChainConfig,
+        urls: Vec<String>,
+        chain_id: String,
+        address: String,
+        versions: watch::Receiver<Version>,
+        events: mpsc::Sender<FeedEvent>,
+    ) -> Result<Self, ChainError> {
+        crate::tls::install();
+        let bad = |url: &str, cause: &str| ChainError::BadUrl {
+            url: url.to_owned(),
+            cause: cause.to_owned(),
+        };
+        if urls.is_empty() {
+            return Err(bad("ws", "the list is empty: name at least one"));
+        }
+        if let Some(url) = urls
+            .iter()
+            .find(|u| !u.starts_with("ws://") && !u.starts_with("wss://"))
+        {
+            return Err(bad(url, "it must begin with ws:// or wss://"));
+        }
+        Ok(Self {
+            config,
+            urls,
+            chain_id,
+            address,
+            versions,
+            events,
+        })
+    }
+
+    /// Follows the chain until it is cancelled or nobody listens. A lost connection is opened again,
+    /// at the next URL, after a pause that grows with each failure.
+    pub async fn run(mut self, cancel: CancellationToken) {
+        let mut failures = 0;
+        for turn in 0.. {
+            let endpoint = self.urls[turn % self.urls.len()].clone();
+            let opened = Instant::now();
+            let loss = tokio::select! {
+                () = cancel.cancelled() => return,
+                loss = self.follow(&endpoint) => loss,
+            };
+            failures = if opened.elapsed() > SOUND_AFTER {
+                0
+            } else {
+                failures
+            };
+            let retry_in = match loss {
+                Loss::Unheard => return,
+                Loss::Upgraded => Duration::ZERO,
+                _ => self.pause(failures),
+            };
+            failures += 1;
+            let report = FeedEvent::Lost {
+                endpoint,
+                cause: loss.to_string(),
+                retry_in,
+            };
+            if self.events.send(report).await.is_err() {
+                return;
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(retry_in) => {}
+            }
+        }
+    }
+
+    /// Doubles with each failure, within a fifth of jitter, so that workers don't return in step.
+    fn pause(&self, failures: u32) -> Duration {
+        let base = self
+            .config
+            .reconnect_min
+            .saturating_mul(1_u32 << failures.min(16));
+        base.min(self.config.reconnect_max)
+            .mul_f64(rand::random_range(0.8..1.2))
+    }
+
+    /// One connection, from opening to loss.
+    async fn follow(&mut self, endpoint: &str) -> Loss {
+        let version = *self.versions.borrow_and_update();
+        let mut socket = match timeout(SETUP_LIMIT, self.open(endpoint, version)).await {
+            Ok(Ok(socket)) => socket,
+            Ok(Err(loss)) => return loss,
+            Err(_) => return Loss::NoAnswer,
+        };
+        let mut heard = Instant::now();
+        loop {
+            let silence = tokio::time::sleep_until(heard + self.config.silence);
+            let frame = tokio::select! {
+                frame = socket.next() => frame,
+                () = silence => return Loss::Silent(self.config.silence),
+                Ok(()) = self.versions.changed() => return Loss::Upgraded,
+            };
+            let seen = Instant::now();
+            let text = match frame {
+                Some(Ok(Message::Text(text))) => text,
+                Some(Ok(Message::Close(reason))) => {
+                    return Loss::Closed(reason.map_or_else(String::new, |r| r.to_string()));
+                }
+                Some(Ok(_)) => continue,
+                Some(Err(error)) => return Loss::Closed(error.to_string()),
+                None => return Loss::Closed("end of stream".into()),
+            };
+            match self.read(&text, version, seen) {
+                Ok(events) => {
+                    for event in events {
+                        if matches!(event, FeedEvent::Block { .. }) {
+                            heard = seen;
+                        }
+                        if self.events.send(event).await.is_err() {
+                            return Loss::Unheard;
+                        }
+                    }
+                }
+                Err(loss) => return loss,
+            }
+        }
+    }
+
+    /// Opens the socket and waits until each subscription is granted.
+    async fn open(&self, endpoint: &str, version: Version) -> Result<Socket, Loss> {
+        let limits = WebSocketConfig::default()
+            .max_message_size(Some(64 << 20))
+            .max_frame_size(Some(64 << 20));
+        let (mut socket, _) = connect_async_with_config(endpoint, Some(limits), true)
+            .await
+            .map_err(|error| Loss::Open(error.to_string()))?;
+        let queries = [
+            (
+                WINDOWS,
+                format!(
+                    "tm.event='NewBlockEvents' AND {}.topic_id EXISTS",
+                    version.window_opened_event()
+                ),
+            ),
+            (HEADERS, "tm.event='NewBlockHeader'".to_owned()),
+            (
+                OURS,
+                format!("tm.event='Tx' AND message.sender='{}'", self.address),
+            ),
+        ];
+        for (id, query) in &queries {
+            let request = Request::new(*id, "subscribe", json!({ "query": query }));
+            let text = json!(request).to_string();
+            let sent = socket.send(Message::text(text)).await;
+            sent.map_err(|error| Loss::Closed(error.to_string()))?;
+        }
+        let mut granted = Vec::new();
+        let connected = FeedEvent::Connected {
+            endpoint: endpoint.to_owned(),
+        };
+        while granted.len() < queries.len() {
+            match socket.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    let frame = Frame::read(&text)?;
+                    if frame.is_grant() && !granted.contains(&frame.id) {
+                        granted.push(frame.id);
+                        continue;
+                    }
+                    // An event may overtake the grant of a later subscription.
+                    for event in self.read(&text, version, Instant::now())? {
+                        self.events.send(event).await.map_err(|_| Loss::Unheard)?;
+                    }
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(Loss::Closed(error.to_string())),
+                None => return Err(Loss::Closed("end of stream".into())),
+            }
+        }
+        self.events
+            .send(connected)
+            .await
+            .map_err(|_| Loss::Unheard)?;
+        Ok(socket)
+    }
+
+    /// What a frame tells. A frame that makes no sense tells nothing.
+    fn read(&self, text: &str, version: Version, seen: Instant) -> Result<Vec<FeedEvent>, Loss> {
+        let frame = Frame::read(text)?;
+        let Some(event) = frame.event() else {
+            return Ok(Vec::new());
+        };
+        Ok(match event.data {
+            EventData::NewBlockEvents { events, .. } => events
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|event| version.window_opened(event))
+                .map(|window| FeedEvent::Window { window, seen })
+                .collect(),
+            EventData::NewBlockHeader { header } => {
+                if header.chain_id != self.chain_id {
+                    return Err(Loss::WrongChain(header.chain_id));
+                }
+                vec![FeedEvent::Block {
+                    height: Height(header.height),
+                    time: header.time,
+                }]
+            }
+            EventData::Tx { tx_result } => {
+                let Ok(bytes) = BASE64.decode(&tx_result.tx) else {
+                    return Ok(Vec::new());
+                };
+                vec![FeedEvent::Included {
+                    hash: hex::encode_upper(Sha256::digest(bytes)),
+                    height: Height(tx_result.height),
+                    result: tx_result.result,
+                }]
+            }
+        })
+    }
+}
+
+/// A frame whose result is read later, if at all.
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(default)]
+    id: u64,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    error: Option<RpcError>,
+}
+
+impl<'a> Frame<'a> {
+    fn read(text: &'a str) -> Result<Self, Loss> {
+        let frame: Self =
+            serde_json::from_str(text).map_err(|error| Loss::Closed(error.to_string()))?;
+        match frame.error {
+            Some(error) => Err(Loss::Refused(error)),
+            None => Ok(frame),
+        }
+    }
+
+    /// A subscription is granted by an empty result.
+    fn is_grant(&self) -> bool {
+        self.result
+            .is_some_and(|result| result.get().trim() == "{}")
+    }
+
+    fn event(&self) -> Option<SubscriptionEvent> {
+        serde_json::from_str(self.result?.get()).ok()
+    }
+}
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

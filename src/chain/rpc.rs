@@ -1,0 +1,367 @@
+//! Requests to the chain's nodes: several endpoints, tried in order until one answers.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use prost::Message;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{
+    ChainError,
+    jsonrpc::{
+        AbciQuery, AbciResponse, BlockResults, BroadcastSync, Request, Response, RpcError, Status,
+        Tx,
+    },
+};
+use crate::{failpoint::failpoint, types::Height};
+
+/// A pool of CometBFT RPC endpoints. The one that answered last is asked first.
+#[derive(Debug)]
+pub struct Rpc {
+    http: reqwest::Client,
+    endpoints: Vec<Endpoint>,
+    preferred: AtomicUsize,
+    next_id: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Endpoint {
+    url: String,
+    /// Set when the node turned out to belong to another chain.
+    shut_out: AtomicBool,
+}
+
+/// What became of a broadcast.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The node that answered.
+    pub endpoint: String,
+    /// Its mempool's answer.
+    pub answer: Result<BroadcastSync, RpcError>,
+    /// Whether a node before it may hold the bytes too: it took them and did not answer.
+    pub maybe_elsewhere: bool,
+}
+
+impl Rpc {
+    /// A pool of the given URLs (`http://…` or `https://…`), in order of preference.
+    ///
+    /// # Errors
+    /// When a URL can't be used or TLS can't be set up.
+    pub fn new(urls: &[String], timeout: Duration) -> Result<Self, ChainError> {
+        crate::tls::install();
+        let bad = |url: &str, cause: String| ChainError::BadUrl {
+            url: url.into(),
+            cause,
+        };
+        for url in urls {
+            let parsed = reqwest::Url::parse(url).map_err(|error| bad(url, error.to_string()))?;
+            if !matches!(parsed.scheme(), "http" | "https") {
+                return Err(bad(url, "it must begin with http:// or https://".into()));
+            }
+        }
+        if urls.is_empty() {
+            return Err(bad("rpc", "the list is empty: name at least one".into()));
+        }
+        let http = reqwest::Client::builder()
+            .timeout(timeout)
+            .connect_timeout(timeout)
+            .tcp_nodelay(true)
+            .tcp_keepalive(Duration::from_secs(30))
+            // A connection stays warm between windows, which may be an hour apart.
+            .pool_idle_timeout(None)
+            .user_agent(concat!("allora-worker/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| bad("rpc", error.to_string()))?;
+        let endpoints = urls
+            .iter()
+            .map(|url| Endpoint {
+                url: url.clone(),
+                shut_out: AtomicBool::new(false),
+            })
+            .collect();
+        Ok(Self {
+            http,
+            endpoints,
+            preferred: AtomicUsize::new(0),
+            next_id: AtomicU64::new(1),
+        })
+    }
+
+    /// The node's identity and height.
+    ///
+    /// # Errors
+    /// When no node answers.
+    pub async fn status(&self) -> Result<Status, ChainError> {
+        self.call("status", json!({})).await
+    }
+
+    /// Asks every endpoint who it is. Nodes of another chain are shut out from here on; those that
+    /// don't answer stay in, for later.
+    ///
+    /// # Errors
+    /// When no endpoint answers, or all that do belong to another chain.
+    pub async fn verify_chain(&self, chain_id: &str) -> Result<Vec<ChainError>, ChainError> {
+        let mut troubles = Vec::new();
+        let mut sound = false;
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
+            match self.call_one::<Status>(index, "status", &json!({})).await {
+                Ok(status) if status.node_info.network == chain_id => {
+                    if !sound {
+                        self.preferred.store(index, Ordering::Relaxed);
+                    }
+                    sound = true;
+                }
+                Ok(status) => {
+                    endpoint.shut_out.store(true, Ordering::Relaxed);
+                    troubles.push(ChainError::WrongChain {
+                        endpoint: endpoint.url.clone(),
+                        expected: chain_id.to_owned(),
+                        found: status.node_info.network,
+                    });
+                }
+                Err(error) => troubles.push(error.into()),
+            }
+        }
+        if sound {
+            return Ok(troubles);
+        }
+        let wrong = troubles
+            .iter()
+            .position(|t| matches!(t, ChainError::WrongChain { .. }));
+        match wrong {
+            Some(index)
+                if troubles
+                    .iter()
+                    .all(|t| matches!(t, ChainError::WrongChain { .. })) =>
+            {
+                Err(troubles.swap_remove(index))
+            }
+            _ => Err(ChainError::Unreachable {
+                tried: troubles.iter().map(ToString::to_string).collect(),
+            }),
+        }
+    }
+
+    /// Asks the application. The answer is of the newest height that the node knows.
+    ///
+    /// # Errors
+    /// When no node answers, or the application refuses.
+    pub async fn query<Q: Message, A: Message + Default>(
+        &self,
+        path: &str,
+        question: &Q,
+    ) -> Result<A, ChainError> {
+        let data = hex::encode(question.encode_to_vec());
+        let params = json!({ "path": path, "data": data });
+        let AbciQuery { response } = self.call("abci_query", params).await?;
+        decode(path, response)
+    }
+
+    /// Hands a transaction to a node's mempool and returns its answer. An endpoint that can't be
+    /// reached is followed by the next, with the same bytes.
+    ///
+    /// # Errors
+    /// When no node answers; the bytes may have left all the same.
+    pub async fn broadcast(&self, bytes: &[u8]) -> Result<Sent, ChainError> {
+        let params = json!({ "tx": BASE64.encode(bytes) });
+        let mut tried = Vec::new();
+        let mut maybe_elsewhere = false;
+        for index in self.order() {
+            let endpoint = self.endpoints[index].url.clone();
+            let answer = self.call_one(index, "broadcast_tx_sync", &params).await;
+            failpoint("before-reply");
+            let answer = match answer {
+                Ok(answer) => Ok(answer),
+                Err(Failure {
+                    error: Some(error), ..
+                }) => Err(error),
+                Err(failure) => {
+                    maybe_elsewhere |= failure.was_sent;
+                    tried.push(failure.to_string());
+                    continue;
+                }
+            };
+            self.preferred.store(index, Ordering::Relaxed);
+            return Ok(Sent {
+                endpoint,
+                answer,
+                maybe_elsewhere,
+            });
+        }
+        Err(ChainError::Unreachable { tried })
+    }
+
+    /// Looks a transaction up by its hash (upper-case hex); none when no node's index has it.
+    ///
+    /// # Errors
+    /// When no node answers.
+    pub async fn tx(&self, hash: &str) -> Result<Option<Tx>, ChainError> {
+        let bytes = hex::decode(hash).unwrap_or_default();
+        let params = json!({ "hash": BASE64.encode(bytes) });
+        match self.call("tx", params).await {
+            Ok(tx) => Ok(Some(tx)),
+            // Not found, or the index is off: either way nothing is known.
+            Err(ChainError::Rpc { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a block did.
+    ///
+    /// # Errors
+    /// When no node answers or has the block.
+    pub async fn block_results(&self, height: Height) -> Result<BlockResults, ChainError> {
+        self.call("block_results", json!({ "height": height.to_string() }))
+            .await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: Value,
+    ) -> Result<T, ChainError> {
+        let mut refused = None;
+        let mut tried = Vec::new();
+        for index in self.order() {
+            match self.call_one(index, method, &params).await {
+                Ok(result) => {
+                    if refused.is_none() {
+                        self.preferred.store(index, Ordering::Relaxed);
+                    }
+                    return Ok(result);
+                }
+                Err(Failure {
+                    endpoint,
+                    error: Some(error),
+                    ..
+                }) => {
+                    let method = method.to_owned();
+                    refused.get_or_insert(ChainError::Rpc {
+                        endpoint,
+                        method,
+                        error,
+                    });
+                }
+                Err(failure) => tried.push(failure.to_string()),
+            }
+        }
+        Err(refused.unwrap_or(ChainError::Unreachable { tried }))
+    }
+
+    async fn call_one<T: DeserializeOwned>(
+        &self,
+        index: usize,
+        method: &str,
+        params: &Value,
+    ) -> Result<T, Failure> {
+        let endpoint = self.endpoints[index].url.clone();
+        let fail = |cause: String, was_sent| Failure {
+            endpoint: endpoint.clone(),
+            cause,
+            error: None,
+            was_sent,
+        };
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let request = Request::new(id, method, params.clone());
+        let answer = self.http.post(&endpoint).json(&request).send().await;
+        let answer = answer.map_err(|error| fail(plain(&error), !error.is_connect()))?;
+        if method == "broadcast_tx_sync" {
+            failpoint("after-send");
+        }
+        let status = answer.status();
+        let body = answer
+            .bytes()
+            .await
+            .map_err(|error| fail(plain(&error), true))?;
+        let response: Response = serde_json::from_slice(&body).map_err(|_| {
+            let start: String = String::from_utf8_lossy(&body).chars().take(60).collect();
+            fail(format!("HTTP {status} without JSON-RPC: {start:?}"), true)
+        })?;
+        response.into_result().map_err(|error| match error.code {
+            RpcError::UNREADABLE => fail(error.to_string(), true),
+            _ => Failure {
+                error: Some(error),
+                ..fail(String::new(), true)
+            },
+        })
+    }
+
+    /// The endpoints that may be asked, the preferred first.
+    fn order(&self) -> impl Iterator<Item = usize> {
+        let count = self.endpoints.len();
+        let first = self.preferred.load(Ordering::Relaxed);
+        (0..count)
+            .map(move |step| (first + step) % count)
+            .filter(|&index| !self.endpoints[index].shut_out.load(Ordering::Relaxed))
+    }
+}
+
+/// Why one endpoint did not give a result.
+#[derive(Debug)]
+struct Failure {
+    endpoint: String,
+    cause: String,
+    /// The node's own error; none when it did not answer sensibly.
+    error: Option<RpcError>,
+    /// Whether the request may have reached the node.
+    was_sent: bool,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.error {
+            Some(error) => write!(f, "{}: {error}", self.endpoint),
+            None => write!(f, "{}: {}", self.endpoint, self.cause),
+        }
+    }
+}
+
+impl From<Failure> for ChainError {
+    fn from(failure: Failure) -> Self {
+        Self::Unreachable {
+            tried: vec![failure.to_string()],
+        }
+    }
+}
+
+fn decode<A: Message + Default>(path: &str, response: AbciResponse) -> Result<A, ChainError> {
+    let AbciResponse {
+        code,
+        log,
+        codespace,
+        value,
+        ..
+    } = response;
+    if code != 0 {
+        return Err(ChainError::Query {
+            path: path.to_owned(),
+            codespace,
+            code,
+            log,
+        });
+    }
+    let unreadable = |cause: String| ChainError::Unreadable {
+        what: path.to_owned(),
+        cause,
+    };
+    let bytes = BASE64
+        .decode(value.unwrap_or_default())
+        .map_err(|error| unreadable(error.to_string()))?;
+    A::decode(bytes.as_slice()).map_err(|error| unreadable(error.to_string()))
+}
+
+/// The innermost cause, without the URL that reqwest repeats.
+fn plain(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".into();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,234 @@
+//! The journal in SQL.
+
+use async_trait::async_trait;
+use sqlx::{Row, sqlite::SqliteRow};
+use time::OffsetDateTime;
+
+use super::{
+    Journal, Refusal, SignedTx, State, StateName, Store, StoreError, Submission, Transition, Wallet,
+};
+use crate::types::{Height, Nonce, TopicId, WindowKey};
+
+const INSERT: &str = "INSERT INTO journal (at, chain_id, address, topic, nonce, window_end, state, \
+    value, tx_bytes, tx_hash, sequence, endpoint, height, code, codespace, detail) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// The newest step of each window, with its first step's time and its newest signed transaction,
+/// if that was not refused or replaced since.
+const LATEST: &str = "SELECT j.*, \
+    (SELECT min(f.at) FROM journal f WHERE f.chain_id = j.chain_id AND f.address = j.address \
+        AND f.topic = j.topic AND f.nonce = j.nonce) AS since, \
+    s.tx_bytes AS s_bytes, s.tx_hash AS s_hash, s.sequence AS s_sequence, s.value AS s_value \
+    FROM journal j LEFT JOIN journal s ON s.id = \
+        (SELECT max(p.id) FROM journal p WHERE p.chain_id = j.chain_id AND p.address = j.address \
+            AND p.topic = j.topic AND p.nonce = j.nonce AND p.state = 'prepared') \
+        AND NOT EXISTS (SELECT 1 FROM journal r WHERE r.chain_id = j.chain_id \
+            AND r.address = j.address AND r.topic = j.topic AND r.nonce = j.nonce \
+            AND r.id > s.id AND r.state IN ('rejected', 'superseded')) \
+    WHERE j.chain_id = ? AND j.address = ? AND j.id = \
+        (SELECT max(n.id) FROM journal n WHERE n.chain_id = j.chain_id AND n.address = j.address \
+            AND n.topic = j.topic AND n.nonce = j.nonce)";
+
+/// The columns of a state, in the order of [`INSERT`].
+#[derive(Default)]
+struct Columns<'a> {
+    tx: Option<&'a SignedTx>,
+    hash: Option<&'a str>,
+    endpoint: Option<&'a str>,
+    height: Option<i64>,
+    code: Option<u32>,
+    codespace: Option<&'a str>,
+    detail: Option<&'a str>,
+}
+
+impl<'a> From<&'a State> for Columns<'a> {
+    fn from(state: &'a State) -> Self {
+        match state {
+            State::Due | State::Counted | State::Outranked | State::Superseded => Self::default(),
+            State::Prepared(tx) => Self {
+                tx: Some(tx),
+                hash: Some(&tx.hash),
+                ..Self::default()
+            },
+            State::Broadcast { hash, endpoint } => Self {
+                hash: Some(hash),
+                endpoint: Some(endpoint),
+                ..Self::default()
+            },
+            State::Included { hash, height } => Self {
+                hash: Some(hash),
+                height: Some(height.0),
+                ..Self::default()
+            },
+            State::Rejected(refusal) => Self {
+                code: Some(refusal.code),
+                codespace: Some(&refusal.codespace),
+                detail: Some(&refusal.log),
+                ..Self::default()
+            },
+            State::Expired { reason } => Self {
+                detail: Some(reason),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl Journal for Store {
+    async fn append(&self, step: &Transition) -> Result<(), StoreError> {
+        let columns = Columns::from(&step.state);
+        let sequence = columns.tx.map(|tx| tx.sequence.cast_signed());
+        sqlx::query(INSERT)
+            .bind(nanoseconds(step.at))
+            .bind(&step.wallet.chain_id)
+            .bind(&step.wallet.address)
+            .bind(step.key.topic.0.cast_signed())
+            .bind(step.key.nonce.0)
+            .bind(step.window_end.0)
+            .bind(step.state.name().as_str())
+            .bind(&step.value)
+            .bind(columns.tx.map(|tx| tx.bytes.as_slice()))
+            .bind(columns.hash)
+            .bind(sequence)
+            .bind(columns.endpoint)
+            .bind(columns.height)
+            .bind(columns.code)
+            .bind(columns.codespace)
+            .bind(columns.detail)
+            .execute(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        Ok(())
+    }
+
+    async fn unfinished(&self, wallet: &Wallet) -> Result<Vec<Submission>, StoreError> {
+        let sql = format!(
+            "{LATEST} AND j.state NOT IN ('counted', 'outranked', 'expired') ORDER BY j.nonce, j.topic"
+        );
+        self.submissions(sql, wallet, i64::MAX).await
+    }
+
+    async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError> {
+        let sql = format!("{LATEST} ORDER BY j.nonce DESC, j.topic");
+        self.submissions(sql, wallet, limit.into()).await
+    }
+
+    async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE journal SET chain_id = ? WHERE chain_id = ? AND address = ?")
+            .bind(chain_id)
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .execute(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        Ok(())
+    }
+}
+
+impl Store {
+    async fn submissions(
+        &self,
+        sql: String,
+        wallet: &Wallet,
+        limit: i64,
+    ) -> Result<Vec<Submission>, StoreError> {
+        // Only constants of this file make up the text.
+        let sql = sqlx::AssertSqlSafe(format!("{sql} LIMIT ?"));
+        let rows = sqlx::query(sql)
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        rows.iter()
+            .map(|row| submission(row).map_err(corrupt))
+            .collect()
+    }
+}
+
+fn corrupt(cause: sqlx::Error) -> StoreError {
+    StoreError::Corrupt {
+        what: "a submission",
+        cause: cause.to_string(),
+    }
+}
+
+fn submission(row: &SqliteRow) -> Result<Submission, sqlx::Error> {
+    let signed = match row.try_get::<Option<Vec<u8>>, _>("s_bytes")? {
+        Some(bytes) => Some(SignedTx {
+            bytes,
+            hash: row.try_get("s_hash")?,
+            sequence: row.try_get::<i64, _>("s_sequence")?.cast_unsigned(),
+        }),
+        None => None,
+    };
+    Ok(Submission {
+        key: WindowKey {
+            topic: TopicId(row.try_get::<i64, _>("topic")?.cast_unsigned()),
+            nonce: Nonce(row.try_get("nonce")?),
+        },
+        window_end: Height(row.try_get("window_end")?),
+        since: date(row.try_get("since")?),
+        state: state(row)?,
+        signed,
+        value: row.try_get("s_value")?,
+    })
+}
+
+fn state(row: &SqliteRow) -> Result<State, sqlx::Error> {
+    let name: String = row.try_get("state")?;
+    let text = |column| {
+        Ok::<_, sqlx::Error>(
+            row.try_get::<Option<String>, _>(column)?
+                .unwrap_or_default(),
+        )
+    };
+    let state = match StateName::parse(&name) {
+        Some(StateName::Due) => State::Due,
+        Some(StateName::Counted) => State::Counted,
+        Some(StateName::Outranked) => State::Outranked,
+        Some(StateName::Superseded) => State::Superseded,
+        Some(StateName::Prepared) => State::Prepared(SignedTx {
+            bytes: row.try_get("tx_bytes")?,
+            hash: row.try_get("tx_hash")?,
+            sequence: row.try_get::<i64, _>("sequence")?.cast_unsigned(),
+        }),
+        Some(StateName::Broadcast) => State::Broadcast {
+            hash: text("tx_hash")?,
+            endpoint: text("endpoint")?,
+        },
+        Some(StateName::Included) => State::Included {
+            hash: text("tx_hash")?,
+            height: Height(row.try_get("height")?),
+        },
+        Some(StateName::Rejected) => State::Rejected(Refusal {
+            codespace: text("codespace")?,
+            code: row.try_get("code")?,
+            log: text("detail")?,
+        }),
+        Some(StateName::Expired) => State::Expired {
+            reason: text("detail")?,
+        },
+        None => {
+            return Err(sqlx::Error::Decode(
+                format!("unknown state {name:?}").into(),
+            ));
+        }
+    };
+    Ok(state)
+}
+
+fn nanoseconds(at: OffsetDateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos()).unwrap_or(i64::MAX)
+}
+
+fn date(nanoseconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds.into())
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+#[path = "journal_tests.rs"]
+mod tests;
