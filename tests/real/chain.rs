@@ -71,6 +71,11 @@ impl Chain {
         }
     }
 
+    /// Runs a future of the worker's own library to its end.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
     /// The newest block's height.
     pub(crate) fn height(&self) -> i64 {
         let status: Status = self.ask("status", &json!({}));

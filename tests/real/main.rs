@@ -19,6 +19,7 @@
     reason = "a test's helpers fail like the test itself"
 )]
 
+mod answers;
 mod bad_inputs;
 mod chain;
 mod gate;
