@@ -255,7 +255,8 @@ status() {
 }
 
 leave() {
-  stop_node
+  # Whoever read our output may be gone already.
+  stop_node >/dev/null 2>&1 || true
   [[ -z ${LOCALNET_FORGET:-} ]] || rm -rf "$home"
 }
 
