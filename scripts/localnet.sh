@@ -66,7 +66,7 @@ build() {
   say "building allorad $version: about ten minutes and 3 GB of Go caches the first time" >&2
   mkdir -p "$(dirname "$node")"
   local made=$node.$$
-  (cd "$root/localnet" && go build -mod=readonly -trimpath -o "$made" github.com/allora-network/allora-chain/cmd/allorad) \
+  (cd "$root/localnet" && go build -mod=readonly -buildvcs=false -o "$made" github.com/allora-network/allora-chain/cmd/allorad) \
     || { rm -f "$made"; die "the node did not build; see the lines above (Go 1.24 or newer and a way to the Go module proxy are needed)"; }
   mv "$made" "$node"
   say "built $node" >&2

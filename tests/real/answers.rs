@@ -22,6 +22,9 @@ use crate::{
 const GAS: u64 = 250_000;
 const FEE: Uallo = Uallo(20 * GAS as u128);
 
+/// What makes a transaction wrong.
+type Change<'a> = &'a dyn Fn(&mut Envelope);
+
 /// A bare wallet that sends what it is told to.
 struct Peer<'a> {
     chain: &'a Chain,
@@ -149,7 +152,7 @@ fn the_chain_accepts_one_submission_for_a_nonce_and_each_refusal_has_its_meaning
     let at_the_door =
         |change: &dyn Fn(&mut Envelope)| peer.broadcast(&peer.submission(nonce, "0.01", change));
     let due = peer.envelope.sequence;
-    let cases: [(&dyn Fn(&mut Envelope), Answer); 6] = [
+    let cases: [(Change<'_>, Answer); 6] = [
         (
             &|envelope| envelope.sequence += 5,
             Answer::Sequence {

@@ -2,6 +2,7 @@
 
 use std::{fmt::Write, thread, time::Duration};
 
+use allora_worker::store::StateName;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     ledger::{Ledger, TOPIC, Window},
     node::{self, EPOCH},
     wallet::{Funded, Wallet},
-    worker::{Site, Worker},
+    worker::{READY, Site, Worker},
 };
 
 /// In the order of the path. `before-reply`: the bytes have left and the answer is not read yet.
@@ -40,10 +41,10 @@ fn a_worker_killed_at_any_fail_point_answers_the_open_window_once() {
         record.note_kill(point);
         let mut worker = site.start();
         worker.wait_until_ready();
-        record.settle(&worker);
+        record.settle(&mut worker);
         worker.stop();
     }
-    record.finish();
+    record.finish(&site);
 }
 
 #[test]
@@ -71,10 +72,10 @@ fn a_worker_killed_at_random_moments_answers_every_open_window_once() {
         thread::sleep(Duration::from_millis(moments.random_range(0..=500)));
         worker = site.start();
         worker.wait_until_ready();
-        record.settle(&worker);
+        record.settle(&mut worker);
     }
     worker.stop();
-    record.finish();
+    record.finish(&site);
 }
 
 /// What the kills did, told by the chain.
@@ -117,7 +118,7 @@ impl<'a> Record<'a> {
 
     /// With the worker back: waits until the window that was open at the kill, else the next one, has
     /// closed, and checks that it was answered exactly once.
-    fn settle(&mut self, worker: &Worker) {
+    fn settle(&mut self, worker: &mut Worker) {
         let back_at = self.ledger.advance();
         let still_open = self
             .open_at_kill
@@ -148,10 +149,14 @@ impl<'a> Record<'a> {
             "window {} closed without us: {window:?}",
             window.nonce
         );
+        worker.wait_for("verdict", READY, |event| {
+            event["nonce"] == window.nonce && event["event"] == "counted"
+        });
     }
 
-    /// No window was ever answered twice, not even by a refused transaction.
-    fn finish(mut self) {
+    /// No window was ever answered twice, not even by a refused transaction, and the journal ended
+    /// with what the chain knows.
+    fn finish(mut self, site: &Site<'_>) {
         self.ledger.advance();
         let txs = self.chain.submissions(&self.wallet.address, TOPIC);
         let counts: Vec<(i64, usize)> = self
@@ -179,6 +184,17 @@ impl<'a> Record<'a> {
             twice.is_empty(),
             "windows with more than one transaction: {twice:?} in {txs:?}"
         );
+        let journal = site.journal(self.chain);
+        for window in self.ledger.windows_after(self.begun) {
+            if window.counted.contains(&self.wallet.address) {
+                assert_eq!(
+                    journal.get(&window.nonce),
+                    Some(&StateName::Counted),
+                    "the journal on window {}",
+                    window.nonce
+                );
+            }
+        }
     }
 
     fn answers(&self, nonce: i64) -> Vec<crate::chain::Submission> {

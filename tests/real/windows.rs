@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use allora_worker::store::StateName;
+
 use crate::{
     chain::Chain,
     gate::{number, say},
@@ -78,6 +80,15 @@ fn every_window_is_answered_once_in_the_next_block_and_counted() {
         "transactions for windows that never opened: {strays:?}"
     );
     worker.stop();
+    let journal = site.journal(&chain);
+    for Answered { window, .. } in &answered {
+        assert_eq!(
+            journal.get(&window.nonce),
+            Some(&StateName::Counted),
+            "the journal on window {}",
+            window.nonce
+        );
+    }
 }
 
 fn table(answered: &[Answered], address: &str, worker: &Worker) -> String {

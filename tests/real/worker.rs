@@ -1,6 +1,7 @@
 //! The worker's real binary as a child process, and what it wrote.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -9,10 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use allora_worker::store::{self, Journal, StateName, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{gate, node::Node, wallet::Wallet};
+use crate::{chain::Chain, gate, node::Node, wallet::Wallet};
 
 const PRICES: &str = "data/btcusd_1h_2023-01_2025-12.csv";
 /// From the start to ready, with a registration in between and a debug build on a busy machine.
@@ -65,9 +67,21 @@ impl<'a> Site<'a> {
         &self.wallet.mnemonic
     }
 
-    /// The journal's database.
-    pub(crate) fn journal(&self) -> PathBuf {
-        self.data().join("artifacts/worker.db")
+    /// How the journal says that each nonce ended, with the worker stopped.
+    pub(crate) fn journal(&self, chain: &Chain) -> BTreeMap<i64, StateName> {
+        let wallet = store::Wallet {
+            chain_id: self.node.chain_id.clone(),
+            address: self.wallet.address.clone(),
+        };
+        let path = self.data().join("artifacts/worker.db");
+        chain.block_on(async {
+            let store = Store::open(&path).await.expect("the worker's database");
+            let submissions = store.recent(&wallet, 1000).await.expect("the journal");
+            submissions
+                .into_iter()
+                .map(|submission| (submission.key.nonce.0, submission.state.name()))
+                .collect()
+        })
     }
 
     /// Starts the worker.
