@@ -178,13 +178,14 @@ stop_node() {
 
 unsigned() {
   allorad tx "$@" --from admin --keyring-backend test --chain-id "$chain_id" --node "tcp://127.0.0.1:$port" \
-    --gas 2000000 --gas-prices "$((gas_price * 2))uallo" --generate-only
+    --gas 2000000 --gas-prices "$((gas_price * 2))uallo" --generate-only 2>>"$home/setup.log"
 }
 
 # Signs the transaction on standard input as admin, sends it, waits until it is in a block.
 submit() {
   local what=$1 signed=$home/tx.$$.json answer hash result tries
   cat >"$signed.unsigned"
+  [[ -s $signed.unsigned ]] || die "could not make '$what': $(tail -n 1 "$home/setup.log")"
   allorad tx sign "$signed.unsigned" --from admin --keyring-backend test --chain-id "$chain_id" \
     --node "tcp://127.0.0.1:$port" --output-document "$signed" 2>>"$home/setup.log" \
     || die "could not sign '$what'; see $home/setup.log"
@@ -233,7 +234,8 @@ fund() {
   need jq curl
   local to=${1:?"usage: scripts/localnet.sh fund ADDRESS [ALLO]"} allo=${2:-10}
   running >/dev/null || die "no node runs in $home; start it with 'scripts/localnet.sh up'"
-  [[ $allo =~ ^[0-9]+$ ]] || die "'$allo' is no whole number of ALLO"
+  [[ $to =~ ^allo1[0-9a-z]{38,58}$ ]] || die "'$to' is no address; it must look like allo1…"
+  [[ $allo =~ ^[1-9][0-9]*$ ]] || die "'$allo' is no whole number of ALLO"
   chain_id=$(node_chain) || die "the node at $rpc does not answer"
   unsigned bank send admin "$to" "${allo}000000000000000000uallo" | submit "sent $allo ALLO to $to"
 }
