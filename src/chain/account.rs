@@ -49,7 +49,7 @@ impl Account {
                     sequence: info.sequence,
                 })
             }
-            Err(ChainError::Query { log, .. }) if log.contains("not found") => Err(no_account()),
+            Err(error) if error.is_absence() => Err(no_account()),
             Err(error) => Err(error),
         }
     }

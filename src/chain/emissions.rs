@@ -205,17 +205,42 @@ impl Emissions {
             .collect())
     }
 
-    /// The inferers whose values stand for a nonce.
+    /// The nonce of the newest inference that a topic has taken of an address, also while its window
+    /// is open.
     ///
     /// # Errors
     /// When the chain can't be asked.
-    pub async fn inferers(&self, key: WindowKey) -> Result<Vec<String>, ChainError> {
+    pub async fn latest_nonce(
+        &self,
+        topic: TopicId,
+        address: &str,
+    ) -> Result<Option<Nonce>, ChainError> {
+        let question =
+            pb::LatestInferenceRequest { topic_id: topic.0, worker_address: address.to_owned() };
+        let method = match self.version() {
+            Version::V9 => "GetWorkerLatestInferenceByTopicId",
+            Version::V10 => "GetWorkerLatestInputInferenceByTopicId",
+        };
+        match self.query::<_, pb::LatestInferenceResponse>(method, &question).await {
+            Ok(answer) => {
+                Ok(answer.latest_inference.map(|inference| Nonce(inference.block_height)))
+            }
+            Err(error) if error.is_absence() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The inferers whose values stand for a nonce, from a node that has passed `end`.
+    ///
+    /// # Errors
+    /// When the chain can't be asked, or all nodes are behind.
+    pub async fn inferers(&self, key: WindowKey, end: Height) -> Result<Vec<String>, ChainError> {
         let question = pb::GetInferencesAtBlockRequest {
             topic_id: key.topic.0,
             block_height: key.nonce.0,
         };
         let answer: pb::GetInferencesAtBlockResponse =
-            self.query("GetInferencesAtBlock", &question).await?;
+            self.query_at("GetInferencesAtBlock", &question, end).await?;
         let inferences = answer.inferences.unwrap_or_default().inferences;
         Ok(inferences
             .into_iter()
@@ -234,7 +259,7 @@ impl Emissions {
             .await
         {
             Ok(answer) => Ok(answer.topic),
-            Err(ChainError::Query { log, .. }) if log.contains("not found") => Ok(None),
+            Err(error) if error.is_absence() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -310,10 +335,19 @@ impl Emissions {
         method: &str,
         question: &Q,
     ) -> Result<A, ChainError> {
-        match self.rpc.query(&self.version().path(method), question).await {
+        self.query_at(method, question, Height::default()).await
+    }
+
+    async fn query_at<Q: Message, A: Message + Default>(
+        &self,
+        method: &str,
+        question: &Q,
+        least: Height,
+    ) -> Result<A, ChainError> {
+        match self.rpc.query_at(&self.version().path(method), question, least).await {
             Err(error) if error.is_unknown_path() => {
                 let version = self.redetect().await?;
-                self.rpc.query(&version.path(method), question).await
+                self.rpc.query_at(&version.path(method), question, least).await
             }
             answer => answer,
         }

@@ -97,6 +97,13 @@ impl ChainError {
         }
     }
 
+    /// The chain answered that there is no such thing.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Query { log, .. }
+            if log.contains("not found") || log.contains("does not exist"))
+    }
+
     /// The chain does not have the path: it is of another version.
     #[must_use]
     pub fn is_unknown_path(&self) -> bool {

@@ -155,9 +155,27 @@ impl Rpc {
         path: &str,
         question: &Q,
     ) -> Result<A, ChainError> {
+        self.query_at(path, question, Height::default()).await
+    }
+
+    /// Asks the application of a node that has reached the height `least`.
+    ///
+    /// # Errors
+    /// When no such node answers, or the application refuses.
+    pub async fn query_at<Q: Message, A: Message + Default>(
+        &self,
+        path: &str,
+        question: &Q,
+        least: Height,
+    ) -> Result<A, ChainError> {
         let data = hex::encode(question.encode_to_vec());
         let params = json!({ "path": path, "data": data });
-        let AbciQuery { response } = self.call("abci_query", params).await?;
+        let behind = |AbciQuery { response }: &AbciQuery| {
+            let height = Height(response.height);
+            let is_behind = response.code == 0 && height < least;
+            is_behind.then(|| format!("it is at height {height}, behind {least}"))
+        };
+        let AbciQuery { response } = self.call_until("abci_query", params, behind).await?;
         decode(path, response)
     }
 
@@ -224,11 +242,26 @@ impl Rpc {
         method: &str,
         params: Value,
     ) -> Result<T, ChainError> {
+        self.call_until(method, params, |_| None).await
+    }
+
+    /// Asks one endpoint after the other until one gives a result that `objection` has nothing
+    /// against.
+    async fn call_until<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: Value,
+        objection: impl Fn(&T) -> Option<String>,
+    ) -> Result<T, ChainError> {
         let mut refused = None;
         let mut tried = Vec::new();
         for index in self.order() {
             match self.call_one(index, method, &params).await {
                 Ok(result) => {
+                    if let Some(cause) = objection(&result) {
+                        tried.push(format!("{}: {cause}", self.endpoints[index].url));
+                        continue;
+                    }
                     if refused.is_none() {
                         self.preferred.store(index, Ordering::Relaxed);
                     }

@@ -105,6 +105,12 @@ pub enum Event {
     },
     /// No prepared forecast is fresh; one is trained.
     ForecastTraining { topic: TopicId, nonce: Nonce },
+    /// The forecast trained for this very window answers it.
+    ForecastTrained {
+        topic: TopicId,
+        nonce: Nonce,
+        forecast: Forecast,
+    },
     /// A forecast stands ready for the next window.
     ForecastPrepared { forecast: Forecast },
     /// A signed submission is in a node's mempool.

@@ -10,8 +10,10 @@ use sqlx::{
 
 use super::StoreError;
 
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "journal", include_str!("migrations/0001_journal.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "journal", include_str!("migrations/0001_journal.sql")),
+    (2, "candles", include_str!("migrations/0002_candles.sql")),
+];
 
 /// The store: every repository trait is implemented on it.
 #[derive(Clone, Debug)]

@@ -1,9 +1,11 @@
 //! What outlives the process: traits for the other rooms, and their one implementation in SQL.
 
+mod candles;
 mod database;
 mod journal;
 mod journal_sql;
 
+pub use candles::CandleRepository;
 pub use database::Store;
 pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
 

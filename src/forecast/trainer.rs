@@ -1,0 +1,284 @@
+//! Trainings of the desk: off the async threads, one for the same candles however many ask, and filed
+//! so that the newest result stays.
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::{BoxFuture, FutureExt, Shared, ready};
+use tokio::sync::{broadcast, watch};
+
+use super::{
+    Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, Source, desk::TopicSpec,
+};
+use crate::{clock::SharedClock, types::TopicId};
+
+/// Prepared forecasts that a slow listener may be behind.
+const BACKLOG: usize = 64;
+
+/// A training under way, for all who wait for it.
+type Training = Shared<BoxFuture<'static, Arc<Forecast>>>;
+
+/// All topics' forecasts, and how they are made.
+pub(super) struct Trainer {
+    config: ForecastConfig,
+    forecaster: Arc<dyn Forecaster>,
+    clock: SharedClock,
+    slots: BTreeMap<TopicId, Slot>,
+    prepared: broadcast::Sender<Arc<Forecast>>,
+}
+
+/// One topic's place.
+pub(super) struct Slot {
+    spec: TopicSpec,
+    history: watch::Receiver<History>,
+    state: Mutex<State>,
+}
+
+struct State {
+    latest: Arc<Forecast>,
+    /// The candles that `latest` was made with.
+    of: Arc<[Candle]>,
+    /// Number of the newest training that ended: an older one that ends later changes nothing.
+    ended: u64,
+    begun: u64,
+    under_way: Option<(Arc<[Candle]>, Training)>,
+}
+
+impl Slot {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn latest(&self) -> Arc<Forecast> {
+        self.state().latest.clone()
+    }
+
+    /// The newest forecast if it was made with these very candles.
+    pub(super) fn made_with(&self, history: &History) -> Option<Arc<Forecast>> {
+        let state = self.state();
+        Arc::ptr_eq(&state.of, &history.candles).then(|| state.latest.clone())
+    }
+
+    pub(super) fn history(&self) -> History {
+        self.history.borrow().clone()
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<History> {
+        self.history.clone()
+    }
+}
+
+impl fmt::Debug for Trainer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.slots.keys()).finish()
+    }
+}
+
+impl Trainer {
+    pub(super) fn new(
+        config: ForecastConfig,
+        forecaster: Arc<dyn Forecaster>,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            config,
+            forecaster,
+            clock,
+            slots: BTreeMap::new(),
+            prepared: broadcast::Sender::new(BACKLOG),
+        }
+    }
+
+    /// Adds a topic, which answers 0.0 from now on until its first training.
+    pub(super) fn add(&mut self, spec: TopicSpec, history: watch::Receiver<History>) {
+        let latest = self.fallback(spec.topic, &History::default(), self.nothing_known());
+        let state = State {
+            latest: Arc::new(latest),
+            of: Arc::default(),
+            ended: 0,
+            begun: 0,
+            under_way: None,
+        };
+        let slot = Slot {
+            history,
+            state: Mutex::new(state),
+            spec,
+        };
+        self.slots.insert(slot.spec.topic, slot);
+    }
+
+    pub(super) fn topics(&self) -> Vec<TopicId> {
+        self.slots.keys().copied().collect()
+    }
+
+    pub(super) fn slot(&self, topic: TopicId) -> Option<&Slot> {
+        self.slots.get(&topic)
+    }
+
+    pub(super) fn prepared(&self) -> broadcast::Receiver<Arc<Forecast>> {
+        self.prepared.subscribe()
+    }
+
+    /// How long a training may be waited for.
+    pub(super) fn patience(&self, deadline: Duration) -> Duration {
+        deadline.min(self.config.train_deadline)
+    }
+
+    /// Starts a training with the newest candles, or joins the one that is under way with them. It
+    /// goes on, and its result is filed, even if nobody waits for it any more.
+    pub(super) fn train(self: &Arc<Self>, slot: &Slot) -> Training {
+        let history = slot.history();
+        // Held while the thread is started, so that two callers start one; filing waits for it.
+        let mut state = slot.state();
+        if let Some((of, training)) = &state.under_way
+            && Arc::ptr_eq(of, &history.candles)
+        {
+            return training.clone();
+        }
+        state.begun += 1;
+        let number = state.begun;
+        if let Some(reason) = self.hopeless(&history) {
+            let forecast = self.fallback(slot.spec.topic, &history, reason);
+            return ready(self.file(&mut state, &history, number, forecast))
+                .boxed()
+                .shared();
+        }
+        let candles = history.candles.clone();
+        let training = self.start(slot.spec.topic, history, number);
+        state.under_way = Some((candles, training.clone()));
+        training
+    }
+
+    fn start(self: &Arc<Self>, topic: TopicId, history: History, number: u64) -> Training {
+        let trainer = self.clone();
+        let late = Arc::new(self.fallback(topic, &history, Fallback::Late));
+        let work = tokio::task::spawn_blocking(move || {
+            let slot = trainer.slots.get(&topic)?;
+            let forecast = trainer.fit(&slot.spec, &history);
+            Some(trainer.file(&mut slot.state(), &history, number, forecast))
+        });
+        // The join fails only when the runtime shuts down.
+        async move { work.await.ok().flatten().unwrap_or(late) }
+            .boxed()
+            .shared()
+    }
+
+    fn fit(&self, spec: &TopicSpec, history: &History) -> Forecast {
+        let began = Instant::now();
+        let fit = || {
+            self.forecaster
+                .fit_predict(history, spec.horizon, spec.target)
+        };
+        let fitted = catch_unwind(AssertUnwindSafe(fit)).unwrap_or_else(|panic| {
+            let detail = format!("the model panicked: {}", words_of(panic.as_ref()));
+            Err(Fallback::Unfit { detail })
+        });
+        let mut forecast = match fitted {
+            Ok(fitted) if fitted.value.is_finite() => Forecast {
+                value: fitted.value,
+                source: fitted.source,
+                fallback: None,
+                ..self.fallback(spec.topic, history, Fallback::Late)
+            },
+            Ok(fitted) => {
+                let detail = format!("the model answered {}", fitted.value);
+                self.fallback(spec.topic, history, Fallback::Unfit { detail })
+            }
+            Err(reason) => self.fallback(spec.topic, history, reason),
+        };
+        forecast.took = began.elapsed();
+        forecast
+    }
+
+    /// Files a forecast and tells of it, unless a newer training has ended. A fit that failed does
+    /// not displace a forecast whose candles are not too old. Returns what is to be used.
+    fn file(
+        &self,
+        state: &mut State,
+        history: &History,
+        number: u64,
+        forecast: Forecast,
+    ) -> Arc<Forecast> {
+        let of_these = |(of, _): &(Arc<[Candle]>, Training)| Arc::ptr_eq(of, &history.candles);
+        if state.under_way.as_ref().is_some_and(of_these) {
+            state.under_way = None;
+        }
+        if number < state.ended {
+            return state.latest.clone();
+        }
+        state.ended = number;
+        if let Some(Fallback::Unfit { detail }) = &forecast.fallback {
+            tracing::warn!(topic = %forecast.topic, detail, "no forecast could be fitted");
+            if self.is_usable(&state.latest) {
+                return state.latest.clone();
+            }
+        }
+        state.latest = Arc::new(forecast);
+        state.of = history.candles.clone();
+        // That nobody listens is no failure.
+        let _ = self.prepared.send(state.latest.clone());
+        state.latest.clone()
+    }
+
+    /// The last forecast if it is one and its candles are not too old, else 0.0 for this reason.
+    pub(super) fn last_or(&self, slot: &Slot, reason: Fallback) -> Arc<Forecast> {
+        let latest = slot.latest();
+        if self.is_usable(&latest) {
+            return latest;
+        }
+        Arc::new(self.fallback(slot.spec.topic, &slot.history(), reason))
+    }
+
+    fn is_usable(&self, forecast: &Forecast) -> bool {
+        let young = |until| self.clock.now() - until <= self.config.max_age;
+        forecast.source != Source::Fallback && forecast.data_until.is_some_and(young)
+    }
+
+    /// Why no training would help.
+    fn hopeless(&self, history: &History) -> Option<Fallback> {
+        let Some(age) = history.age(self.clock.now()) else {
+            return Some(self.nothing_known());
+        };
+        (age > self.config.max_age).then_some(Fallback::StaleHistory {
+            age_seconds: age.as_secs(),
+        })
+    }
+
+    /// Whether the newest candle is too old; false without candles.
+    pub(super) fn is_stale(&self, history: &History) -> bool {
+        matches!(self.hopeless(history), Some(Fallback::StaleHistory { .. }))
+    }
+
+    fn nothing_known(&self) -> Fallback {
+        Fallback::ShortHistory {
+            closes: 0,
+            needed: ForecastConfig::closes(self.config.min_days),
+        }
+    }
+
+    /// 0.0 for a reason, as of now.
+    pub(super) fn fallback(&self, topic: TopicId, history: &History, reason: Fallback) -> Forecast {
+        Forecast {
+            topic,
+            value: 0.0,
+            source: Source::Fallback,
+            fallback: Some(reason),
+            made_at: self.clock.now(),
+            data_until: history.until(),
+            closes: history.closes(),
+            took: Duration::ZERO,
+        }
+    }
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no words")
+}

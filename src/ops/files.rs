@@ -1,0 +1,90 @@
+//! Where the worker writes, and how it replaces a file.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// The files under `<data-dir>/artifacts`: everything that the worker writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifacts {
+    data_dir: PathBuf,
+}
+
+impl Artifacts {
+    /// The artifacts of a data folder.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+        }
+    }
+
+    /// The data folder itself.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The folder that holds all the rest.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.data_dir.join("artifacts")
+    }
+
+    /// The event log, one JSON object a line.
+    #[must_use]
+    pub fn event_log(&self) -> PathBuf {
+        self.folder().join("logs/worker_continuous.log")
+    }
+
+    /// The output log, for people.
+    #[must_use]
+    pub fn output_log(&self) -> PathBuf {
+        self.folder().join("logs/worker_output.log")
+    }
+
+    /// The newest predictions, a JSON array.
+    #[must_use]
+    pub fn predictions(&self) -> PathBuf {
+        self.folder().join("predictions.json")
+    }
+
+    /// The pidfile, locked while the worker runs.
+    #[must_use]
+    pub fn pidfile(&self) -> PathBuf {
+        self.folder().join("worker.pid")
+    }
+
+    /// What the worker is doing, for the scripts: see [`super::Phase`].
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.folder().join("worker.state")
+    }
+
+    /// The embedded database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.folder().join("worker.db")
+    }
+}
+
+/// Replaces a file in one step: readers see the old content or the new, never a part.
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let beside = folder.join(name);
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_data()
+    });
+    let replaced = written.and_then(|()| fs::rename(&beside, path));
+    if replaced.is_err() {
+        // What was written in part would only take space that is already short.
+        let _ = fs::remove_file(&beside);
+    }
+    replaced
+}

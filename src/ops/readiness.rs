@@ -1,0 +1,237 @@
+//! What the worker is doing, in one small file for scripts, and for systemd.
+
+use std::{io, path::PathBuf};
+
+use sd_notify::NotifyState;
+use serde::Serialize;
+
+use super::{Event, files};
+
+/// What the worker is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It has begun and can't answer a window yet.
+    Starting,
+    /// It waits for the competition to begin.
+    Waiting,
+    /// It can answer a window.
+    Ready,
+    /// It could not go on.
+    Failed,
+    /// It was asked to stop and finishes what is in flight.
+    Stopping,
+    /// It has stopped in good order.
+    Stopped,
+}
+
+/// The content of `worker.state`: one line of JSON, replaced as a whole. Scripts without a JSON
+/// parser rely on the order of the keys and on `state` being one word.
+#[derive(Clone, Debug, Serialize)]
+struct Content {
+    pid: u32,
+    state: Phase,
+    since: String,
+    address: String,
+    balance: String,
+    message: String,
+}
+
+/// The file and what it shall say.
+#[derive(Debug)]
+pub(super) struct StateFile {
+    path: PathBuf,
+    content: Content,
+    dirty: bool,
+}
+
+impl StateFile {
+    pub(super) fn new(path: PathBuf) -> Self {
+        let content = Content {
+            pid: std::process::id(),
+            state: Phase::Starting,
+            since: String::new(),
+            address: String::new(),
+            balance: String::new(),
+            message: String::new(),
+        };
+        Self {
+            path,
+            content,
+            dirty: false,
+        }
+    }
+
+    /// Whether the file is behind.
+    pub(super) fn is_behind(&self) -> bool {
+        self.dirty
+    }
+
+    /// Takes from an event what the state file says of it. `timestamp` is the event's.
+    pub(super) fn observe(&mut self, event: &Event, timestamp: &str) {
+        match event {
+            Event::Starting { .. } => self.enter(Phase::Starting, event, timestamp),
+            Event::CompetitionWaiting { .. } => self.enter(Phase::Waiting, event, timestamp),
+            Event::EnvironmentLoaded { address, .. } => {
+                self.content.address.clone_from(address);
+                self.dirty = true;
+            }
+            Event::WorkerInitialized {
+                address, balance, ..
+            } => {
+                self.content.address.clone_from(address);
+                self.content.balance = balance.to_string();
+                self.dirty = true;
+            }
+            Event::Balance { balance } | Event::BalanceLow { balance, .. } => {
+                self.content.balance = balance.to_string();
+                self.dirty = true;
+            }
+            Event::Ready { .. } => self.enter(Phase::Ready, event, timestamp),
+            Event::Fatal { .. } => self.enter(Phase::Failed, event, timestamp),
+            Event::Stopping { .. } => self.enter(Phase::Stopping, event, timestamp),
+            // What ended it matters more than that it ended.
+            Event::Stopped { .. } if self.content.state != Phase::Failed => {
+                self.enter(Phase::Stopped, event, timestamp);
+            }
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, event: &Event, timestamp: &str) {
+        self.content.state = phase;
+        timestamp.clone_into(&mut self.content.since);
+        self.content.message = match event {
+            Event::Stopped { reason } => reason.clone(),
+            other => other.message(),
+        };
+        self.dirty = true;
+        tell_systemd(phase, &self.content.message);
+    }
+
+    /// Brings the file up to date.
+    ///
+    /// # Errors
+    /// When the disk refuses; the next call tries again.
+    pub(super) fn settle(&mut self) -> io::Result<()> {
+        if self.dirty {
+            let line = serde_json::to_string(&self.content)?;
+            files::replace(&self.path, format!("{line}\n").as_bytes())?;
+            self.dirty = false;
+        }
+        Ok(())
+    }
+}
+
+/// Tells systemd, when it started the worker. Before the competition the unit counts as started.
+fn tell_systemd(phase: Phase, message: &str) {
+    let status = NotifyState::Status(message);
+    let _ = match phase {
+        Phase::Ready | Phase::Waiting => sd_notify::notify(false, &[NotifyState::Ready, status]),
+        Phase::Stopping => sd_notify::notify(false, &[NotifyState::Stopping, status]),
+        _ => sd_notify::notify(false, &[status]),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        chain::Uallo,
+        types::{Height, TopicId},
+    };
+
+    const AT: &str = "2025-09-16T13:00:00.000Z";
+
+    fn content(file: &mut StateFile, event: &Event) -> String {
+        file.observe(event, AT);
+        file.settle().unwrap();
+        std::fs::read_to_string(&file.path).unwrap()
+    }
+
+    #[test]
+    fn follows_a_run_from_start_to_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = StateFile::new(folder.path().join("artifacts/worker.state"));
+        let pid = std::process::id();
+        let started = content(
+            &mut file,
+            &Event::Starting {
+                version: "0.1.0",
+                network: "devnet".into(),
+                chain_id: "allora-devnet-1".into(),
+                pid,
+            },
+        );
+        let head = format!("{{\"pid\":{pid},\"state\":\"starting\",\"since\":\"{AT}\"");
+        assert!(started.starts_with(&head), "{started}");
+        let initialized = Event::WorkerInitialized {
+            address: "allo1abc".into(),
+            balance: Uallo(25),
+            topics: vec![TopicId(67)],
+            height: Height(5),
+            emissions: "v10".into(),
+        };
+        content(&mut file, &initialized);
+        let ready = content(
+            &mut file,
+            &Event::Ready {
+                topics: vec![TopicId(67)],
+                start_ms: 12,
+            },
+        );
+        assert!(ready.contains("\"state\":\"ready\""), "{ready}");
+        assert!(ready.contains("\"address\":\"allo1abc\",\"balance\":\"25 uallo\""));
+        let stopped = content(
+            &mut file,
+            &Event::Stopped {
+                reason: "SIGTERM".into(),
+            },
+        );
+        assert!(stopped.contains("\"state\":\"stopped\""));
+        assert!(stopped.contains("\"message\":\"SIGTERM\""));
+    }
+
+    #[test]
+    fn a_failure_stays_the_last_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = StateFile::new(folder.path().join("worker.state"));
+        let fatal = Event::Fatal {
+            cause: "the chain id is another".into(),
+            remedy: "check --network".into(),
+        };
+        content(&mut file, &fatal);
+        let after = content(
+            &mut file,
+            &Event::Stopped {
+                reason: "failure".into(),
+            },
+        );
+        assert!(after.contains("\"state\":\"failed\""), "{after}");
+        assert!(after.contains("check --network"), "{after}");
+    }
+
+    #[test]
+    fn systemd_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("notify");
+        let server = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "ops::readiness::tests::follows_a_run_from_start_to_stop",
+            ])
+            .env("NOTIFY_SOCKET", &socket)
+            .output()
+            .unwrap();
+        assert!(child.status.success());
+        server.set_nonblocking(true).unwrap();
+        let mut told = Vec::new();
+        let mut buffer = [0; 512];
+        while let Ok(read) = server.recv(&mut buffer) {
+            told.push(String::from_utf8_lossy(&buffer[..read]).into_owned());
+        }
+        let ready = told.iter().filter(|it| it.contains("READY=1")).count();
+        assert_eq!(ready, 1, "{told:?}");
+    }
+}

@@ -1,0 +1,232 @@
+//! One instance of every event, for tests of the wording and of the logs.
+
+use std::time::Duration;
+
+use time::{OffsetDateTime, macros::datetime};
+
+use super::{Event, WindowSource};
+use crate::{
+    chain::Uallo,
+    forecast::{Fallback, Forecast, Source},
+    types::{Height, Nonce, TopicId},
+};
+
+const TOPIC: TopicId = TopicId(67);
+const NONCE: Nonce = Nonce(148);
+const AT: OffsetDateTime = datetime!(2025-09-16 13:00 UTC);
+
+pub(super) fn forecast() -> Forecast {
+    Forecast {
+        topic: TOPIC,
+        value: 0.0125,
+        source: Source::Full,
+        fallback: None,
+        made_at: AT,
+        data_until: Some(AT),
+        closes: 700,
+        took: Duration::from_millis(12),
+    }
+}
+
+pub(super) fn window_open(nonce: i64) -> Event {
+    Event::WindowOpen {
+        topic: TOPIC,
+        nonce: Nonce(nonce),
+        window_end: Height(nonce + 10),
+        source: WindowSource::Event,
+    }
+}
+
+/// The events of a run in which nothing is wrong, in the order in which they happen.
+pub(super) fn healthy() -> Vec<Event> {
+    let (address, endpoint) = ("allo1abc".to_owned(), "ws://127.0.0.1:26657/websocket");
+    let mut events = vec![
+        Event::Starting {
+            version: "0.1.0",
+            network: "testnet".into(),
+            chain_id: "allora-testnet-1".into(),
+            pid: 42,
+        },
+        Event::EnvironmentLoaded {
+            address: address.clone(),
+            prices: "Tiingo".into(),
+        },
+        Event::SingletonPassed {
+            pidfile: "data/artifacts/worker.pid".into(),
+        },
+        Event::CompetitionWaiting {
+            start: AT,
+            wait_seconds: 90_000,
+        },
+        Event::CompetitionActive { end: None },
+        Event::WorkerInitialized {
+            address,
+            balance: Uallo(25),
+            topics: vec![TOPIC],
+            height: Height(100),
+            emissions: "v10".into(),
+        },
+        Event::Registering {
+            topic: TOPIC,
+            fee: Uallo(200),
+        },
+        Event::Registered {
+            topic: TOPIC,
+            hash: "AB".into(),
+            height: Height(101),
+        },
+        Event::PollingStarted { poll_seconds: 120 },
+        Event::WebsocketConnected {
+            endpoint: endpoint.into(),
+        },
+        Event::Ready {
+            topics: vec![TOPIC],
+            start_ms: 300,
+        },
+        Event::PricesUpdated {
+            ticker: "btcusd".into(),
+            closes: 700,
+            added: 1,
+            until: Some(AT),
+        },
+        Event::ForecastPrepared {
+            forecast: forecast(),
+        },
+    ];
+    events.extend(healthy_window());
+    events
+}
+
+fn healthy_window() -> Vec<Event> {
+    let (topic, nonce) = (TOPIC, NONCE);
+    let (hash, value) = ("AB".to_owned(), "0.0125".to_owned());
+    vec![
+        window_open(NONCE.0),
+        Event::ForecastUsed {
+            topic,
+            nonce,
+            forecast: forecast(),
+        },
+        Event::ForecastTraining { topic, nonce },
+        Event::ForecastTrained {
+            topic,
+            nonce,
+            forecast: forecast(),
+        },
+        Event::Submitted {
+            topic,
+            nonce,
+            value: value.clone(),
+            hash: hash.clone(),
+            sequence: 5,
+            fee: Uallo(25),
+            endpoint: "http://127.0.0.1:26657".into(),
+            latency_ms: 12.5,
+        },
+        Event::DryRun {
+            topic,
+            nonce,
+            value,
+            hash: hash.clone(),
+            tx: "00".into(),
+        },
+        Event::SubmissionSuccessful {
+            topic,
+            nonce,
+            height: Height(149),
+            hash,
+            blocks_after_nonce: 1,
+            gas_used: 144_200,
+        },
+        Event::Counted { topic, nonce },
+        Event::Outranked {
+            topic,
+            nonce,
+            places: 32,
+        },
+        Event::SubmissionResumed {
+            topic,
+            nonce,
+            state: "prepared".into(),
+        },
+        Event::Balance { balance: Uallo(25) },
+        Event::CompetitionEnded { end: AT },
+        Event::Stopping {
+            signal: "SIGTERM".into(),
+            in_flight: 1,
+        },
+        Event::Stopped {
+            reason: "SIGTERM".into(),
+        },
+    ]
+}
+
+/// One instance of every event that tells of something wrong.
+pub(super) fn troubled() -> Vec<Event> {
+    let (topic, nonce) = (TOPIC, NONCE);
+    let (cause, remedy) = ("the cause".to_owned(), "the remedy".to_owned());
+    let endpoint = "http://127.0.0.1:26657".to_owned();
+    vec![
+        Event::WebsocketLost {
+            endpoint: endpoint.clone(),
+            cause: cause.clone(),
+            retry_ms: 1_000,
+        },
+        Event::SubmissionRefused {
+            topic,
+            nonce,
+            codespace: "sdk".into(),
+            code: 5,
+            log: "insufficient funds".into(),
+            next: "trying again".into(),
+        },
+        Event::SubmissionDelayed {
+            topic,
+            nonce,
+            cause: cause.clone(),
+            next: "trying again".into(),
+        },
+        Event::WindowMissed {
+            topic,
+            nonce,
+            window_end: Height(158),
+            cause: cause.clone(),
+        },
+        Event::BalanceLow {
+            balance: Uallo(25),
+            threshold: Uallo(50),
+            remedy: remedy.clone(),
+        },
+        Event::PricesUnavailable {
+            ticker: "btcusd".into(),
+            cause: cause.clone(),
+            remedy: remedy.clone(),
+            retry_seconds: 30,
+        },
+        Event::TopicUnavailable {
+            topic,
+            cause: cause.clone(),
+            remedy: remedy.clone(),
+        },
+        Event::NodeTrouble {
+            endpoint,
+            cause: cause.clone(),
+        },
+        Event::Trouble {
+            cause: cause.clone(),
+            remedy: remedy.clone(),
+        },
+        Event::Fatal { cause, remedy },
+    ]
+}
+
+/// A prepared forecast that is 0.0 for want of a better one.
+pub(super) fn fallback() -> Event {
+    let mut forecast = forecast();
+    forecast.source = Source::Fallback;
+    forecast.fallback = Some(Fallback::ShortHistory {
+        closes: 100,
+        needed: 337,
+    });
+    Event::ForecastPrepared { forecast }
+}

@@ -1,0 +1,207 @@
+//! One window's answer on its way: which step it is at, and what may follow.
+
+use tokio::time::Instant;
+
+use crate::{
+    chain::{Decimal, Uallo},
+    store::{SignedTx, State, Submission},
+    types::{Height, WindowKey},
+};
+
+/// A submission that is not at its end yet.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) key: WindowKey,
+    /// The last block that takes a submission, inclusive.
+    pub(super) end: Height,
+    /// When we learnt of the window.
+    pub(super) seen: Instant,
+    pub(super) step: Step,
+    pub(super) value: Option<Decimal>,
+    pub(super) gas: u64,
+    /// What the newest signature pays.
+    pub(super) fee: Uallo,
+    /// Transactions of ours that blocks refused: each cost a fee.
+    pub(super) refusals: u32,
+    /// Signatures since the last block: a bound on haste.
+    pub(super) haste: u32,
+    /// Whether the bytes may be with a node that did not tell.
+    pub(super) uncertain: bool,
+    /// Whether the chain is being asked about this window.
+    pub(super) asking: bool,
+}
+
+/// Where a flight is.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Nothing is signed, or the chain refused what was.
+    Due,
+    /// Something outside has to change before it makes sense to sign again.
+    Hindered,
+    /// Signed and journaled. From here on the same bytes are sent, never others.
+    Prepared(SignedTx),
+    /// In a mempool since a height.
+    Pending { tx: SignedTx, since: Height },
+    /// In a block; the window's close tells whether it counts.
+    Included,
+}
+
+/// Blocks after which a transaction that no event told of is asked for.
+const PATIENCE: i64 = 2;
+/// Signatures between two blocks.
+const MAX_HASTE: u32 = 3;
+/// Refusals in blocks, each of which cost a fee, before a window is given up.
+pub(super) const MAX_REFUSALS: u32 = 3;
+
+/// What a flight wants when a block has passed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    Nothing,
+    /// Sign, if need be, and send.
+    Send,
+    /// Ask whether the window is open to us.
+    Standing,
+    /// Ask whether the transaction is in a block.
+    Inclusion,
+    /// Ask how the window ended.
+    Outcome,
+}
+
+impl Flight {
+    pub(super) const fn new(key: WindowKey, end: Height, seen: Instant, gas: u64) -> Self {
+        Self {
+            key,
+            end,
+            seen,
+            step: Step::Due,
+            value: None,
+            gas,
+            fee: Uallo::default(),
+            refusals: 0,
+            haste: 0,
+            uncertain: false,
+            asking: false,
+        }
+    }
+
+    /// Takes up a submission of an earlier run. What was prepared counts as sent.
+    pub(super) fn resumed(submission: Submission, gas: u64) -> Self {
+        let value = submission.value.as_deref().and_then(|value| value.parse().ok());
+        let step = match (submission.state, submission.signed) {
+            (State::Included { .. }, _) => Step::Included,
+            (State::Prepared(tx), _) | (State::Broadcast { .. }, Some(tx)) => Step::Prepared(tx),
+            // A refusal may have been about something that only time mends.
+            (State::Rejected(_), _) => Step::Hindered,
+            _ => Step::Due,
+        };
+        let mut flight = Self::new(submission.key, submission.window_end, Instant::now(), gas);
+        flight.uncertain = matches!(step, Step::Prepared(_));
+        flight.step = step;
+        flight.value = value;
+        flight
+    }
+
+    /// What to do now that `height` has passed.
+    pub(super) fn want(&self, height: Height) -> Want {
+        if self.asking {
+            return Want::Nothing;
+        }
+        if height > self.end {
+            return Want::Outcome;
+        }
+        match &self.step {
+            Step::Due | Step::Prepared(_) if self.is_in_time(height) => Want::Send,
+            Step::Hindered if self.is_in_time(height) => Want::Standing,
+            Step::Pending { since, .. } if height >= since.plus(PATIENCE) => Want::Inclusion,
+            _ => Want::Nothing,
+        }
+    }
+
+    /// Whether what is sent now can still be in a block of the window.
+    pub(super) fn is_in_time(&self, height: Height) -> bool {
+        height < self.end
+    }
+
+    /// Whether another signature is in order before the next block.
+    pub(super) const fn may_hurry(&self) -> bool {
+        self.haste < MAX_HASTE
+    }
+
+    /// The transaction that is out, or about to be.
+    pub(super) const fn tx(&self) -> Option<&SignedTx> {
+        match &self.step {
+            Step::Prepared(tx) | Step::Pending { tx, .. } => Some(tx),
+            Step::Due | Step::Hindered | Step::Included => None,
+        }
+    }
+
+    /// Whether a stop should wait for it.
+    pub(super) const fn is_in_the_air(&self) -> bool {
+        matches!(self.step, Step::Prepared(_) | Step::Pending { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        store::Refusal,
+        types::{Nonce, TopicId},
+    };
+    use rstest::rstest;
+    use time::OffsetDateTime;
+
+    fn tx() -> SignedTx {
+        SignedTx { bytes: vec![1], hash: "A".into(), sequence: 4 }
+    }
+
+    fn flight(step: Step) -> Flight {
+        let key = WindowKey { topic: TopicId(67), nonce: Nonce(100) };
+        Flight { step, ..Flight::new(key, Height(110), Instant::now(), 250_000) }
+    }
+
+    #[rstest]
+    #[case(Step::Due, 101, Want::Send)]
+    #[case(Step::Prepared(tx()), 101, Want::Send)]
+    #[case(Step::Hindered, 101, Want::Standing)]
+    #[case(Step::Pending { tx: tx(), since: Height(100) }, 101, Want::Nothing)]
+    #[case(Step::Pending { tx: tx(), since: Height(100) }, 102, Want::Inclusion)]
+    #[case(Step::Included, 110, Want::Nothing)]
+    #[case(Step::Due, 109, Want::Send)]
+    #[case(Step::Due, 110, Want::Nothing)]
+    #[case(Step::Prepared(tx()), 110, Want::Nothing)]
+    #[case(Step::Due, 111, Want::Outcome)]
+    #[case(Step::Pending { tx: tx(), since: Height(110) }, 111, Want::Outcome)]
+    #[case(Step::Included, 111, Want::Outcome)]
+    fn wants_what_its_step_asks_for(
+        #[case] step: Step,
+        #[case] height: i64,
+        #[case] expected: Want,
+    ) {
+        let flight = flight(step);
+        assert_eq!(flight.want(Height(height)), expected);
+        assert_eq!(Flight { asking: true, ..flight }.want(Height(height)), Want::Nothing);
+    }
+
+    #[rstest]
+    #[case(State::Prepared(tx()), true)]
+    #[case(State::Broadcast { hash: "A".into(), endpoint: "e".into() }, true)]
+    #[case(State::Included { hash: "A".into(), height: Height(101) }, false)]
+    #[case(State::Due, false)]
+    #[case(State::Rejected(Refusal { codespace: "sdk".into(), code: 5, log: String::new() }), false)]
+    fn what_was_prepared_counts_as_sent(#[case] state: State, #[case] sent: bool) {
+        let signed = sent.then(tx);
+        let submission = Submission {
+            key: WindowKey { topic: TopicId(67), nonce: Nonce(100) },
+            window_end: Height(110),
+            since: OffsetDateTime::UNIX_EPOCH,
+            state,
+            signed,
+            value: Some("0.001".into()),
+        };
+        let flight = Flight::resumed(submission, 250_000);
+        assert_eq!(flight.tx().is_some(), sent);
+        assert_eq!(flight.uncertain, sent);
+        assert_eq!(flight.is_in_the_air(), sent);
+    }
+}

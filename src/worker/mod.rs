@@ -1,0 +1,188 @@
+//! The worker: windows in, submissions out.
+//!
+//! The windows' task learns of windows from the feed, the poll and the chain's status; the submitter
+//! answers each once. They know each other through channels.
+
+mod competition;
+mod config;
+mod flight;
+mod landing;
+mod ledger;
+mod lookup;
+mod nonces;
+mod registration;
+mod sending;
+mod startup;
+mod submitter;
+mod upkeep;
+mod windows;
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+pub use competition::{Period, Phase};
+pub use config::{CompetitionConfig, TopicConfig, WorkerConfig};
+pub use startup::{StartError, connect};
+pub use submitter::Tally;
+
+use crate::{
+    chain::{
+        Account, ChainConfig, ChainError, Emissions, FeeConfig, GasPrice, NetworkConfig, Rpc,
+        Signer, feed::Feed,
+    },
+    clock::SharedClock,
+    forecast::DeskHandle,
+    ops::{Reporter, TaskGroup},
+    store::{Journal, Wallet},
+    types::{Height, TopicId},
+};
+use ledger::Ledger;
+use nonces::NonceTracker;
+use submitter::{Parts, Submitter};
+use windows::Windows;
+
+/// The chain as the worker sees it: nodes, module, key and network.
+#[derive(Debug)]
+pub struct Chain {
+    /// Its nodes.
+    pub rpc: Arc<Rpc>,
+    /// Its emissions module.
+    pub emissions: Emissions,
+    /// The wallet's key.
+    pub signer: Signer,
+    /// The network's settings.
+    pub network: NetworkConfig,
+}
+
+impl Chain {
+    async fn account(&self) -> Result<Account, ChainError> {
+        Account::of(&self.rpc, self.signer.address()).await
+    }
+
+    fn wallet(&self) -> Wallet {
+        Wallet {
+            chain_id: self.network.chain_id.clone(),
+            address: self.signer.address().to_owned(),
+        }
+    }
+
+    /// How the wallet is given coins.
+    fn fund_remedy(&self) -> String {
+        let address = self.signer.address();
+        match &self.network.faucet {
+            Some(faucet) => format!("ask {faucet} for test coins for {address}"),
+            None => format!("send ALLO to {address}"),
+        }
+    }
+}
+
+/// What a worker is made of.
+pub struct Worker {
+    /// The chain, connected.
+    pub chain: Arc<Chain>,
+    /// Where submissions are journaled.
+    pub journal: Arc<dyn Journal>,
+    /// Where forecasts come from.
+    pub desk: DeskHandle,
+    /// Who tells the operator.
+    pub reporter: Reporter,
+    /// The date.
+    pub clock: SharedClock,
+    /// The topics to answer.
+    pub topics: Vec<TopicId>,
+    /// How nodes are spoken to.
+    pub chain_config: ChainConfig,
+    /// Gas and fees.
+    pub fees: FeeConfig,
+    /// Polling and registration.
+    pub config: WorkerConfig,
+    /// Sign and show, broadcast nothing.
+    pub dry_run: bool,
+    /// End after the first window.
+    pub once: bool,
+    /// When the process was started, for the time that it took to be ready.
+    pub started: Instant,
+}
+
+/// Capacities of the channels between the tasks: a block with every topic's window fits in.
+const QUEUE: usize = 1024;
+
+impl Worker {
+    /// Starts the worker's tasks in `group`. The submitter ends when `stop` is cancelled and what is
+    /// in the air has landed; the others when `cancel` is.
+    ///
+    /// # Errors
+    /// When the chain or the journal can't be read, or an endpoint can't be used.
+    pub async fn start(
+        self,
+        group: &mut TaskGroup,
+        stop: CancellationToken,
+        cancel: &CancellationToken,
+    ) -> Result<watch::Receiver<Tally>, StartError> {
+        let journal = self.journal.as_ref();
+        let opening =
+            startup::open(&self.chain, journal, &self.fees, &self.topics, &self.reporter).await?;
+        let (events, feed_events) = mpsc::channel(QUEUE);
+        let (reports, reported) = mpsc::channel(QUEUE);
+        let (told, tells) = mpsc::channel(QUEUE);
+        let (prices, price) = watch::channel(opening.price);
+        let (tally, tallied) = watch::channel(Tally::default());
+        let feed = Feed::new(
+            self.chain_config,
+            self.chain.network.ws.clone(),
+            self.chain.network.chain_id.clone(),
+            self.chain.signer.address().to_owned(),
+            self.chain.emissions.versions(),
+            events,
+        )?;
+        let windows = Windows {
+            chain: Arc::clone(&self.chain),
+            reporter: self.reporter.clone(),
+            reports,
+            tracker: NonceTracker::new(self.topics),
+            poll: self.config.poll_interval,
+            register: self.config.auto_register,
+            height: opening.height,
+            started: Some(self.started),
+            connected: false,
+            asked: tokio::task::JoinSet::new(),
+            asking: std::collections::BTreeSet::new(),
+        };
+        let low = self.fees.low_balance;
+        let parts = Parts {
+            chain: Arc::clone(&self.chain),
+            journal: self.journal,
+            desk: self.desk,
+            reporter: self.reporter.clone(),
+            clock: self.clock,
+            prices: price,
+            told,
+            dry_run: self.dry_run,
+            once: self.once,
+        };
+        let ledger = Ledger::new(opening.account, opening.price, self.fees);
+        let mut submitter = Submitter::new(parts, ledger, opening.height, tally);
+        submitter.resume(opening.submissions);
+        group.spawn("feed", feed.run(cancel.clone()));
+        group.spawn("windows", windows.run(feed_events, tells, cancel.clone()));
+        group.spawn("submitter", submitter.run(reported, stop));
+        group.spawn("gas price", upkeep::follow_price(Arc::clone(&self.chain), prices, cancel.clone()));
+        let balance =
+            upkeep::follow_balance(self.chain, tallied.clone(), low, self.reporter, cancel.clone());
+        group.spawn("balance", balance);
+        Ok(tallied)
+    }
+}
+
+/// What the worker finds when it starts.
+pub(crate) struct Opening {
+    account: Account,
+    price: GasPrice,
+    height: Height,
+    submissions: Vec<crate::store::Submission>,
+}

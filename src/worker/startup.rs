@@ -1,0 +1,185 @@
+//! From a configuration to a chain that answers: what waiting can heal is waited for.
+
+use std::{sync::Arc, time::Duration};
+
+use time::OffsetDateTime;
+
+use super::{Chain, Opening, upkeep::tell_balance};
+use crate::{
+    chain::{
+        ChainConfig, ChainError, Emissions, FeeConfig, GasPrice, NetworkConfig, Rpc, Signer, Uallo,
+        balance, has_many_outputs, jsonrpc::SyncInfo,
+    },
+    ops::{Event, Reporter},
+    store::{Journal, StoreError},
+    types::{Height, TopicId},
+};
+
+/// Why a worker can't start. Waiting heals none of these.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The chain refuses us for good.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The journal can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A topic that is not there.
+    #[error("the chain {chain_id} has no topic {topic}: check --topic and [[topics]]")]
+    NoTopic {
+        /// The chain's id.
+        chain_id: String,
+        /// The topic's number.
+        topic: TopicId,
+    },
+    /// A topic that takes several values.
+    #[error(
+        "topic {topic} takes values for several labels ({labels}), and the built-in forecast gives one number: leave it out of [[topics]]"
+    )]
+    ManyOutputs {
+        /// The topic's number.
+        topic: TopicId,
+        /// Its labels.
+        labels: String,
+    },
+}
+
+/// A pause before the chain is asked again.
+const AGAIN: Duration = Duration::from_secs(5);
+/// A node whose newest block is younger than this is at the chain's head.
+const FRESH: time::Duration = time::Duration::minutes(1);
+/// Finished submissions that are read from the journal, so that their windows are not answered again.
+const REMEMBERED: u32 = 1_000;
+
+/// Connects to the chain. Nodes that don't answer are waited for; nodes of another chain are not.
+///
+/// # Errors
+/// A wrong chain id, an endpoint that can't be used, an unknown version of the emissions module, a
+/// topic that does not exist or asks for more than one number.
+pub async fn connect(
+    config: &ChainConfig,
+    network: NetworkConfig,
+    signer: Signer,
+    topics: &[TopicId],
+    reporter: &Reporter,
+) -> Result<Arc<Chain>, StartError> {
+    let rpc = Arc::new(Rpc::new(&network.rpc, config.request_timeout)?);
+    let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
+    for trouble in troubles {
+        let remedy = "the other endpoints are used; correct or remove this one".into();
+        reporter.emit(Event::Trouble { cause: trouble.to_string(), remedy });
+    }
+    let emissions = patiently(reporter, || Emissions::detect(Arc::clone(&rpc))).await?;
+    let chain = Chain { rpc, emissions, signer, network };
+    for &id in topics {
+        let chain_id = chain.network.chain_id.clone();
+        let topic = patiently(reporter, || chain.emissions.topic(id)).await?;
+        let topic = topic.ok_or(StartError::NoTopic { chain_id, topic: id })?;
+        if has_many_outputs(&topic) {
+            let labels = topic.label_whitelist.join(", ");
+            return Err(StartError::ManyOutputs { topic: id, labels });
+        }
+    }
+    Ok(Arc::new(chain))
+}
+
+/// Waits until the wallet has an account with coins, and reads what an earlier run left.
+pub(super) async fn open(
+    chain: &Chain,
+    journal: &dyn Journal,
+    fees: &FeeConfig,
+    topics: &[TopicId],
+    reporter: &Reporter,
+) -> Result<Opening, StartError> {
+    let (account, coins) = funded(chain, reporter).await?;
+    let network = &chain.network;
+    let (denom, floor) = (&network.denom, network.gas_price_floor);
+    let price = GasPrice::of_market(&chain.rpc, denom, floor).await;
+    let status = patiently(reporter, || chain.rpc.status()).await?;
+    let height = Height(status.sync_info.latest_block_height);
+    reporter.emit(Event::WorkerInitialized {
+        address: chain.signer.address().to_owned(),
+        balance: coins,
+        topics: topics.to_vec(),
+        height,
+        emissions: chain.emissions.version().name().to_owned(),
+    });
+    tell_balance(chain, reporter, coins, fees.low_balance);
+    let submissions = left_behind(chain, journal, &status.sync_info, reporter).await?;
+    let price = price.unwrap_or_else(|_| GasPrice::floor(floor));
+    Ok(Opening { account, price, height, submissions })
+}
+
+async fn funded(
+    chain: &Chain,
+    reporter: &Reporter,
+) -> Result<(crate::chain::Account, Uallo), StartError> {
+    let mut told = false;
+    loop {
+        let coins = patiently(reporter, || {
+            balance(&chain.rpc, chain.signer.address(), &chain.network.denom)
+        })
+        .await?;
+        match chain.account().await {
+            Ok(account) if coins > Uallo(0) => return Ok((account, coins)),
+            Ok(_) | Err(ChainError::NoAccount { .. }) => {}
+            Err(error) if error.is_transient() => tell_waiting(reporter, &error),
+            Err(error) => return Err(error.into()),
+        }
+        if !std::mem::replace(&mut told, true) {
+            let remedy = format!("{}; waiting for them", chain.fund_remedy());
+            let cause = format!("the wallet {} has no coins", chain.signer.address());
+            reporter.emit(Event::Trouble { cause, remedy });
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// The journal's unfinished submissions, and the finished ones that a late event may name again.
+async fn left_behind(
+    chain: &Chain,
+    journal: &dyn Journal,
+    node: &SyncInfo,
+    reporter: &Reporter,
+) -> Result<Vec<crate::store::Submission>, StartError> {
+    let wallet = chain.wallet();
+    let recent = journal.recent(&wallet, REMEMBERED).await?;
+    let newest = recent.first().map_or(0, |submission| submission.key.nonce.0);
+    let now = OffsetDateTime::now_utc();
+    let is_at_head = !node.catching_up && now - node.latest_block_time < FRESH;
+    if is_at_head && newest > node.latest_block_height {
+        // Only a chain that began anew is behind our own submissions.
+        let aside = format!("{} until {}", wallet.chain_id, now.date());
+        reporter.emit(Event::Trouble {
+            cause: format!(
+                "the chain {} is at height {}, before the journal's newest nonce {newest}: it began anew",
+                wallet.chain_id, node.latest_block_height
+            ),
+            remedy: format!("the journal's old submissions are kept under {aside:?}"),
+        });
+        journal.set_aside(&wallet, &aside).await?;
+        return Ok(Vec::new());
+    }
+    let mut submissions = journal.unfinished(&wallet).await?;
+    submissions.extend(recent.into_iter().filter(|s| s.state.name().is_final()));
+    Ok(submissions)
+}
+
+/// Asks until there is an answer, or a refusal that no waiting changes.
+async fn patiently<T, F: Future<Output = Result<T, ChainError>>>(
+    reporter: &Reporter,
+    mut question: impl FnMut() -> F,
+) -> Result<T, ChainError> {
+    loop {
+        match question().await {
+            Err(error) if error.is_transient() => tell_waiting(reporter, &error),
+            answer => return answer,
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+fn tell_waiting(reporter: &Reporter, error: &ChainError) {
+    let remedy = format!("asking again in {} s", AGAIN.as_secs());
+    reporter.emit(Event::Trouble { cause: error.to_string(), remedy });
+}

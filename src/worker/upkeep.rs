@@ -1,0 +1,65 @@
+//! What is kept current beside the path: the price of gas and the balance.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Chain, submitter::Tally};
+use crate::{
+    chain::{GasPrice, Uallo, balance},
+    ops::{Event, Reporter},
+};
+
+const PRICE_EVERY: Duration = Duration::from_secs(30);
+
+/// Follows the fee market. A price that can't be had leaves the last one in force.
+pub(super) async fn follow_price(
+    chain: Arc<Chain>,
+    prices: watch::Sender<GasPrice>,
+    cancel: CancellationToken,
+) {
+    let mut ticks = interval(PRICE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let network = &chain.network;
+        let price = GasPrice::of_market(&chain.rpc, &network.denom, network.gas_price_floor).await;
+        if let Ok(price) = price {
+            prices.send_replace(price);
+        }
+    }
+}
+
+/// Tells the balance after each window's end, and warns when it is low.
+pub(super) async fn follow_balance(
+    chain: Arc<Chain>,
+    mut tally: watch::Receiver<Tally>,
+    low: Uallo,
+    reporter: Reporter,
+    cancel: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            changed = tally.changed() => if changed.is_err() { return },
+        }
+        if let Ok(balance) = balance(&chain.rpc, chain.signer.address(), &chain.network.denom).await {
+            tell_balance(&chain, &reporter, balance, low);
+        }
+    }
+}
+
+/// Tells a balance, and what to do when it is low.
+pub(super) fn tell_balance(chain: &Chain, reporter: &Reporter, balance: Uallo, threshold: Uallo) {
+    reporter.emit(Event::Balance { balance });
+    if balance < threshold {
+        reporter.emit(Event::BalanceLow { balance, threshold, remedy: chain.fund_remedy() });
+    }
+}
