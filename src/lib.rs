@@ -14,3 +14,4 @@ pub mod ops;
 pub mod store;
 pub mod tls;
 pub mod types;
+pub mod worker;

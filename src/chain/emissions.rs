@@ -215,16 +215,21 @@ impl Emissions {
         topic: TopicId,
         address: &str,
     ) -> Result<Option<Nonce>, ChainError> {
-        let question =
-            pb::LatestInferenceRequest { topic_id: topic.0, worker_address: address.to_owned() };
+        let question = pb::LatestInferenceRequest {
+            topic_id: topic.0,
+            worker_address: address.to_owned(),
+        };
         let method = match self.version() {
             Version::V9 => "GetWorkerLatestInferenceByTopicId",
             Version::V10 => "GetWorkerLatestInputInferenceByTopicId",
         };
-        match self.query::<_, pb::LatestInferenceResponse>(method, &question).await {
-            Ok(answer) => {
-                Ok(answer.latest_inference.map(|inference| Nonce(inference.block_height)))
-            }
+        match self
+            .query::<_, pb::LatestInferenceResponse>(method, &question)
+            .await
+        {
+            Ok(answer) => Ok(answer
+                .latest_inference
+                .map(|inference| Nonce(inference.block_height))),
             Err(error) if error.is_absence() => Ok(None),
             Err(error) => Err(error),
         }
@@ -239,8 +244,9 @@ impl Emissions {
             topic_id: key.topic.0,
             block_height: key.nonce.0,
         };
-        let answer: pb::GetInferencesAtBlockResponse =
-            self.query_at("GetInferencesAtBlock", &question, end).await?;
+        let answer: pb::GetInferencesAtBlockResponse = self
+            .query_at("GetInferencesAtBlock", &question, end)
+            .await?;
         let inferences = answer.inferences.unwrap_or_default().inferences;
         Ok(inferences
             .into_iter()
@@ -344,10 +350,16 @@ impl Emissions {
         question: &Q,
         least: Height,
     ) -> Result<A, ChainError> {
-        match self.rpc.query_at(&self.version().path(method), question, least).await {
+        match self
+            .rpc
+            .query_at(&self.version().path(method), question, least)
+            .await
+        {
             Err(error) if error.is_unknown_path() => {
                 let version = self.redetect().await?;
-                self.rpc.query_at(&version.path(method), question, least).await
+                self.rpc
+                    .query_at(&version.path(method), question, least)
+                    .await
             }
             answer => answer,
         }

@@ -163,10 +163,7 @@ async fn a_disk_that_refuses_is_no_failure_and_loses_nothing() {
     assert!(it.reporter.flush(BOUND));
     let log = fs::read_to_string(artifacts.event_log()).unwrap();
     assert_eq!(log.matches("window_open").count(), 2);
-    assert!(
-        log.contains("0 lines are lost"),
-        "{log}"
-    );
+    assert!(log.contains("0 lines are lost"), "{log}");
 }
 
 #[test]

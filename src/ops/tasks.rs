@@ -28,7 +28,11 @@ impl TaskGroup {
     /// A group that ends when `cancel` is cancelled, and cancels it when one of its tasks ends.
     #[must_use]
     pub fn new(cancel: CancellationToken) -> Self {
-        Self { tasks: JoinSet::new(), names: Vec::new(), cancel }
+        Self {
+            tasks: JoinSet::new(),
+            names: Vec::new(),
+            cancel,
+        }
     }
 
     /// Starts a task that the worker can't do without.
@@ -43,7 +47,11 @@ impl TaskGroup {
         while let Some(ended) = self.tasks.join_next_with_id().await {
             let panicked = ended.is_err();
             let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
-            let name = self.names.iter().find(|(task, _)| *task == id).map_or("?", |(_, name)| name);
+            let name = self
+                .names
+                .iter()
+                .find(|(task, _)| *task == id)
+                .map_or("?", |(_, name)| name);
             let first = ending == Ending::Asked;
             if first && panicked {
                 ending = Ending::Panicked(name);
@@ -71,7 +79,10 @@ mod tests {
     #[tokio::test]
     async fn the_first_task_that_ends_ends_all_by_name() {
         assert_eq!(group(async {}).await, Ending::Returned("other"));
-        assert_eq!(group(async { panic!("on purpose") }).await, Ending::Panicked("other"));
+        assert_eq!(
+            group(async { panic!("on purpose") }).await,
+            Ending::Panicked("other")
+        );
     }
 
     #[tokio::test]

@@ -143,12 +143,12 @@ impl Store {
             .await
             .map_err(|cause| self.failed(cause))?;
         rows.iter()
-            .map(|row| submission(row).map_err(corrupt))
+            .map(|row| submission(row).map_err(|cause| corrupt(&cause)))
             .collect()
     }
 }
 
-fn corrupt(cause: sqlx::Error) -> StoreError {
+fn corrupt(cause: &sqlx::Error) -> StoreError {
     StoreError::Corrupt {
         what: "a submission",
         cause: cause.to_string(),

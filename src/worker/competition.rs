@@ -41,14 +41,19 @@ mod tests {
     use super::*;
     use time::{Duration, macros::datetime};
 
-    const PERIOD: Period =
-        Period { start: datetime!(2025-09-16 0:00 UTC), end: datetime!(2025-12-15 0:00 UTC) };
+    const PERIOD: Period = Period {
+        start: datetime!(2025-09-16 0:00 UTC),
+        end: datetime!(2025-12-15 0:00 UTC),
+    };
 
     #[test]
     fn the_start_is_inside_and_the_end_is_not() {
         let second = Duration::SECOND;
         assert_eq!(PERIOD.phase(PERIOD.start - second), Phase::Before(second));
-        assert_eq!(PERIOD.phase(PERIOD.start), Phase::Running(PERIOD.end - PERIOD.start));
+        assert_eq!(
+            PERIOD.phase(PERIOD.start),
+            Phase::Running(PERIOD.end - PERIOD.start)
+        );
         assert_eq!(PERIOD.phase(PERIOD.end - second), Phase::Running(second));
         assert_eq!(PERIOD.phase(PERIOD.end), Phase::Over);
         assert_eq!((PERIOD.end - PERIOD.start).whole_hours(), 2160);

@@ -68,7 +68,7 @@ pub(super) enum Want {
 }
 
 impl Flight {
-    pub(super) const fn new(key: WindowKey, end: Height, seen: Instant, gas: u64) -> Self {
+    pub(super) fn new(key: WindowKey, end: Height, seen: Instant, gas: u64) -> Self {
         Self {
             key,
             end,
@@ -86,7 +86,10 @@ impl Flight {
 
     /// Takes up a submission of an earlier run. What was prepared counts as sent.
     pub(super) fn resumed(submission: Submission, gas: u64) -> Self {
-        let value = submission.value.as_deref().and_then(|value| value.parse().ok());
+        let value = submission
+            .value
+            .as_deref()
+            .and_then(|value| value.parse().ok());
         let step = match (submission.state, submission.signed) {
             (State::Included { .. }, _) => Step::Included,
             (State::Prepared(tx), _) | (State::Broadcast { .. }, Some(tx)) => Step::Prepared(tx),
@@ -152,12 +155,22 @@ mod tests {
     use time::OffsetDateTime;
 
     fn tx() -> SignedTx {
-        SignedTx { bytes: vec![1], hash: "A".into(), sequence: 4 }
+        SignedTx {
+            bytes: vec![1],
+            hash: "A".into(),
+            sequence: 4,
+        }
     }
 
     fn flight(step: Step) -> Flight {
-        let key = WindowKey { topic: TopicId(67), nonce: Nonce(100) };
-        Flight { step, ..Flight::new(key, Height(110), Instant::now(), 250_000) }
+        let key = WindowKey {
+            topic: TopicId(67),
+            nonce: Nonce(100),
+        };
+        Flight {
+            step,
+            ..Flight::new(key, Height(110), Instant::now(), 250_000)
+        }
     }
 
     #[rstest]
@@ -180,7 +193,14 @@ mod tests {
     ) {
         let flight = flight(step);
         assert_eq!(flight.want(Height(height)), expected);
-        assert_eq!(Flight { asking: true, ..flight }.want(Height(height)), Want::Nothing);
+        assert_eq!(
+            Flight {
+                asking: true,
+                ..flight
+            }
+            .want(Height(height)),
+            Want::Nothing
+        );
     }
 
     #[rstest]
@@ -192,7 +212,10 @@ mod tests {
     fn what_was_prepared_counts_as_sent(#[case] state: State, #[case] sent: bool) {
         let signed = sent.then(tx);
         let submission = Submission {
-            key: WindowKey { topic: TopicId(67), nonce: Nonce(100) },
+            key: WindowKey {
+                topic: TopicId(67),
+                nonce: Nonce(100),
+            },
             window_end: Height(110),
             since: OffsetDateTime::UNIX_EPOCH,
             state,

@@ -1,11 +1,6 @@
 //! The submitter's way in: inclusion in a block, and how the window closed.
 
-use super::{
-    flight::Step,
-    lookup::Outcome,
-    submitter::Submitter,
-    windows::Told,
-};
+use super::{flight::Step, lookup::Outcome, submitter::Submitter, windows::Told};
 use crate::{
     chain::{Answer, Next, jsonrpc::TxResult},
     ops::Event,
@@ -22,12 +17,24 @@ impl Submitter {
         height: Height,
         result: TxResult,
     ) {
-        let Some(flight) = self.flights.get_mut(&key) else { return };
+        let Some(flight) = self.flights.get_mut(&key) else {
+            return;
+        };
         if let Some(tx) = flight.tx() {
             self.ledger.spent(tx.sequence);
         }
-        let TxResult { code, codespace, log, gas_used, .. } = result;
-        let refusal = Refusal { codespace, code, log };
+        let TxResult {
+            code,
+            codespace,
+            log,
+            gas_used,
+            ..
+        } = result;
+        let refusal = Refusal {
+            codespace,
+            code,
+            log,
+        };
         let answer = Answer::to_refusal(&refusal);
         if answer == Answer::Accepted || answer.next() == Next::Done {
             self.included(key, hash, height, gas_used).await;
@@ -38,7 +45,9 @@ impl Submitter {
     }
 
     async fn included(&mut self, key: WindowKey, hash: String, height: Height, gas_used: i64) {
-        let Some(flight) = self.flights.get_mut(&key) else { return };
+        let Some(flight) = self.flights.get_mut(&key) else {
+            return;
+        };
         flight.step = Step::Included;
         let (end, value) = (flight.end, flight.value.as_ref().map(ToString::to_string));
         let WindowKey { topic, nonce } = key;
@@ -50,7 +59,8 @@ impl Submitter {
             blocks_after_nonce: height.0 - nonce.0,
             gas_used,
         });
-        self.record(key, end, value, State::Included { hash, height }).await;
+        self.record(key, end, value, State::Included { hash, height })
+            .await;
         self.told(Told::Answered(key));
     }
 
@@ -63,14 +73,18 @@ impl Submitter {
 
     /// The window is closed and the chain has told how.
     pub(super) async fn close(&mut self, key: WindowKey, outcome: Outcome) {
-        let Some(flight) = self.flights.get(&key) else { return };
+        let Some(flight) = self.flights.get(&key) else {
+            return;
+        };
         let included = matches!(flight.step, Step::Included);
         let in_block = outcome.tx.filter(|_| !included);
         if let Some(tx) = in_block {
-            self.land(key, tx.hash, Height(tx.height), tx.tx_result).await;
+            self.land(key, tx.hash, Height(tx.height), tx.tx_result)
+                .await;
             let landed = self.flights.get(&key).map(|flight| &flight.step);
             if !matches!(landed, Some(Step::Included)) {
-                self.miss(key, "the chain refused the submission".into()).await;
+                self.miss(key, "the chain refused the submission".into())
+                    .await;
                 return;
             }
         } else if !included && (outcome.counted || outcome.sequence_spent) {
@@ -85,7 +99,14 @@ impl Submitter {
         let (event, state) = if outcome.counted {
             (Event::Counted { topic, nonce }, State::Counted)
         } else {
-            (Event::Outranked { topic, nonce, places: outcome.places }, State::Outranked)
+            (
+                Event::Outranked {
+                    topic,
+                    nonce,
+                    places: outcome.places,
+                },
+                State::Outranked,
+            )
         };
         self.tell(event);
         self.end(key, state).await;
@@ -93,14 +114,23 @@ impl Submitter {
 
     /// Gives a window up.
     pub(super) async fn miss(&mut self, key: WindowKey, cause: String) {
-        let Some(flight) = self.flights.get(&key) else { return };
+        let Some(flight) = self.flights.get(&key) else {
+            return;
+        };
         let WindowKey { topic, nonce } = key;
-        self.tell(Event::WindowMissed { topic, nonce, window_end: flight.end, cause: cause.clone() });
+        self.tell(Event::WindowMissed {
+            topic,
+            nonce,
+            window_end: flight.end,
+            cause: cause.clone(),
+        });
         self.end(key, State::Expired { reason: cause }).await;
     }
 
     async fn end(&mut self, key: WindowKey, state: State) {
-        let Some(flight) = self.flights.get(&key) else { return };
+        let Some(flight) = self.flights.get(&key) else {
+            return;
+        };
         let (end, value) = (flight.end, flight.value.as_ref().map(ToString::to_string));
         let answered = state.name().is_answered();
         self.record(key, end, value, state).await;

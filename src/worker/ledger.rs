@@ -12,7 +12,11 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) const fn new(account: Account, price: GasPrice, fees: FeeConfig) -> Self {
-        Self { account, price, fees }
+        Self {
+            account,
+            price,
+            fees,
+        }
     }
 
     pub(super) const fn account(&self) -> Account {
@@ -53,7 +57,9 @@ impl Ledger {
         floor: u128,
     ) -> Result<(), ChainError> {
         match answer {
-            Answer::Sequence { expected: Some(expected) } => self.account.sequence = *expected,
+            Answer::Sequence {
+                expected: Some(expected),
+            } => self.account.sequence = *expected,
             Answer::Sequence { expected: None } | Answer::WrongSigner => {
                 self.account = Account::of(rpc, address).await?;
             }

@@ -51,11 +51,20 @@ pub(super) struct Outcome {
 /// A question about one window.
 #[derive(Debug)]
 pub(super) enum Question {
-    Forecast { desk: DeskHandle, topic: TopicId, within: Duration },
-    Inclusion { hash: String },
+    Forecast {
+        desk: DeskHandle,
+        topic: TopicId,
+        within: Duration,
+    },
+    Inclusion {
+        hash: String,
+    },
     Standing,
     /// After `end`; of a transaction by hash and sequence, if one was signed.
-    Outcome { end: Height, tx: Option<(String, u64)> },
+    Outcome {
+        end: Height,
+        tx: Option<(String, u64)>,
+    },
 }
 
 /// Asks, and answers with the window's key.
@@ -65,12 +74,12 @@ pub(super) async fn ask(
     question: Question,
 ) -> (WindowKey, Finding) {
     let finding = match question {
-        Question::Forecast { desk, topic, within } => {
-            Ok(Finding::Forecast(desk.within(topic, within).await))
-        }
-        Question::Inclusion { hash } => {
-            inclusion(&chain, key, &hash).await.map(Finding::Inclusion)
-        }
+        Question::Forecast {
+            desk,
+            topic,
+            within,
+        } => Ok(Finding::Forecast(desk.within(topic, within).await)),
+        Question::Inclusion { hash } => inclusion(&chain, key, &hash).await.map(Finding::Inclusion),
         Question::Standing => standing(&chain, key).await.map(Finding::Standing),
         Question::Outcome { end, tx } => outcome(&chain, key, end, tx).await.map(Finding::Outcome),
     };
@@ -81,13 +90,23 @@ async fn inclusion(chain: &Chain, key: WindowKey, hash: &str) -> Result<Inclusio
     if let Some(tx) = chain.rpc.tx(hash).await? {
         return Ok(Inclusion::InBlock(tx));
     }
-    let latest = chain.emissions.latest_nonce(key.topic, chain.signer.address()).await?;
+    let latest = chain
+        .emissions
+        .latest_nonce(key.topic, chain.signer.address())
+        .await?;
     let admitted = latest == Some(key.nonce);
-    Ok(if admitted { Inclusion::Admitted } else { Inclusion::Unknown })
+    Ok(if admitted {
+        Inclusion::Admitted
+    } else {
+        Inclusion::Unknown
+    })
 }
 
 async fn standing(chain: &Chain, key: WindowKey) -> Result<bool, ChainError> {
-    let status = chain.emissions.window_status(key.topic, chain.signer.address()).await?;
+    let status = chain
+        .emissions
+        .window_status(key.topic, chain.signer.address())
+        .await?;
     let open = status.open.is_some_and(|window| window.key == key);
     Ok(open && status.is_registered && status.is_whitelisted)
 }
@@ -101,9 +120,15 @@ async fn outcome(
     tx: Option<(String, u64)>,
 ) -> Result<Outcome, ChainError> {
     let inferers = chain.emissions.inferers(key, end).await?;
-    let counted = inferers.iter().any(|inferer| inferer == chain.signer.address());
-    let mut outcome =
-        Outcome { counted, places: inferers.len(), tx: None, sequence_spent: false };
+    let counted = inferers
+        .iter()
+        .any(|inferer| inferer == chain.signer.address());
+    let mut outcome = Outcome {
+        counted,
+        places: inferers.len(),
+        tx: None,
+        sequence_spent: false,
+    };
     if let Some((hash, sequence)) = tx {
         outcome.tx = chain.rpc.tx(&hash).await?;
         outcome.sequence_spent = chain.account().await?.sequence > sequence;

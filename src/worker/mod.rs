@@ -125,8 +125,14 @@ impl Worker {
         cancel: &CancellationToken,
     ) -> Result<watch::Receiver<Tally>, StartError> {
         let journal = self.journal.as_ref();
-        let opening =
-            startup::open(&self.chain, journal, &self.fees, &self.topics, &self.reporter).await?;
+        let opening = startup::open(
+            &self.chain,
+            journal,
+            &self.fees,
+            &self.topics,
+            &self.reporter,
+        )
+        .await?;
         let (events, feed_events) = mpsc::channel(QUEUE);
         let (reports, reported) = mpsc::channel(QUEUE);
         let (told, tells) = mpsc::channel(QUEUE);
@@ -164,6 +170,7 @@ impl Worker {
             told,
             dry_run: self.dry_run,
             once: self.once,
+            stop_grace: self.config.stop_grace,
         };
         let ledger = Ledger::new(opening.account, opening.price, self.fees);
         let mut submitter = Submitter::new(parts, ledger, opening.height, tally);
@@ -171,9 +178,17 @@ impl Worker {
         group.spawn("feed", feed.run(cancel.clone()));
         group.spawn("windows", windows.run(feed_events, tells, cancel.clone()));
         group.spawn("submitter", submitter.run(reported, stop));
-        group.spawn("gas price", upkeep::follow_price(Arc::clone(&self.chain), prices, cancel.clone()));
-        let balance =
-            upkeep::follow_balance(self.chain, tallied.clone(), low, self.reporter, cancel.clone());
+        group.spawn(
+            "gas price",
+            upkeep::follow_price(Arc::clone(&self.chain), prices, cancel.clone()),
+        );
+        let balance = upkeep::follow_balance(
+            self.chain,
+            tallied.clone(),
+            low,
+            self.reporter,
+            cancel.clone(),
+        );
         group.spawn("balance", balance);
         Ok(tallied)
     }

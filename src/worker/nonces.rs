@@ -12,7 +12,7 @@ const REMEMBERED: i64 = 10_000;
 
 /// Why a topic can't be answered at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+pub(super) enum Obstacle {
     /// The topic opens no windows.
     Inactive,
     /// The wallet is not registered in it.
@@ -23,7 +23,7 @@ pub enum Obstacle {
 
 /// What the tracker knows of all topics.
 #[derive(Debug, Default)]
-pub struct NonceTracker {
+pub(super) struct NonceTracker {
     topics: BTreeMap<TopicId, Topic>,
 }
 
@@ -40,20 +40,25 @@ struct Topic {
 impl NonceTracker {
     /// A tracker of the given topics.
     #[must_use]
-    pub fn new(topics: impl IntoIterator<Item = TopicId>) -> Self {
-        let topics = topics.into_iter().map(|topic| (topic, Topic::default())).collect();
+    pub(super) fn new(topics: impl IntoIterator<Item = TopicId>) -> Self {
+        let topics = topics
+            .into_iter()
+            .map(|topic| (topic, Topic::default()))
+            .collect();
         Self { topics }
     }
 
     /// The topics that are tracked.
-    pub fn topics(&self) -> impl Iterator<Item = TopicId> + '_ {
+    pub(super) fn topics(&self) -> impl Iterator<Item = TopicId> + '_ {
         self.topics.keys().copied()
     }
 
     /// Takes note of an open window. True when it is one of ours and was not known.
-    pub fn opened(&mut self, window: OpenWindow) -> bool {
+    pub(super) fn opened(&mut self, window: OpenWindow) -> bool {
         let WindowKey { topic, nonce } = window.key;
-        let Some(topic) = self.topics.get_mut(&topic) else { return false };
+        let Some(topic) = self.topics.get_mut(&topic) else {
+            return false;
+        };
         if topic.answered.contains(&nonce) {
             return false;
         }
@@ -64,14 +69,16 @@ impl NonceTracker {
 
     /// Takes note of what the chain says of a topic; `height` is the newest block that is known.
     /// Returns the open window when it was not known, and whether the standing changed.
-    pub fn told(
+    pub(super) fn told(
         &mut self,
         id: TopicId,
         status: &WindowStatus,
         confirmed: bool,
         height: Height,
     ) -> (Option<OpenWindow>, bool) {
-        let Some(topic) = self.topics.get_mut(&id) else { return (None, false) };
+        let Some(topic) = self.topics.get_mut(&id) else {
+            return (None, false);
+        };
         let standing = Some(standing(status));
         let changed = topic.standing != standing;
         topic.standing = standing;
@@ -81,7 +88,7 @@ impl NonceTracker {
     }
 
     /// Takes note that the chain holds our answer.
-    pub fn answered(&mut self, key: WindowKey) {
+    pub(super) fn answered(&mut self, key: WindowKey) {
         if let Some(topic) = self.topics.get_mut(&key.topic) {
             topic.open.remove(&key.nonce);
             topic.answered.insert(key.nonce);
@@ -89,36 +96,45 @@ impl NonceTracker {
     }
 
     /// Forgets what is past at `height`.
-    pub fn advance(&mut self, height: Height) {
+    pub(super) fn advance(&mut self, height: Height) {
         for topic in self.topics.values_mut() {
-            let closed: Vec<Nonce> =
-                topic.open.iter().filter(|(_, end)| **end < height).map(|(nonce, _)| *nonce).collect();
+            let closed: Vec<Nonce> = topic
+                .open
+                .iter()
+                .filter(|(_, end)| **end < height)
+                .map(|(nonce, _)| *nonce)
+                .collect();
             for nonce in closed {
                 topic.open.remove(&nonce);
                 topic.answered.insert(nonce);
             }
-            topic.answered.retain(|nonce| nonce.0 > height.0 - REMEMBERED);
+            topic
+                .answered
+                .retain(|nonce| nonce.0 > height.0 - REMEMBERED);
         }
     }
 
     /// The topics that were to open a window at `height` or before and of which no opening was heard:
     /// the chain has to be asked. Each is named once for an opening that was foretold.
-    pub fn overdue(&mut self, height: Height) -> Vec<TopicId> {
-        let late = self.topics.iter_mut().filter(|(_, topic)| {
-            topic.next_start.take_if(|start| *start < height).is_some()
-        });
-        late.map(|(id, _)| *id).collect()
+    pub(super) fn overdue(&mut self, height: Height) -> Vec<TopicId> {
+        let mut late = Vec::new();
+        for (id, topic) in &mut self.topics {
+            if topic.next_start.take_if(|start| *start < height).is_some() {
+                late.push(*id);
+            }
+        }
+        late
     }
 
     /// Why a topic can't be answered, as last told by the chain.
     #[must_use]
-    pub fn obstacle(&self, topic: TopicId) -> Option<Obstacle> {
+    pub(super) fn obstacle(&self, topic: TopicId) -> Option<Obstacle> {
         self.topics.get(&topic)?.standing?.err()
     }
 
     /// Whether the chain has told of every topic.
     #[must_use]
-    pub fn knows_all(&self) -> bool {
+    pub(super) fn knows_all(&self) -> bool {
         self.topics.values().all(|topic| topic.standing.is_some())
     }
 }
@@ -142,8 +158,14 @@ mod tests {
     const T: TopicId = TopicId(67);
 
     fn window(nonce: i64) -> OpenWindow {
-        let key = WindowKey { topic: T, nonce: Nonce(nonce) };
-        OpenWindow { key, end: Height(nonce + 10) }
+        let key = WindowKey {
+            topic: T,
+            nonce: Nonce(nonce),
+        };
+        OpenWindow {
+            key,
+            end: Height(nonce + 10),
+        }
     }
 
     fn status(open: Option<OpenWindow>, next: i64) -> WindowStatus {
@@ -206,7 +228,10 @@ mod tests {
     #[test]
     fn a_change_of_standing_is_told_once() {
         let mut tracker = NonceTracker::new([T]);
-        let unregistered = WindowStatus { is_registered: false, ..status(None, 112) };
+        let unregistered = WindowStatus {
+            is_registered: false,
+            ..status(None, 112)
+        };
         assert!(!tracker.knows_all());
         assert!(tracker.told(T, &unregistered, true, Height(1)).1);
         assert!(!tracker.told(T, &unregistered, true, Height(2)).1);

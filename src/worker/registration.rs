@@ -23,7 +23,11 @@ impl Submitter {
         match self.try_register(topic).await {
             Ok(()) => self.told(Told::Registered(topic)),
             Err((cause, remedy)) => {
-                self.tell(Event::TopicUnavailable { topic, cause, remedy: remedy.into() });
+                self.tell(Event::TopicUnavailable {
+                    topic,
+                    cause,
+                    remedy: remedy.into(),
+                });
             }
         }
     }
@@ -33,14 +37,26 @@ impl Submitter {
         let failed = |error: ChainError| (error.to_string(), AGAIN);
         let chain = self.parts.chain.clone();
         let address = chain.signer.address();
-        if chain.emissions.window_status(topic, address).await.map_err(failed)?.is_registered {
+        if chain
+            .emissions
+            .window_status(topic, address)
+            .await
+            .map_err(failed)?
+            .is_registered
+        {
             return Ok(());
         }
         if self.parts.dry_run {
-            let cause = "the wallet is not registered in the topic, and a dry run registers nothing";
+            let cause =
+                "the wallet is not registered in the topic, and a dry run registers nothing";
             return Err((cause.into(), "run once without --dry-run"));
         }
-        let fee = chain.emissions.params().await.map_err(failed)?.registration_fee;
+        let fee = chain
+            .emissions
+            .params()
+            .await
+            .map_err(failed)?
+            .registration_fee;
         self.tell(Event::Registering { topic, fee });
         for _ in 0..ATTEMPTS {
             let tx = self.sign_registration(topic)?;
@@ -55,7 +71,11 @@ impl Submitter {
                 answer = Answer::of(&result.codespace, result.code, &result.log);
                 if answer == Answer::Accepted {
                     let height = crate::types::Height(found.height);
-                    self.tell(Event::Registered { topic, hash: tx.hash, height });
+                    self.tell(Event::Registered {
+                        topic,
+                        hash: tx.hash,
+                        height,
+                    });
                     return Ok(());
                 }
             }
@@ -65,11 +85,20 @@ impl Submitter {
             }
             let network = &chain.network;
             self.ledger
-                .mend(&answer, &chain.rpc, address, &network.denom, network.gas_price_floor)
+                .mend(
+                    &answer,
+                    &chain.rpc,
+                    address,
+                    &network.denom,
+                    network.gas_price_floor,
+                )
                 .await
                 .map_err(failed)?;
         }
-        Err(("the chain refused the registration several times".into(), AGAIN))
+        Err((
+            "the chain refused the registration several times".into(),
+            AGAIN,
+        ))
     }
 
     fn sign_registration(&self, topic: TopicId) -> Result<SignedTx, (String, &'static str)> {

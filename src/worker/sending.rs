@@ -20,7 +20,9 @@ use crate::{
 impl Submitter {
     /// Sends what is prepared, or prepares it first.
     pub(super) async fn send(&mut self, key: WindowKey) {
-        let Some(flight) = self.flights.get(&key) else { return };
+        let Some(flight) = self.flights.get(&key) else {
+            return;
+        };
         if !flight.is_in_time(self.height) {
             return;
         }
@@ -35,14 +37,25 @@ impl Submitter {
             let WindowKey { topic, nonce } = key;
             self.tell(Event::ForecastTraining { topic, nonce });
             let desk = self.parts.desk.clone();
-            self.ask(key, Question::Forecast { desk, topic, within: Self::training_limit() });
+            self.ask(
+                key,
+                Question::Forecast {
+                    desk,
+                    topic,
+                    within: Self::training_limit(),
+                },
+            );
         }
     }
 
     /// Sends a forecast.
     pub(super) async fn send_with(&mut self, key: WindowKey, forecast: &Forecast) {
         let WindowKey { topic, nonce } = key;
-        self.tell(Event::ForecastUsed { topic, nonce, forecast: forecast.clone() });
+        self.tell(Event::ForecastUsed {
+            topic,
+            nonce,
+            forecast: forecast.clone(),
+        });
         let value = Decimal::try_from(forecast.value).unwrap_or_else(|error| {
             self.tell(Event::Trouble {
                 cause: format!("the forecast for topic {topic} can't be submitted: {error}"),
@@ -55,7 +68,9 @@ impl Submitter {
 
     /// Signs, journals and broadcasts.
     async fn prepare(&mut self, key: WindowKey, value: Decimal) {
-        let Some(flight) = self.flights.get_mut(&key) else { return };
+        let Some(flight) = self.flights.get_mut(&key) else {
+            return;
+        };
         if !flight.may_hurry() {
             return;
         }
@@ -89,7 +104,13 @@ impl Submitter {
             return;
         }
         failpoint("before-journal");
-        self.record(key, end, Some(value.to_string()), State::Prepared(tx.clone())).await;
+        self.record(
+            key,
+            end,
+            Some(value.to_string()),
+            State::Prepared(tx.clone()),
+        )
+        .await;
         failpoint("after-journal");
         if let Some(flight) = self.flights.get_mut(&key) {
             flight.step = Step::Prepared(tx.clone());
@@ -136,15 +157,23 @@ impl Submitter {
     async fn answered(&mut self, key: WindowKey, tx: SignedTx, sent: Sent) {
         let latency = |seen: Instant| seen.elapsed().as_secs_f64() * 1e3;
         let height = self.height;
-        let Some(flight) = self.flights.get_mut(&key) else { return };
+        let Some(flight) = self.flights.get_mut(&key) else {
+            return;
+        };
         flight.uncertain |= sent.maybe_elsewhere;
         let answer = Answer::to_broadcast(&sent.answer);
         if answer.next() == Next::AwaitInclusion {
             let (end, value) = (flight.end, flight.value.as_ref().map(ToString::to_string));
             let (latency_ms, fee) = (latency(flight.seen), flight.fee);
-            flight.step = Step::Pending { tx: tx.clone(), since: height };
+            flight.step = Step::Pending {
+                tx: tx.clone(),
+                since: height,
+            };
             self.ledger.spent(tx.sequence);
-            let state = State::Broadcast { hash: tx.hash.clone(), endpoint: sent.endpoint.clone() };
+            let state = State::Broadcast {
+                hash: tx.hash.clone(),
+                endpoint: sent.endpoint.clone(),
+            };
             self.tell(Event::Submitted {
                 topic: key.topic,
                 nonce: key.nonce,
@@ -159,15 +188,19 @@ impl Submitter {
             self.told(Told::Sent(key));
             return;
         }
-        let spent = matches!(answer, Answer::Sequence { expected: Some(e) } if e > tx.sequence);
-        if spent && flight.uncertain {
+        let taken = matches!(answer, Answer::Sequence { expected: Some(e) } if e > tx.sequence);
+        if taken && flight.uncertain {
             // Most likely our own bytes took the sequence: a block will tell.
             flight.uncertain = false;
             flight.step = Step::Pending { tx, since: height };
             return;
         }
         let refusal = match sent.answer {
-            Ok(sync) => Refusal { codespace: sync.codespace, code: sync.code, log: sync.log },
+            Ok(sync) => Refusal {
+                codespace: sync.codespace,
+                code: sync.code,
+                log: sync.log,
+            },
             Err(error) => Refusal {
                 codespace: "rpc".into(),
                 code: error.code.unsigned_abs().try_into().unwrap_or(u32::MAX),
@@ -192,11 +225,14 @@ impl Submitter {
         if next == Next::Resend {
             return;
         }
-        let Some(flight) = self.flights.get_mut(&key) else { return };
+        let Some(flight) = self.flights.get_mut(&key) else {
+            return;
+        };
         flight.uncertain = false;
         let worn_out = flight.refusals >= MAX_REFUSALS;
         let (end, value) = (flight.end, flight.value.as_ref().map(ToString::to_string));
-        self.record(key, end, value, State::Rejected(refusal.clone())).await;
+        self.record(key, end, value, State::Rejected(refusal.clone()))
+            .await;
         if worn_out || next == Next::GiveUp {
             let cause = format!("{} ({} {})", refusal.log, refusal.codespace, refusal.code);
             self.miss(key, cause).await;
@@ -216,7 +252,13 @@ impl Submitter {
             Answer::OtherVersion => chain.emissions.redetect().await.map(|_| ()),
             _ => {
                 self.ledger
-                    .mend(answer, &chain.rpc, address, &network.denom, network.gas_price_floor)
+                    .mend(
+                        answer,
+                        &chain.rpc,
+                        address,
+                        &network.denom,
+                        network.gas_price_floor,
+                    )
                     .await
             }
         };
@@ -251,7 +293,12 @@ impl Submitter {
 
     fn delayed(&self, key: WindowKey, cause: String, next: &str) {
         let WindowKey { topic, nonce } = key;
-        self.tell(Event::SubmissionDelayed { topic, nonce, cause, next: next.into() });
+        self.tell(Event::SubmissionDelayed {
+            topic,
+            nonce,
+            cause,
+            next: next.into(),
+        });
     }
 }
 

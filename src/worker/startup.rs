@@ -67,14 +67,25 @@ pub async fn connect(
     let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
     for trouble in troubles {
         let remedy = "the other endpoints are used; correct or remove this one".into();
-        reporter.emit(Event::Trouble { cause: trouble.to_string(), remedy });
+        reporter.emit(Event::Trouble {
+            cause: trouble.to_string(),
+            remedy,
+        });
     }
     let emissions = patiently(reporter, || Emissions::detect(Arc::clone(&rpc))).await?;
-    let chain = Chain { rpc, emissions, signer, network };
+    let chain = Chain {
+        rpc,
+        emissions,
+        signer,
+        network,
+    };
     for &id in topics {
         let chain_id = chain.network.chain_id.clone();
         let topic = patiently(reporter, || chain.emissions.topic(id)).await?;
-        let topic = topic.ok_or(StartError::NoTopic { chain_id, topic: id })?;
+        let topic = topic.ok_or(StartError::NoTopic {
+            chain_id,
+            topic: id,
+        })?;
         if has_many_outputs(&topic) {
             let labels = topic.label_whitelist.join(", ");
             return Err(StartError::ManyOutputs { topic: id, labels });
@@ -107,7 +118,12 @@ pub(super) async fn open(
     tell_balance(chain, reporter, coins, fees.low_balance);
     let submissions = left_behind(chain, journal, &status.sync_info, reporter).await?;
     let price = price.unwrap_or_else(|_| GasPrice::floor(floor));
-    Ok(Opening { account, price, height, submissions })
+    Ok(Opening {
+        account,
+        price,
+        height,
+        submissions,
+    })
 }
 
 async fn funded(
@@ -144,7 +160,9 @@ async fn left_behind(
 ) -> Result<Vec<crate::store::Submission>, StartError> {
     let wallet = chain.wallet();
     let recent = journal.recent(&wallet, REMEMBERED).await?;
-    let newest = recent.first().map_or(0, |submission| submission.key.nonce.0);
+    let newest = recent
+        .first()
+        .map_or(0, |submission| submission.key.nonce.0);
     let now = OffsetDateTime::now_utc();
     let is_at_head = !node.catching_up && now - node.latest_block_time < FRESH;
     if is_at_head && newest > node.latest_block_height {
@@ -181,5 +199,8 @@ async fn patiently<T, F: Future<Output = Result<T, ChainError>>>(
 
 fn tell_waiting(reporter: &Reporter, error: &ChainError) {
     let remedy = format!("asking again in {} s", AGAIN.as_secs());
-    reporter.emit(Event::Trouble { cause: error.to_string(), remedy });
+    reporter.emit(Event::Trouble {
+        cause: error.to_string(),
+        remedy,
+    });
 }

@@ -1,6 +1,10 @@
 //! The submitter: the one task that owns the wallet's sequence, and signs and sends for all topics.
 
-use std::{collections::{BTreeMap, BTreeSet}, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -22,7 +26,7 @@ use crate::{
     failpoint::failpoint,
     forecast::DeskHandle,
     ops::{Event, Reporter},
-    store::{Journal, State, Submission, Transition, Wallet},
+    store::{Journal, State, Submission, Transition},
     types::{Height, TopicId, WindowKey},
 };
 
@@ -49,8 +53,6 @@ pub(super) enum Report {
 
 /// How long a window may wait for a forecast that is not ready.
 const TRAINING_LIMIT: Duration = Duration::from_secs(2);
-/// How long a stop waits for transactions that are in the air.
-const LANDING_LIMIT: Duration = Duration::from_secs(10);
 /// Blocks for which a finished window is remembered.
 const REMEMBERED: i64 = 10_000;
 
@@ -83,6 +85,8 @@ pub(super) struct Parts {
     pub(super) dry_run: bool,
     /// End after the first window.
     pub(super) once: bool,
+    /// How long a stop waits for transactions that are in the air.
+    pub(super) stop_grace: Duration,
 }
 
 pub(super) struct Submitter {
@@ -124,7 +128,11 @@ impl Submitter {
             }
             let state = submission.state.name().as_str().to_owned();
             let WindowKey { topic, nonce } = key;
-            self.tell(Event::SubmissionResumed { topic, nonce, state });
+            self.tell(Event::SubmissionResumed {
+                topic,
+                nonce,
+                state,
+            });
             let gas = self.ledger.fees().gas_limit;
             self.flights.insert(key, Flight::resumed(submission, gas));
         }
@@ -132,7 +140,11 @@ impl Submitter {
 
     /// Serves until it is cancelled (then it waits for what is in the air), or until its first window
     /// is at its end if only one was wanted.
-    pub(super) async fn run(mut self, mut reports: mpsc::Receiver<Report>, stop: CancellationToken) {
+    pub(super) async fn run(
+        mut self,
+        mut reports: mpsc::Receiver<Report>,
+        stop: CancellationToken,
+    ) {
         let mut retry = interval(Duration::from_secs(1));
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut landing: Option<Instant> = None;
@@ -153,7 +165,7 @@ impl Submitter {
                 }
                 _ = retry.tick() => self.advance().await,
                 () = stop.cancelled(), if landing.is_none() => {
-                    landing = Some(Instant::now() + LANDING_LIMIT);
+                    landing = Some(Instant::now() + self.parts.stop_grace);
                 }
                 () = sleep_until(limit), if landing.is_some() => return,
             }
@@ -185,7 +197,11 @@ impl Submitter {
                 self.done.retain(|key| key.nonce.0 > height.0 - REMEMBERED);
                 self.advance().await;
             }
-            Report::Included { hash, height, result } => {
+            Report::Included {
+                hash,
+                height,
+                result,
+            } => {
                 let key = self
                     .flights
                     .values()
@@ -202,8 +218,11 @@ impl Submitter {
 
     /// Lets every flight take the step that is due at the present height.
     async fn advance(&mut self) {
-        let wants: Vec<_> =
-            self.flights.values().map(|flight| (flight.key, flight.want(self.height))).collect();
+        let wants: Vec<_> = self
+            .flights
+            .values()
+            .map(|flight| (flight.key, flight.want(self.height)))
+            .collect();
         for (key, want) in wants {
             match want {
                 Want::Nothing => {}
@@ -218,7 +237,13 @@ impl Submitter {
                 Want::Outcome => {
                     if let Some(flight) = self.flights.get(&key) {
                         let tx = flight.tx().map(|tx| (tx.hash.clone(), tx.sequence));
-                        self.ask(key, Question::Outcome { end: flight.end, tx });
+                        self.ask(
+                            key,
+                            Question::Outcome {
+                                end: flight.end,
+                                tx,
+                            },
+                        );
                     }
                 }
             }
@@ -229,13 +254,16 @@ impl Submitter {
     pub(super) fn ask(&mut self, key: WindowKey, question: Question) {
         if let Some(flight) = self.flights.get_mut(&key) {
             flight.asking = true;
-            self.lookups.spawn(ask(Arc::clone(&self.parts.chain), key, question));
+            self.lookups
+                .spawn(ask(Arc::clone(&self.parts.chain), key, question));
         }
     }
 
     async fn learn(&mut self, key: WindowKey, finding: Finding) {
         let height = self.height;
-        let Some(flight) = self.flights.get_mut(&key) else { return };
+        let Some(flight) = self.flights.get_mut(&key) else {
+            return;
+        };
         flight.asking = false;
         match finding {
             Finding::Forecast(forecast) => self.send_with(key, &forecast).await,
@@ -244,7 +272,8 @@ impl Submitter {
                 self.send(key).await;
             }
             Finding::Inclusion(Inclusion::InBlock(tx)) => {
-                self.land(key, tx.hash, Height(tx.height), tx.tx_result).await;
+                self.land(key, tx.hash, Height(tx.height), tx.tx_result)
+                    .await;
             }
             Finding::Inclusion(Inclusion::Admitted) => self.admitted(key).await,
             Finding::Inclusion(Inclusion::Unknown) => {
@@ -262,14 +291,25 @@ impl Submitter {
                 let cause = error.to_string();
                 let next = format!("asking again after block {height}");
                 let WindowKey { topic, nonce } = key;
-                self.tell(Event::SubmissionDelayed { topic, nonce, cause, next });
+                self.tell(Event::SubmissionDelayed {
+                    topic,
+                    nonce,
+                    cause,
+                    next,
+                });
             }
         }
     }
 
     /// Journals a step and takes it. The journal's failure is told and holds nothing up: the chain
     /// itself refuses a second answer.
-    pub(super) async fn record(&self, key: WindowKey, end: Height, value: Option<String>, state: State) {
+    pub(super) async fn record(
+        &self,
+        key: WindowKey,
+        end: Height,
+        value: Option<String>,
+        state: State,
+    ) {
         let step = Transition {
             at: self.parts.clock.now(),
             wallet: self.parts.chain.wallet(),
@@ -291,9 +331,12 @@ impl Submitter {
     pub(super) fn finish(&mut self, key: WindowKey, answered: bool) {
         self.flights.remove(&key);
         self.done.insert(key);
-        self.tally.send_modify(|tally| match answered {
-            true => tally.answered += 1,
-            false => tally.missed += 1,
+        self.tally.send_modify(|tally| {
+            if answered {
+                tally.answered += 1;
+            } else {
+                tally.missed += 1;
+            }
         });
     }
 

@@ -50,7 +50,8 @@ pub(super) async fn follow_balance(
             () = cancel.cancelled() => return,
             changed = tally.changed() => if changed.is_err() { return },
         }
-        if let Ok(balance) = balance(&chain.rpc, chain.signer.address(), &chain.network.denom).await {
+        if let Ok(balance) = balance(&chain.rpc, chain.signer.address(), &chain.network.denom).await
+        {
             tell_balance(&chain, &reporter, balance, low);
         }
     }
@@ -60,6 +61,10 @@ pub(super) async fn follow_balance(
 pub(super) fn tell_balance(chain: &Chain, reporter: &Reporter, balance: Uallo, threshold: Uallo) {
     reporter.emit(Event::Balance { balance });
     if balance < threshold {
-        reporter.emit(Event::BalanceLow { balance, threshold, remedy: chain.fund_remedy() });
+        reporter.emit(Event::BalanceLow {
+            balance,
+            threshold,
+            remedy: chain.fund_remedy(),
+        });
     }
 }

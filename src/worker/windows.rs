@@ -95,10 +95,18 @@ impl Windows {
                 self.tell(Event::WebsocketConnected { endpoint });
                 self.ask_all();
             }
-            FeedEvent::Lost { endpoint, cause, retry_in } => {
+            FeedEvent::Lost {
+                endpoint,
+                cause,
+                retry_in,
+            } => {
                 self.connected = false;
                 let retry_ms = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
-                self.tell(Event::WebsocketLost { endpoint, cause, retry_ms });
+                self.tell(Event::WebsocketLost {
+                    endpoint,
+                    cause,
+                    retry_ms,
+                });
             }
             FeedEvent::Block { height, .. } => self.block(height).await,
             FeedEvent::Window { window, seen } => {
@@ -106,8 +114,17 @@ impl Windows {
                     self.due(window, seen, WindowSource::Event).await;
                 }
             }
-            FeedEvent::Included { hash, height, result } => {
-                self.report(Report::Included { hash, height, result }).await;
+            FeedEvent::Included {
+                hash,
+                height,
+                result,
+            } => {
+                self.report(Report::Included {
+                    hash,
+                    height,
+                    result,
+                })
+                .await;
             }
         }
     }
@@ -135,7 +152,8 @@ impl Windows {
     /// Without the feed the height comes from a node's status.
     async fn look(&mut self) {
         if let Ok(status) = self.chain.rpc.status().await {
-            self.block(Height(status.sync_info.latest_block_height)).await;
+            self.block(Height(status.sync_info.latest_block_height))
+                .await;
         }
     }
 
@@ -149,7 +167,8 @@ impl Windows {
     fn ask(&mut self, topic: TopicId) {
         if self.asking.insert(topic) {
             let chain = Arc::clone(&self.chain);
-            self.asked.spawn(async move { (topic, confirm(&chain, topic).await) });
+            self.asked
+                .spawn(async move { (topic, confirm(&chain, topic).await) });
         }
     }
 
@@ -159,11 +178,17 @@ impl Windows {
             Ok(answer) => answer,
             Err(error) => {
                 let remedy = "asking again at the next poll".into();
-                self.tell(Event::TopicUnavailable { topic, cause: error.to_string(), remedy });
+                self.tell(Event::TopicUnavailable {
+                    topic,
+                    cause: error.to_string(),
+                    remedy,
+                });
                 return;
             }
         };
-        let confirmed = status.open.is_some_and(|window| open.contains(&window.key.nonce));
+        let confirmed = status
+            .open
+            .is_some_and(|window| open.contains(&window.key.nonce));
         let (window, changed) = self.tracker.told(topic, &status, confirmed, self.height);
         match self.tracker.obstacle(topic) {
             // At every poll: an earlier attempt may have failed.
@@ -187,7 +212,12 @@ impl Windows {
         if self.tracker.obstacle(topic).is_none() {
             self.report(Report::Due { key, end, seen }).await;
         }
-        self.tell(Event::WindowOpen { topic, nonce, window_end: end, source });
+        self.tell(Event::WindowOpen {
+            topic,
+            nonce,
+            window_end: end,
+            source,
+        });
     }
 
     fn explain(&self, topic: TopicId, obstacle: Obstacle) {
@@ -205,7 +235,11 @@ impl Windows {
                 "check the number, or wait until it is funded; the worker looks again at each poll",
             ),
         };
-        self.tell(Event::TopicUnavailable { topic, cause: cause.into(), remedy: remedy.into() });
+        self.tell(Event::TopicUnavailable {
+            topic,
+            cause: cause.into(),
+            remedy: remedy.into(),
+        });
     }
 
     /// Ready means subscribed, and every topic's standing known.
