@@ -64,11 +64,19 @@ fn a_worker_killed_at_random_moments_answers_every_open_window_once() {
     let mut worker = site.start();
     worker.wait_until_ready();
     for kill in 1..=kills {
-        // Anywhere in an epoch of one-second blocks.
-        let wait = moments.random_range(0..=EPOCH.unsigned_abs() * 1000);
-        thread::sleep(Duration::from_millis(wait));
+        // In turn anywhere in an epoch of one-second blocks, and within a second of an opening.
+        let place = if kill % 2 == 1 {
+            let wait = moments.random_range(0..=EPOCH.unsigned_abs() * 1000);
+            thread::sleep(Duration::from_millis(wait));
+            format!("random {kill}, {wait} ms into the epoch's rest")
+        } else {
+            let wait = moments.random_range(0..=2000);
+            chain.wait_for(record.next_opening() - 1);
+            thread::sleep(Duration::from_millis(wait));
+            format!("random {kill}, {wait} ms after the block before an opening")
+        };
         worker.kill();
-        record.note_kill(&format!("random {kill}, after {wait} ms"));
+        record.note_kill(&place);
         thread::sleep(Duration::from_millis(moments.random_range(0..=500)));
         worker = site.start();
         worker.wait_until_ready();
@@ -114,6 +122,18 @@ impl<'a> Record<'a> {
             format!("{} to {}", window.nonce, window.end)
         });
         write!(self.table, "| {place} | {height} | {open} |").expect("a string takes all");
+    }
+
+    /// The block that opens the next window.
+    fn next_opening(&mut self) -> i64 {
+        let height = self.ledger.advance();
+        let newest = self
+            .ledger
+            .windows_after(0)
+            .last()
+            .map(|window| window.nonce);
+        let newest = newest.expect("the topic has opened windows");
+        newest + EPOCH * ((height - newest) / EPOCH + 1)
     }
 
     /// With the worker back: waits until the window that was open at the kill, else the next one, has
