@@ -6,7 +6,10 @@
 //! `chain`. `ops` tells the operator.
 
 pub mod chain;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod devnet;
 mod failpoint;
 pub mod forecast;
 pub mod market;

@@ -1,3 +1,5 @@
 //! The command line: see `allora-worker --help`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    allora_worker::cli::main()
+}

@@ -80,7 +80,7 @@ const OURS: u64 = 3;
 /// How long a node may take to open the socket and to grant the subscriptions.
 const SETUP_LIMIT: Duration = Duration::from_secs(10);
 /// A connection that held this long is sound: the next loss starts with the shortest pause.
-const SOUND_AFTER: Duration = Duration::from_secs(60);
+const SOUND_AFTER: Duration = Duration::from_mins(1);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 

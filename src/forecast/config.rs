@@ -41,7 +41,7 @@ impl Default for ForecastConfig {
             min_days: 14,
             full_days: 28,
             window_days: 90,
-            max_age: Duration::from_secs(6 * 3600),
+            max_age: Duration::from_hours(6),
             train_deadline: Duration::from_secs(2),
             ridge: 10.0,
             shrink: 0.1,

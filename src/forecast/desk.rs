@@ -16,7 +16,7 @@ use super::{
 use crate::{clock::SharedClock, types::TopicId};
 
 /// How often the age of the newest candle is looked at again.
-const AGE_CHECK: Duration = Duration::from_secs(60);
+const AGE_CHECK: Duration = Duration::from_mins(1);
 
 /// What a topic asks for, and of which prices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct TopicSpec {
 }
 
 /// Keeps the forecasts of all topics up to date while it runs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Desk {
     trainer: Arc<Trainer>,
 }
@@ -91,7 +91,7 @@ impl Desk {
     }
 
     /// Makes a forecast for each topic whenever its candles change or grow too old, until `cancel`.
-    pub async fn run(self, cancel: CancellationToken) {
+    pub async fn run(&self, cancel: CancellationToken) {
         let mut topics = JoinSet::new();
         for topic in self.trainer.topics() {
             topics.spawn(attend(self.trainer.clone(), topic));

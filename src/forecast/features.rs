@@ -137,7 +137,7 @@ fn volatility(prices: &[Option<f64>], half_life: f64) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    pub(crate) fn candle(hour: i64, close: f64) -> Candle {
+    fn candle(hour: i64, close: f64) -> Candle {
         Candle {
             start: hour * HOUR,
             open: close,

@@ -38,11 +38,11 @@ pub struct History {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// ln(P[t+h] / P[t]).
+    /// `ln(P[t+h] / P[t])`.
     LogReturn,
-    /// 100 · (P[t+h] / P[t] − 1).
+    /// `100 · (P[t+h] / P[t] − 1)`.
     PercentReturn,
-    /// P[t+h].
+    /// `P[t+h]`.
     Price,
 }
 

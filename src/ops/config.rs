@@ -23,7 +23,7 @@ pub struct OpsConfig {
 
 impl OpsConfig {
     /// The least that a live log keeps.
-    pub const LEAST_LOG_KEEP: Duration = Duration::from_secs(48 * 3600);
+    pub const LEAST_LOG_KEEP: Duration = Duration::from_hours(48);
 }
 
 impl Default for OpsConfig {

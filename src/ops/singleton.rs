@@ -148,7 +148,7 @@ fn lock(path: &Path, content: &str) -> io::Result<Locked> {
         .truncate(false)
         .mode(0o600)
         .open(path)?;
-    match file.try_lock() {
+    match try_lock(&file) {
         Ok(()) => {
             file.set_len(0)?;
             writeln!(file, "{content}")?;
@@ -157,6 +157,17 @@ fn lock(path: &Path, content: &str) -> io::Result<Locked> {
         Err(TryLockError::WouldBlock) => Ok(Locked::Theirs(holder(&mut file)?)),
         Err(TryLockError::Error(cause)) => Err(cause),
     }
+}
+
+/// A script that looks whether the file is held locks it for a moment itself: try more than once.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..3 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(15)),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }
 
 /// What the holder wrote; it may be between locking and writing.

@@ -29,6 +29,8 @@ pub(super) struct Flight {
     pub(super) uncertain: bool,
     /// Whether the chain is being asked about this window.
     pub(super) asking: bool,
+    /// What was last told to stand in the way, so that it is told once.
+    pub(super) told: String,
 }
 
 /// Where a flight is.
@@ -81,6 +83,7 @@ impl Flight {
             haste: 0,
             uncertain: false,
             asking: false,
+            told: String::new(),
         }
     }
 

@@ -23,7 +23,6 @@ use tokio::{
     sync::{mpsc, watch},
     time::Instant,
 };
-use tokio_util::sync::CancellationToken;
 
 pub use competition::{Period, Phase};
 pub use config::{CompetitionConfig, TopicConfig, WorkerConfig};
@@ -113,17 +112,13 @@ pub struct Worker {
 const QUEUE: usize = 1024;
 
 impl Worker {
-    /// Starts the worker's tasks in `group`. The submitter ends when `stop` is cancelled and what is
-    /// in the air has landed; the others when `cancel` is.
+    /// Starts the worker's tasks in `group`. The submitter ends when the group is asked to
+    /// end and what is
+    /// in the air has landed.
     ///
     /// # Errors
     /// When the chain or the journal can't be read, or an endpoint can't be used.
-    pub async fn start(
-        self,
-        group: &mut TaskGroup,
-        stop: CancellationToken,
-        cancel: &CancellationToken,
-    ) -> Result<watch::Receiver<Tally>, StartError> {
+    pub async fn start(self, group: &mut TaskGroup) -> Result<watch::Receiver<Tally>, StartError> {
         let journal = self.journal.as_ref();
         let opening = startup::open(
             &self.chain,
@@ -167,6 +162,7 @@ impl Worker {
             reporter: self.reporter.clone(),
             clock: self.clock,
             prices: price,
+            shutdown: group.shutdown(),
             told,
             dry_run: self.dry_run,
             once: self.once,
@@ -175,21 +171,18 @@ impl Worker {
         let ledger = Ledger::new(opening.account, opening.price, self.fees);
         let mut submitter = Submitter::new(parts, ledger, opening.height, tally);
         submitter.resume(opening.submissions);
+        let cancel = group.token();
         group.spawn("feed", feed.run(cancel.clone()));
-        group.spawn("windows", windows.run(feed_events, tells, cancel.clone()));
-        group.spawn("submitter", submitter.run(reported, stop));
-        group.spawn(
-            "gas price",
-            upkeep::follow_price(Arc::clone(&self.chain), prices, cancel.clone()),
-        );
-        let balance = upkeep::follow_balance(
-            self.chain,
-            tallied.clone(),
-            low,
-            self.reporter,
-            cancel.clone(),
-        );
-        group.spawn("balance", balance);
+        group.spawn("windows", windows.run(feed_events, tells, cancel));
+        group.spawn("submitter", submitter.run(reported));
+        let chain = Arc::clone(&self.chain);
+        group.spawn_minor("gas price", move || {
+            upkeep::follow_price(Arc::clone(&chain), prices.clone())
+        });
+        let (chain, reporter, tally) = (self.chain, self.reporter, tallied.clone());
+        group.spawn_minor("balance", move || {
+            upkeep::follow_balance(Arc::clone(&chain), tally.clone(), low, reporter.clone())
+        });
         Ok(tallied)
     }
 }

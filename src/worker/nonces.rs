@@ -87,6 +87,18 @@ impl NonceTracker {
         (open.filter(|&window| self.opened(window)), changed)
     }
 
+    /// The windows of a topic that are open and not answered.
+    pub(super) fn open_windows(&self, topic: TopicId) -> Vec<OpenWindow> {
+        let open = self.topics.get(&topic).map(|topic| &topic.open);
+        open.into_iter()
+            .flatten()
+            .map(|(&nonce, &end)| OpenWindow {
+                key: WindowKey { topic, nonce },
+                end,
+            })
+            .collect()
+    }
+
     /// Takes note that the chain holds our answer.
     pub(super) fn answered(&mut self, key: WindowKey) {
         if let Some(topic) = self.topics.get_mut(&key.topic) {

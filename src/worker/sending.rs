@@ -23,9 +23,6 @@ impl Submitter {
         let Some(flight) = self.flights.get(&key) else {
             return;
         };
-        if !flight.is_in_time(self.height) {
-            return;
-        }
         if let Step::Prepared(tx) = &flight.step {
             let tx = tx.clone();
             self.broadcast(key, tx).await;
@@ -68,10 +65,11 @@ impl Submitter {
 
     /// Signs, journals and broadcasts.
     async fn prepare(&mut self, key: WindowKey, value: Decimal) {
+        let height = self.height;
         let Some(flight) = self.flights.get_mut(&key) else {
             return;
         };
-        if !flight.may_hurry() {
+        if !flight.may_hurry() || !flight.is_in_time(height) {
             return;
         }
         flight.haste += 1;
@@ -142,6 +140,13 @@ impl Submitter {
     }
 
     async fn broadcast(&mut self, key: WindowKey, tx: SignedTx) {
+        if !self
+            .flights
+            .get(&key)
+            .is_some_and(|flight| flight.is_in_time(self.height))
+        {
+            return;
+        }
         match self.parts.chain.rpc.broadcast(&tx.bytes).await {
             Ok(sent) => self.answered(key, tx, sent).await,
             Err(error) => {
@@ -156,7 +161,7 @@ impl Submitter {
     /// Acts on a mempool's answer.
     async fn answered(&mut self, key: WindowKey, tx: SignedTx, sent: Sent) {
         let latency = |seen: Instant| seen.elapsed().as_secs_f64() * 1e3;
-        let height = self.height;
+        let height = self.height.max(key.nonce.height());
         let Some(flight) = self.flights.get_mut(&key) else {
             return;
         };
@@ -291,7 +296,15 @@ impl Submitter {
         self.finish(key, true);
     }
 
-    fn delayed(&self, key: WindowKey, cause: String, next: &str) {
+    /// Tells what stands in the way, once as long as it is the same.
+    pub(super) fn delayed(&mut self, key: WindowKey, cause: String, next: &str) {
+        let Some(flight) = self.flights.get_mut(&key) else {
+            return;
+        };
+        if flight.told == cause {
+            return;
+        }
+        flight.told.clone_from(&cause);
         let WindowKey { topic, nonce } = key;
         self.tell(Event::SubmissionDelayed {
             topic,

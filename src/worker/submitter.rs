@@ -11,7 +11,6 @@ use tokio::{
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Chain,
@@ -25,7 +24,7 @@ use crate::{
     clock::SharedClock,
     failpoint::failpoint,
     forecast::DeskHandle,
-    ops::{Event, Reporter},
+    ops::{Event, Reporter, Shutdown, WindowSource},
     store::{Journal, State, Submission, Transition},
     types::{Height, TopicId, WindowKey},
 };
@@ -38,6 +37,7 @@ pub(super) enum Report {
         key: WindowKey,
         end: Height,
         seen: Instant,
+        source: WindowSource,
     },
     /// A block has passed.
     Block(Height),
@@ -79,6 +79,8 @@ pub(super) struct Parts {
     pub(super) reporter: Reporter,
     pub(super) clock: SharedClock,
     pub(super) prices: watch::Receiver<GasPrice>,
+    /// Tells when to stop, and why.
+    pub(super) shutdown: Shutdown,
     /// Tells the windows' task what became of its reports.
     pub(super) told: mpsc::Sender<Told>,
     /// Sign and show, broadcast nothing.
@@ -140,17 +142,14 @@ impl Submitter {
 
     /// Serves until it is cancelled (then it waits for what is in the air), or until its first window
     /// is at its end if only one was wanted.
-    pub(super) async fn run(
-        mut self,
-        mut reports: mpsc::Receiver<Report>,
-        stop: CancellationToken,
-    ) {
+    pub(super) async fn run(mut self, mut reports: mpsc::Receiver<Report>) {
+        let stop = self.parts.shutdown.token();
         let mut retry = interval(Duration::from_secs(1));
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut landing: Option<Instant> = None;
         self.advance().await;
         loop {
-            let limit = landing.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            let limit = landing.unwrap_or_else(|| Instant::now() + Duration::from_hours(1));
             tokio::select! {
                 biased;
                 report = reports.recv() => match report {
@@ -159,13 +158,16 @@ impl Submitter {
                     None => return,
                 },
                 Some(found) = self.lookups.join_next() => {
-                    if let Ok((key, finding)) = found {
-                        self.learn(key, finding).await;
+                    match found {
+                        Ok((key, finding)) => self.learn(key, finding).await,
+                        // A question that panicked is asked again.
+                        Err(_) => self.flights.values_mut().for_each(|flight| flight.asking = false),
                     }
                 }
                 _ = retry.tick() => self.advance().await,
                 () = stop.cancelled(), if landing.is_none() => {
                     landing = Some(Instant::now() + self.parts.stop_grace);
+                    self.tell_stopping();
                 }
                 () = sleep_until(limit), if landing.is_some() => return,
             }
@@ -173,7 +175,9 @@ impl Submitter {
                 return;
             }
             if self.parts.once && self.tally.borrow().total() > 0 {
-                stop.cancel();
+                self.parts
+                    .shutdown
+                    .request("--once: the window is at its end");
                 return;
             }
         }
@@ -181,10 +185,22 @@ impl Submitter {
 
     async fn hear(&mut self, report: Report) {
         match report {
-            Report::Due { key, end, seen } => {
+            Report::Due {
+                key,
+                end,
+                seen,
+                source,
+            } => {
                 if self.done.contains(&key) || self.flights.contains_key(&key) {
                     return;
                 }
+                let WindowKey { topic, nonce } = key;
+                self.tell(Event::WindowOpen {
+                    topic,
+                    nonce,
+                    window_end: end,
+                    source,
+                });
                 let gas = self.ledger.fees().gas_limit;
                 self.flights.insert(key, Flight::new(key, end, seen, gas));
                 self.send(key).await;
@@ -218,11 +234,18 @@ impl Submitter {
 
     /// Lets every flight take the step that is due at the present height.
     async fn advance(&mut self) {
-        let wants: Vec<_> = self
+        let mut wants: Vec<_> = self
             .flights
             .values()
             .map(|flight| (flight.key, flight.want(self.height)))
             .collect();
+        // A node refuses a sequence number before the ones that precede it.
+        wants.sort_by_key(|(key, _)| {
+            self.flights
+                .get(key)
+                .and_then(Flight::tx)
+                .map_or(u64::MAX, |tx| tx.sequence)
+        });
         for (key, want) in wants {
             match want {
                 Want::Nothing => {}
@@ -288,15 +311,8 @@ impl Submitter {
             // Asked again at the next block.
             Finding::Standing(false) => {}
             Finding::Unknown(error) => {
-                let cause = error.to_string();
                 let next = format!("asking again after block {height}");
-                let WindowKey { topic, nonce } = key;
-                self.tell(Event::SubmissionDelayed {
-                    topic,
-                    nonce,
-                    cause,
-                    next,
-                });
+                self.delayed(key, error.to_string(), &next);
             }
         }
     }
@@ -325,6 +341,16 @@ impl Submitter {
                     .into(),
             });
         }
+    }
+
+    fn tell_stopping(&self) {
+        let signal = self.parts.shutdown.reason().unwrap_or_default().to_owned();
+        let in_flight = self
+            .flights
+            .values()
+            .filter(|flight| flight.is_in_the_air())
+            .count();
+        self.tell(Event::Stopping { signal, in_flight });
     }
 
     /// Ends a flight for good.

@@ -6,7 +6,6 @@ use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{Chain, submitter::Tally};
 use crate::{
@@ -17,18 +16,11 @@ use crate::{
 const PRICE_EVERY: Duration = Duration::from_secs(30);
 
 /// Follows the fee market. A price that can't be had leaves the last one in force.
-pub(super) async fn follow_price(
-    chain: Arc<Chain>,
-    prices: watch::Sender<GasPrice>,
-    cancel: CancellationToken,
-) {
+pub(super) async fn follow_price(chain: Arc<Chain>, prices: watch::Sender<GasPrice>) {
     let mut ticks = interval(PRICE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            () = cancel.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+        ticks.tick().await;
         let network = &chain.network;
         let price = GasPrice::of_market(&chain.rpc, &network.denom, network.gas_price_floor).await;
         if let Ok(price) = price {
@@ -43,18 +35,15 @@ pub(super) async fn follow_balance(
     mut tally: watch::Receiver<Tally>,
     low: Uallo,
     reporter: Reporter,
-    cancel: CancellationToken,
 ) {
-    loop {
-        tokio::select! {
-            () = cancel.cancelled() => return,
-            changed = tally.changed() => if changed.is_err() { return },
-        }
+    while tally.changed().await.is_ok() {
         if let Ok(balance) = balance(&chain.rpc, chain.signer.address(), &chain.network.denom).await
         {
             tell_balance(&chain, &reporter, balance, low);
         }
     }
+    // The submitter has ended, and the group ends with it.
+    std::future::pending().await
 }
 
 /// Tells a balance, and what to do when it is low.

@@ -191,6 +191,12 @@ impl Windows {
             .is_some_and(|window| open.contains(&window.key.nonce));
         let (window, changed) = self.tracker.told(topic, &status, confirmed, self.height);
         match self.tracker.obstacle(topic) {
+            // Windows that opened while something stood in the way can be answered now.
+            None if changed => {
+                for window in self.tracker.open_windows(topic) {
+                    self.due(window, Instant::now(), WindowSource::Poll).await;
+                }
+            }
             // At every poll: an earlier attempt may have failed.
             Some(Obstacle::Unregistered) if self.register => {
                 self.report(Report::Register(topic)).await;
@@ -210,14 +216,21 @@ impl Windows {
         let OpenWindow { key, end } = window;
         let WindowKey { topic, nonce } = key;
         if self.tracker.obstacle(topic).is_none() {
-            self.report(Report::Due { key, end, seen }).await;
+            self.report(Report::Due {
+                key,
+                end,
+                seen,
+                source,
+            })
+            .await;
+        } else {
+            self.tell(Event::WindowOpen {
+                topic,
+                nonce,
+                window_end: end,
+                source,
+            });
         }
-        self.tell(Event::WindowOpen {
-            topic,
-            nonce,
-            window_end: end,
-            source,
-        });
     }
 
     fn explain(&self, topic: TopicId, obstacle: Obstacle) {

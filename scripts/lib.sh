@@ -1,0 +1,73 @@
+# Shared by start_worker.sh and stop_worker.sh; sourced, not run.
+# shellcheck shell=bash
+
+project_root() {
+    (cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+}
+
+die() {
+    printf '❌ %s\n' "$*" >&2
+    exit 1
+}
+
+# The release binary, where cargo puts it (or ALLORA_WORKER_BIN).
+worker_binary() {
+    if [[ -n ${ALLORA_WORKER_BIN:-} ]]; then
+        printf '%s\n' "$ALLORA_WORKER_BIN"
+        return
+    fi
+    local target=${CARGO_TARGET_DIR:-$root/target}
+    # cargo takes a relative one from where it is run: the root.
+    [[ $target == /* ]] || target=$root/$target
+    printf '%s\n' "$target/release/allora-worker"
+}
+
+# Whether the binary is missing or older than what it is made from.
+needs_build() {
+    [[ -z ${ALLORA_WORKER_BIN:-} ]] || return 1
+    [[ -x $1 ]] || return 0
+    local newer
+    newer=$(find "$root/Cargo.toml" "$root/Cargo.lock" "$root/build.rs" "$root/src" \
+        "$root/config/networks" -newer "$1" -print -quit)
+    [[ -n $newer ]]
+}
+
+# The value of --data-dir among the arguments, empty when it is not there.
+data_dir_flag() {
+    local value=''
+    while (($#)); do
+        case $1 in
+            --data-dir=*) value=${1#*=} ;;
+            --data-dir) value=${2:-} ;;
+        esac
+        shift
+    done
+    printf '%s\n' "$value"
+}
+
+# Whether a process holds the pidfile: then it names a worker that runs.
+is_held() {
+    [[ -f $1 ]] || return 1
+    if command -v flock >/dev/null; then
+        ! flock --nonblock "$1" true
+        return
+    fi
+    local pid
+    pid=$(pid_in "$1")
+    [[ -n $pid && $(readlink "/proc/$pid/exe" 2>/dev/null) == */allora-worker* ]]
+}
+
+pid_in() {
+    head -n 1 "$1" 2>/dev/null | tr -cd '0-9'
+}
+
+# A text of the state file, which is one line of JSON with flat keys.
+state_text() {
+    sed -n "s/.*\"$2\":\"\\(\\([^\"\\\\]\\|\\\\.\\)*\\)\".*/\\1/p" "$1" 2>/dev/null |
+        sed 's/\\\(["\\]\)/\1/g'
+}
+
+# Whether the state file is the given process's.
+state_is_of() {
+    grep -q "^{\"pid\":$2," "$1" 2>/dev/null
+}

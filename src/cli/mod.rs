@@ -1,0 +1,42 @@
+//! The command line.
+
+mod args;
+mod devnet;
+mod locate;
+mod rooms;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use args::RunArgs;
+
+/// A worker for the Allora network.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer every submission window of the topics, until stopped
+    Run(RunArgs),
+    /// Run the embedded chain alone, for demos and for workers of other processes
+    Devnet(devnet::DevnetArgs),
+    /// Print where a worker with these flags writes, for the scripts
+    #[command(hide = true)]
+    Locate(RunArgs),
+}
+
+/// Runs the command that the arguments ask for.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Devnet(args) => devnet::devnet(&args),
+        Command::Locate(args) => locate::locate(&args),
+    }
+}

@@ -1,0 +1,288 @@
+//! Putting the rooms together: prices to histories, histories to forecasts, notices to events.
+
+use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
+
+use secrecy::SecretString;
+use tokio::sync::{Mutex, broadcast::error::RecvError, mpsc, watch};
+
+use crate::{
+    chain::Uallo,
+    clock::SharedClock,
+    config::Settings,
+    devnet::DevnetTopic,
+    forecast::{Desk, DeskHandle, History, TopicSpec},
+    market::{CsvAge, FileKeeper, Keeper, Notice, Notices, PriceSource, Tiingo, read_csv},
+    ops::{Event, Reporter, TaskGroup},
+    store::Store,
+    types::TopicId,
+};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a wallet is given on the embedded chain: 1,000 ALLO.
+pub(super) const POCKET_MONEY: Uallo = Uallo(1_000_000_000_000_000_000_000);
+/// The prices that come with the project, for the embedded chain.
+const BUNDLED_PRICES: &str = "data/btcusd_1h_2023-01_2025-12.csv";
+/// Notices that may wait to be told.
+const NOTICES: usize = 64;
+
+/// Where prices come from.
+pub(super) enum Prices {
+    /// A file, and what its dates mean.
+    File(PathBuf, CsvAge),
+    /// Tiingo, with a key.
+    Tiingo(SecretString),
+    /// Nowhere: there is no key.
+    None,
+}
+
+impl fmt::Display for Prices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, CsvAge::AsIs) => write!(f, "{}", path.display()),
+            Self::File(path, CsvAge::ShiftToNow) => {
+                write!(
+                    f,
+                    "{} with its end moved to the present hour",
+                    path.display()
+                )
+            }
+            Self::Tiingo(_) => f.write_str("Tiingo"),
+            Self::None => f.write_str("none"),
+        }
+    }
+}
+
+/// A file if one is named; on the embedded chain the bundled one, moved to the present; else Tiingo.
+pub(super) fn price_source(settings: &Settings) -> Prices {
+    let is_embedded = settings.network.rpc.is_empty();
+    match (&settings.prices, &settings.tiingo_api_key) {
+        (Some(path), _) if is_embedded => Prices::File(path.clone(), CsvAge::ShiftToNow),
+        (Some(path), _) => Prices::File(path.clone(), CsvAge::AsIs),
+        (None, _) if is_embedded => {
+            Prices::File(settings.root.join(BUNDLED_PRICES), CsvAge::ShiftToNow)
+        }
+        (None, Some(key)) => Prices::Tiingo(key.clone()),
+        (None, None) => Prices::None,
+    }
+}
+
+/// A topic of the embedded chain with a window every few seconds.
+pub(super) fn devnet_topic(id: TopicId) -> DevnetTopic {
+    DevnetTopic {
+        id,
+        ..DevnetTopic::default()
+    }
+}
+
+/// Starts the price keepers and the desk; gives where forecasts are picked up.
+pub(super) fn open(
+    group: &mut TaskGroup,
+    settings: &Settings,
+    prices: Prices,
+    store: &Arc<Store>,
+    clock: &SharedClock,
+    reporter: &Reporter,
+) -> Result<DeskHandle, Failure> {
+    let (notices, heard) = mpsc::channel(NOTICES);
+    let mut tickers: Vec<&str> = settings
+        .topics
+        .iter()
+        .map(|topic| topic.ticker.as_str())
+        .collect();
+    tickers.sort_unstable();
+    tickers.dedup();
+    let histories = match prices {
+        Prices::File(path, age) => {
+            file_keepers(group, settings, &tickers, &path, age, clock, &notices)?
+        }
+        Prices::Tiingo(key) => {
+            let source = Arc::new(Tiingo::new(&settings.market, key, Arc::clone(clock))?);
+            keepers(
+                group,
+                settings,
+                &tickers,
+                &(source as _),
+                store,
+                clock,
+                &notices,
+            )
+        }
+        Prices::None => {
+            tell_no_prices(reporter, &tickers);
+            tickers
+                .iter()
+                .map(|ticker| ((*ticker).to_owned(), empty_history()))
+                .collect()
+        }
+    };
+    let topics = settings.topics.iter().map(|topic| TopicSpec {
+        topic: topic.id,
+        ticker: topic.ticker.clone(),
+        horizon: topic.horizon,
+        target: topic.target,
+    });
+    let config = settings.forecast.clone();
+    let desk = Desk::new(config, topics.collect(), &histories, Arc::clone(clock))?;
+    let handle = desk.handle();
+    let (cancel, working) = (group.token(), desk.clone());
+    group.spawn_minor("desk", move || {
+        let (desk, cancel) = (working.clone(), cancel.clone());
+        async move { desk.run(cancel).await }
+    });
+    let (made, told) = (handle.clone(), reporter.clone());
+    group.spawn_minor("forecasts", move || {
+        tell_forecasts(made.clone(), told.clone())
+    });
+    let heard = Arc::new(Mutex::new(heard));
+    let told = reporter.clone();
+    group.spawn_minor("prices' notices", move || {
+        tell_notices(Arc::clone(&heard), told.clone())
+    });
+    Ok(handle)
+}
+
+type Histories = HashMap<String, watch::Receiver<History>>;
+
+fn file_keepers(
+    group: &mut TaskGroup,
+    settings: &Settings,
+    tickers: &[&str],
+    path: &std::path::Path,
+    age: CsvAge,
+    clock: &SharedClock,
+    notices: &Notices,
+) -> Result<Histories, Failure> {
+    if tickers.len() > 1 {
+        let all = tickers.join(", ");
+        return Err(format!("a price file holds one ticker, and the topics ask for {all}: leave --prices out, or choose topics of one ticker").into());
+    }
+    let mut histories = Histories::new();
+    for ticker in tickers {
+        let (keep, clock) = (settings.market.history, Arc::clone(clock));
+        let prices = read_csv(path)?;
+        let (keeper, history) = FileKeeper::new(ticker, prices, age, keep, clock, notices.clone());
+        histories.insert((*ticker).to_owned(), history);
+        let (keeper, cancel) = (Arc::new(keeper), group.token());
+        group.spawn_minor("prices", move || {
+            let (keeper, cancel) = (Arc::clone(&keeper), cancel.clone());
+            async move { keeper.run(cancel).await }
+        });
+    }
+    Ok(histories)
+}
+
+fn keepers(
+    group: &mut TaskGroup,
+    settings: &Settings,
+    tickers: &[&str],
+    source: &Arc<dyn PriceSource>,
+    store: &Arc<Store>,
+    clock: &SharedClock,
+    notices: &Notices,
+) -> Histories {
+    let mut histories = Histories::new();
+    for ticker in tickers {
+        let (keeper, history) = Keeper::new(
+            ticker,
+            settings.market.clone(),
+            Arc::clone(source),
+            Arc::clone(store) as _,
+            Arc::clone(clock),
+            notices.clone(),
+        );
+        histories.insert((*ticker).to_owned(), history);
+        // Handed from a run that panicked to the next one; nobody else asks for it.
+        let (keeper, cancel) = (Arc::new(Mutex::new(keeper)), group.token());
+        group.spawn_minor("prices", move || {
+            let (keeper, cancel) = (Arc::clone(&keeper), cancel.clone());
+            async move { keeper.lock().await.run(cancel).await }
+        });
+    }
+    histories
+}
+
+fn empty_history() -> watch::Receiver<History> {
+    watch::channel(History::default()).1
+}
+
+fn tell_no_prices(reporter: &Reporter, tickers: &[&str]) {
+    for ticker in tickers {
+        reporter.emit(Event::PricesUnavailable {
+            ticker: (*ticker).to_owned(),
+            cause: "no price source is configured, and every forecast will be 0.0".into(),
+            remedy: "set TIINGO_API_KEY in .env, or give --prices CSV, and start again".into(),
+            retry_seconds: 0,
+        });
+    }
+}
+
+async fn tell_forecasts(desk: DeskHandle, reporter: Reporter) {
+    let mut prepared = desk.prepared();
+    loop {
+        match prepared.recv().await {
+            Ok(forecast) => {
+                reporter.emit(Event::ForecastPrepared {
+                    forecast: forecast.as_ref().clone(),
+                });
+            }
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn tell_notices(heard: Arc<Mutex<mpsc::Receiver<Notice>>>, reporter: Reporter) {
+    let mut heard = heard.lock().await;
+    while let Some(notice) = heard.recv().await {
+        reporter.emit(event(notice));
+    }
+    // No keeper is left, or there was none.
+    std::future::pending().await
+}
+
+fn event(notice: Notice) -> Event {
+    match notice {
+        Notice::Updated {
+            ticker,
+            closes,
+            added,
+            until,
+        } => Event::PricesUpdated {
+            ticker,
+            closes,
+            added,
+            until,
+        },
+        Notice::Unavailable {
+            ticker,
+            cause,
+            remedy,
+            retry_in,
+        } => {
+            let retry_seconds = retry_in.as_secs();
+            Event::PricesUnavailable {
+                ticker,
+                cause,
+                remedy,
+                retry_seconds,
+            }
+        }
+        Notice::SetAside {
+            ticker,
+            count,
+            example,
+        } => Event::Trouble {
+            cause: format!("{count} candles of {ticker} can't be used: {example}"),
+            remedy: "they are left out".into(),
+        },
+        Notice::NotKept { ticker, cause } => Event::Trouble {
+            cause: format!("candles of {ticker} are not kept: {cause}"),
+            remedy: "they are fetched again after a restart".into(),
+        },
+        Notice::Uneven { ticker, detail } => Event::Trouble {
+            cause: format!("the prices of {ticker} are uneven: {detail}"),
+            remedy: "correct the file if that is not meant".into(),
+        },
+    }
+}

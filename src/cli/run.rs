@@ -1,0 +1,287 @@
+//! `run`: the worker itself.
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{RunArgs, rooms};
+use crate::{
+    chain::Signer,
+    clock::{SharedClock, SystemClock},
+    config::{Settings, WalletSecret},
+    devnet::{Devnet, DevnetConfig},
+    ops::{
+        Ending, Event, Pidfile, Reporter, ReporterOptions, Shutdown, TaskGroup, WalletLock,
+        install_diagnostics,
+    },
+    store::Store,
+    types::TopicId,
+    worker::{CompetitionConfig, Period, Phase, Tally, Worker, connect},
+};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Threads for everything that is not training; training has its own.
+const THREADS: usize = 2;
+/// How long the logs may take to be written at the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),
+/// non-zero when it could not go on, so that a supervisor starts it again.
+#[allow(clippy::print_stderr, reason = "before there is a log")]
+pub(super) fn run(args: &RunArgs) -> ExitCode {
+    match prepare(args) {
+        Ok(prepared) => {
+            let reporter = prepared.reporter.clone();
+            let code = serve(prepared, args);
+            let _ = reporter.flush(LAST_WORDS);
+            code
+        }
+        Err(refused) => {
+            eprintln!("❌ ERROR {refused}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What there is before anything runs.
+struct Prepared {
+    settings: Settings,
+    signer: Signer,
+    reporter: Reporter,
+    started: std::time::Instant,
+    /// Held while the process lives.
+    _pidfile: Pidfile,
+}
+
+fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
+    let started = std::time::Instant::now();
+    let settings = Settings::load(&args.overrides())?;
+    let signer = match settings.wallet()? {
+        WalletSecret::Mnemonic(phrase) => Signer::from_mnemonic(phrase)?,
+        WalletSecret::PrivateKey(key) => Signer::from_private_key(key)?,
+    };
+    let pidfile = Pidfile::acquire(&settings.artifacts)?;
+    let mut options = ReporterOptions::new(settings.artifacts.clone());
+    options.config = settings.ops.clone();
+    options.secrets = settings.secrets();
+    let reporter = Reporter::start(options)?;
+    install_diagnostics(&reporter, &settings.ops.diagnostics)?;
+    reporter.emit(Event::Starting {
+        version: env!("CARGO_PKG_VERSION"),
+        network: settings.network_name.clone(),
+        chain_id: settings.network.chain_id.clone(),
+        pid: std::process::id(),
+    });
+    for notice in &settings.notices {
+        let remedy = "nothing has to be done if that is meant".into();
+        reporter.emit(Event::Trouble {
+            cause: notice.clone(),
+            remedy,
+        });
+    }
+    Ok(Prepared {
+        settings,
+        signer,
+        reporter,
+        started,
+        _pidfile: pidfile,
+    })
+}
+
+fn serve(prepared: Prepared, args: &RunArgs) -> ExitCode {
+    let reporter = prepared.reporter.clone();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build();
+    let ended = runtime.map_err(Failure::from).and_then(|runtime| {
+        let ended = runtime.block_on(live(prepared, args));
+        // A training that is under way is not waited for.
+        runtime.shutdown_background();
+        ended
+    });
+    match ended {
+        Ok(reason) => {
+            reporter.emit(Event::Stopped { reason });
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            let remedy = "see above; a supervisor such as systemd starts the worker again".into();
+            reporter.emit(Event::Fatal {
+                cause: failure.to_string(),
+                remedy,
+            });
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// From the first signal handler to the last task; gives why it ended.
+async fn live(prepared: Prepared, args: &RunArgs) -> Result<String, Failure> {
+    let Prepared {
+        mut settings,
+        signer,
+        reporter,
+        started,
+        _pidfile: pidfile,
+    } = prepared;
+    let shutdown = Shutdown::install()?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let address = signer.address().to_owned();
+    let prices = rooms::price_source(&settings);
+    reporter.emit(Event::EnvironmentLoaded {
+        address: address.clone(),
+        prices: prices.to_string(),
+    });
+    let _wallet = WalletLock::acquire(&settings.network.chain_id, &address, &settings.artifacts)?;
+    reporter.emit(Event::SingletonPassed {
+        pidfile: pidfile.path().display().to_string(),
+    });
+    let period = settings.competition.as_ref().map(period);
+    if !await_start(period, &clock, &reporter, &shutdown).await {
+        return Ok(shutdown.requested().await);
+    }
+    let _devnet = embedded_chain(&mut settings, &address).await?;
+
+    let store = Arc::new(Store::open(&settings.artifacts.database()).await?);
+    let mut group = TaskGroup::new(shutdown.clone(), reporter.clone());
+    let desk = rooms::open(&mut group, &settings, prices, &store, &clock, &reporter)?;
+    let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
+    let worker = async {
+        let network = settings.network.clone();
+        let chain = connect(&settings.chain, network, signer, &topics, &reporter).await?;
+        let worker = Worker {
+            chain,
+            journal: store,
+            desk,
+            reporter: reporter.clone(),
+            clock: Arc::clone(&clock),
+            topics: topics.clone(),
+            chain_config: settings.chain.clone(),
+            fees: settings.fees.clone(),
+            config: settings.worker.clone(),
+            dry_run: args.dry_run,
+            once: args.once,
+            started: Instant::from_std(started),
+        };
+        worker.start(&mut group).await
+    };
+    let tally = tokio::select! {
+        tally = worker => tally?,
+        reason = shutdown.requested() => return Ok(reason),
+    };
+    let poll_seconds = settings.worker.poll_interval.as_secs();
+    reporter.emit(Event::PollingStarted { poll_seconds });
+    if let Some(period) = period {
+        group.spawn_minor("competition", move || {
+            end_with(
+                period,
+                Arc::clone(&clock),
+                reporter.clone(),
+                shutdown.clone(),
+            )
+        });
+    }
+    let asked = group.shutdown();
+    match group.join().await {
+        Ending::Asked => conclude(&asked, *tally.borrow(), args.once),
+        Ending::Returned(task) => Err(format!("the task {task:?} ended by itself").into()),
+        Ending::Panicked(task) => Err(format!("the task {task:?} panicked").into()),
+    }
+}
+
+fn conclude(shutdown: &Shutdown, tally: Tally, once: bool) -> Result<String, Failure> {
+    if once && tally.answered == 0 && tally.missed > 0 {
+        return Err("the window was not answered".into());
+    }
+    Ok(shutdown.reason().unwrap_or_default().to_owned())
+}
+
+fn period(competition: &CompetitionConfig) -> Period {
+    Period {
+        start: competition.start,
+        end: competition.end,
+    }
+}
+
+/// Waits for the period's start. False when there is nothing to start: the period is over, or the
+/// operator stopped the worker.
+async fn await_start(
+    period: Option<Period>,
+    clock: &SharedClock,
+    reporter: &Reporter,
+    shutdown: &Shutdown,
+) -> bool {
+    let Some(period) = period else {
+        reporter.emit(Event::CompetitionActive { end: None });
+        return true;
+    };
+    let mut told = false;
+    loop {
+        match period.phase(clock.now()) {
+            Phase::Running(_) => {
+                reporter.emit(Event::CompetitionActive {
+                    end: Some(period.end),
+                });
+                return true;
+            }
+            Phase::Over => {
+                reporter.emit(Event::CompetitionEnded { end: period.end });
+                shutdown.request("the competition has ended");
+                return false;
+            }
+            Phase::Before(wait) => {
+                if !std::mem::replace(&mut told, true) {
+                    let wait_seconds = wait.whole_seconds();
+                    reporter.emit(Event::CompetitionWaiting {
+                        start: period.start,
+                        wait_seconds,
+                    });
+                }
+                tokio::select! {
+                    _ = shutdown.requested() => return false,
+                    () = nap(wait) => {}
+                }
+            }
+        }
+    }
+}
+
+/// Asks the worker to end when the period does.
+async fn end_with(period: Period, clock: SharedClock, reporter: Reporter, shutdown: Shutdown) {
+    while let Phase::Running(left) = period.phase(clock.now()) {
+        nap(left).await;
+    }
+    reporter.emit(Event::CompetitionEnded { end: period.end });
+    shutdown.request("the competition has ended");
+    std::future::pending().await
+}
+
+/// Sleeps, a minute at most: the clock may be set while we sleep.
+async fn nap(wait: time::Duration) {
+    let wait = Duration::try_from(wait).unwrap_or_default();
+    tokio::time::sleep(wait.min(Duration::from_mins(1))).await;
+}
+
+/// Starts the embedded chain when the network has no endpoints, and points the settings at it.
+async fn embedded_chain(settings: &mut Settings, address: &str) -> Result<Option<Devnet>, Failure> {
+    let network = &mut settings.network;
+    if !(network.rpc.is_empty() && network.ws.is_empty()) {
+        return Ok(None);
+    }
+    let devnet = Devnet::start(DevnetConfig {
+        chain_id: network.chain_id.clone(),
+        topics: settings
+            .topics
+            .iter()
+            .map(|topic| rooms::devnet_topic(topic.id))
+            .collect(),
+        funded: vec![(address.to_owned(), rooms::POCKET_MONEY.0)],
+        ..DevnetConfig::default()
+    })
+    .await?;
+    network.rpc = vec![devnet.rpc_url()];
+    network.ws = vec![devnet.ws_url()];
+    Ok(Some(devnet))
+}

@@ -1,0 +1,431 @@
+//! The configuration: one typed tree, each section owned by its room.
+//!
+//! Later layers win: built-in defaults, `config/worker.toml`, the file of `--config`, `.env`, the
+//! process's environment, flags. Sections are joined key by key, lists are replaced. A wrong key or
+//! value is refused with its name, its place and what would be right. Relative paths start at the
+//! project's root: `ALLORA_WORKER_HOME`, or the first folder that holds `config/networks` from the
+//! present one upwards, or from the executable's upwards.
+
+mod check;
+mod document;
+mod environment;
+mod error;
+mod hint;
+mod layer;
+mod network;
+mod root;
+mod secrets;
+
+use std::{
+    collections::BTreeSet,
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+use secrecy::SecretString;
+use toml::{Table, Value};
+
+use self::{check::Check, document::Document, environment::Environment, layer::Layer};
+pub use self::{
+    error::{ConfigError, Finding},
+    secrets::WalletSecret,
+};
+use crate::{
+    chain::{ChainConfig, FeeConfig, NetworkConfig},
+    forecast::ForecastConfig,
+    market::MarketConfig,
+    ops::{Artifacts, OpsConfig},
+    types::TopicId,
+    worker::{CompetitionConfig, TopicConfig, WorkerConfig},
+};
+
+/// What the command line overrides.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--network`
+    pub network: Option<String>,
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--topic`, any number
+    pub topics: Vec<u64>,
+    /// `--rpc`, any number
+    pub rpc: Vec<String>,
+    /// `--ws`, any number
+    pub ws: Vec<String>,
+    /// `--chain-id`
+    pub chain_id: Option<String>,
+    /// `--data-dir`
+    pub data_dir: Option<PathBuf>,
+    /// `--prices`
+    pub prices: Option<PathBuf>,
+    /// `--no-register`
+    pub no_register: bool,
+}
+
+/// The process's surroundings, from which a configuration is made.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The project's root.
+    pub root: PathBuf,
+    /// The environment's variables.
+    pub variables: Vec<(String, String)>,
+}
+
+/// The configuration as a whole, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where relative paths start.
+    pub root: PathBuf,
+    /// Where the worker writes.
+    pub artifacts: Artifacts,
+    /// The network's name.
+    pub network_name: String,
+    /// The network. On `devnet` its lists are empty unless a node was given: then the embedded
+    /// chain is started.
+    pub network: NetworkConfig,
+    /// `[chain]`
+    pub chain: ChainConfig,
+    /// `[fees]`
+    pub fees: FeeConfig,
+    /// `[worker]`
+    pub worker: WorkerConfig,
+    /// `[market]`
+    pub market: MarketConfig,
+    /// `[forecast]`
+    pub forecast: ForecastConfig,
+    /// `[ops]`
+    pub ops: OpsConfig,
+    /// The topics to answer; at least one, none twice.
+    pub topics: Vec<TopicConfig>,
+    /// The period in which windows are answered.
+    pub competition: Option<CompetitionConfig>,
+    /// A CSV file of prices instead of Tiingo.
+    pub prices: Option<PathBuf>,
+    /// The wallet's secret, valid in form. None when none is set; see [`Settings::wallet`].
+    pub wallet: Option<WalletSecret>,
+    /// The key for Tiingo.
+    pub tiingo_api_key: Option<SecretString>,
+    /// What the operator should know of, though nothing is refused for it.
+    pub notices: Vec<String>,
+}
+
+impl Surroundings {
+    /// Those of this process. Variables that are not UTF-8 are passed over.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let present = env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let home = env::var_os("ALLORA_WORKER_HOME").filter(|it| !it.is_empty());
+        let executable = env::current_exe().ok();
+        let home = home.map(PathBuf::from);
+        let variables = env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self {
+            root: root::find(home.as_deref(), &present, executable.as_deref()),
+            variables,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads and checks the configuration of this process.
+    ///
+    /// # Errors
+    /// When anything is wrong; see [`ConfigError`].
+    pub fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
+        Self::load_from(overrides, &Surroundings::of_process())
+    }
+
+    /// As [`Settings::load`], in surroundings of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn load_from(overrides: &Overrides, around: &Surroundings) -> Result<Self, ConfigError> {
+        let layers = Layers::read(overrides, around)?;
+        let mut document = layers.document()?;
+        let (mut network, network_layer) = network::load(&around.root, &document.network)?;
+        let mut notices = layers.notices.clone();
+        apply_endpoints(&document, &mut network, &mut notices);
+        let place = |path: &[&str]| {
+            let found = layers.place(path).or_else(|| network_layer.place(path));
+            found.unwrap_or_else(|| "configuration".to_owned())
+        };
+        let mut found = Check::new(&place).all(&document, &network);
+        let prices = document.prices.take().map(|path| around.root.join(path));
+        if let Some(prices) = prices.as_ref().filter(|it| !it.is_file()) {
+            found.push(Finding {
+                place: place(&["prices"]),
+                wrong: format!("there is no file {}", prices.display()),
+                right: format!("relative paths start at {}", around.root.display()),
+            });
+        }
+        if !found.is_empty() {
+            return Err(ConfigError::Refused(found));
+        }
+        let topics = choose_topics(&overrides.topics, &document.topics, &mut notices)?;
+        let wallet = layers.wallet(&document.network, &network, &mut notices)?;
+        let mut sources = layers.environments().into_iter();
+        let tiingo = sources.find_map(|it| it.secret("TIINGO_API_KEY"));
+        Ok(Self {
+            root: around.root.clone(),
+            artifacts: Artifacts::new(around.root.join(&document.data_dir)),
+            network_name: document.network,
+            network,
+            chain: document.chain,
+            fees: document.fees,
+            worker: document.worker,
+            market: document.market,
+            forecast: document.forecast,
+            ops: document.ops,
+            topics,
+            competition: document.competition,
+            prices,
+            wallet,
+            tiingo_api_key: tiingo.map(|(secret, _)| secret.clone()),
+            notices,
+        })
+    }
+
+    /// Where the worker of this process would write. Needs no secrets and no valid values beyond
+    /// the data folder's.
+    ///
+    /// # Errors
+    /// When a file, a variable or a key can't be read.
+    pub fn locate(overrides: &Overrides) -> Result<Artifacts, ConfigError> {
+        let around = Surroundings::of_process();
+        let document = Layers::read(overrides, &around)?.document()?;
+        Ok(Artifacts::new(around.root.join(document.data_dir)))
+    }
+
+    /// The wallet's secret.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoWallet`] with what to set.
+    pub fn wallet(&self) -> Result<&WalletSecret, ConfigError> {
+        let env_file = self.root.join(".env");
+        self.wallet
+            .as_ref()
+            .ok_or(ConfigError::NoWallet { env_file })
+    }
+
+    /// All secrets, for the mask of the logs.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let wallet = self.wallet.iter().map(|it| it.secret().clone());
+        wallet.chain(self.tiingo_api_key.clone()).collect()
+    }
+}
+
+/// The layers in order, the strongest last.
+struct Layers {
+    root: PathBuf,
+    layers: Vec<Layer>,
+    merged: Table,
+    dotenv: Environment,
+    process: Environment,
+    credentials: Environment,
+    notices: Vec<String>,
+}
+
+impl Layers {
+    fn read(overrides: &Overrides, around: &Surroundings) -> Result<Self, ConfigError> {
+        let mut notices = Vec::new();
+        let mut layers = Self {
+            root: around.root.clone(),
+            layers: Vec::new(),
+            merged: Table::new(),
+            dotenv: Environment::from_file(&around.root.join(".env"), &mut notices)?,
+            process: Environment::new("", around.variables.clone()),
+            credentials: credentials(&around.variables),
+            notices,
+        };
+        layers.file(Path::new("config/worker.toml"), true)?;
+        let (process, dotenv) = (&layers.process, &layers.dotenv);
+        let named = process.get("ALLORA_CONFIG").or(dotenv.get("ALLORA_CONFIG"));
+        let named = overrides.config.clone().or(named.map(PathBuf::from));
+        if let Some(path) = named {
+            layers.file(&path, false)?;
+        }
+        layers.push(layers.dotenv.layer(&layers.merged)?);
+        layers.push(layers.process.layer(&layers.merged)?);
+        layers.push(flags(overrides));
+        Ok(layers)
+    }
+
+    fn file(&mut self, path: &Path, may_be_missing: bool) -> Result<(), ConfigError> {
+        let place = self.root.join(path);
+        match fs::read_to_string(&place) {
+            Ok(text) => {
+                let name = path.display().to_string();
+                let (layer, _) = Layer::file::<Document>(&name, &text)?;
+                self.push(layer);
+            }
+            Err(cause) if may_be_missing && cause.kind() == io::ErrorKind::NotFound => {}
+            Err(cause) => {
+                return Err(ConfigError::Unreadable {
+                    path: place,
+                    root: self.root.clone(),
+                    cause,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, layer: Layer) {
+        layer::merge(&mut self.merged, layer.table.clone());
+        self.layers.push(layer);
+    }
+
+    fn document(&self) -> Result<Document, ConfigError> {
+        let refuse = |cause: toml::de::Error| {
+            let (wrong, right) = hint::explain(cause.message());
+            ConfigError::refused("the configuration as a whole", wrong, right)
+        };
+        self.merged.clone().try_into().map_err(refuse)
+    }
+
+    /// Where the value at a path stands: in the strongest layer that sets it.
+    fn place(&self, path: &[&str]) -> Option<String> {
+        self.layers.iter().rev().find_map(|it| it.place(path))
+    }
+
+    /// The sources of secrets, the strongest first.
+    fn environments(&self) -> [&Environment; 3] {
+        [&self.process, &self.credentials, &self.dotenv]
+    }
+
+    fn wallet(
+        &self,
+        network_name: &str,
+        network: &NetworkConfig,
+        notices: &mut Vec<String>,
+    ) -> Result<Option<WalletSecret>, ConfigError> {
+        let Some((wallet, place)) = secrets::wallet(&self.environments(), &self.root, notices)?
+        else {
+            let devnet = network_name == "devnet";
+            return Ok(devnet.then(WalletSecret::devnet));
+        };
+        let public = |it: &str| it.contains("testnet") || it.contains("mainnet");
+        let public = public(network_name) || public(&network.chain_id);
+        if public && wallet.is_public_knowledge() {
+            let wrong = "this mnemonic is published as a test vector: anybody can take its coins";
+            let right = "make one of your own; test vectors are for devnet and localnet";
+            return Err(ConfigError::refused(place, wrong, right));
+        }
+        Ok(Some(wallet))
+    }
+}
+
+/// Secrets that systemd hands over as files: `mnemonic`, `private_key` and `tiingo_api_key`.
+fn credentials(variables: &[(String, String)]) -> Environment {
+    let folder = variables.iter().find(|it| it.0 == "CREDENTIALS_DIRECTORY");
+    let read = |(_, folder): &(String, String)| {
+        let names = ["MNEMONIC", "PRIVATE_KEY", "TIINGO_API_KEY"];
+        let found = names.into_iter().filter_map(|name| {
+            let path = Path::new(folder).join(name.to_lowercase());
+            let text = fs::read_to_string(path).ok()?;
+            Some((name.to_owned(), text.trim().to_owned()))
+        });
+        found.collect::<Vec<_>>()
+    };
+    Environment::new(
+        "systemd's credentials",
+        folder.map(read).unwrap_or_default(),
+    )
+}
+
+fn flags(overrides: &Overrides) -> Layer {
+    let mut layer = Layer::named();
+    let path = |it: &PathBuf| it.to_string_lossy().into_owned();
+    let texts = [
+        ("network", "--network", overrides.network.clone()),
+        ("chain_id", "--chain-id", overrides.chain_id.clone()),
+        (
+            "data_dir",
+            "--data-dir",
+            overrides.data_dir.as_ref().map(path),
+        ),
+        ("prices", "--prices", overrides.prices.as_ref().map(path)),
+    ];
+    for (key, flag, value) in texts {
+        if let Some(value) = value {
+            layer.set(&[key], value.into(), flag);
+        }
+    }
+    for (key, flag, urls) in [
+        ("rpc", "--rpc", &overrides.rpc),
+        ("ws", "--ws", &overrides.ws),
+    ] {
+        if !urls.is_empty() {
+            layer.set(&[key], urls.clone().into(), flag);
+        }
+    }
+    if overrides.no_register {
+        let path = ["worker", "auto_register"];
+        layer.set(&path, Value::Boolean(false), "--no-register");
+    }
+    layer
+}
+
+/// Puts the endpoints and the chain id that were given over the network's own. Without a WebSocket
+/// of its own, a given RPC endpoint serves it as well: a node offers both at one address.
+fn apply_endpoints(document: &Document, network: &mut NetworkConfig, notices: &mut Vec<String>) {
+    if let Some(id) = &document.chain_id {
+        network.chain_id.clone_from(id);
+    }
+    if let Some(ws) = &document.ws {
+        network.ws.clone_from(ws);
+    }
+    let Some(rpc) = &document.rpc else { return };
+    network.rpc.clone_from(rpc);
+    if document.ws.is_none() {
+        let websocket = |url: &String| {
+            let rest = url.strip_prefix("http").unwrap_or(url);
+            format!("ws{}/websocket", rest.trim_end_matches('/'))
+        };
+        network.ws = rpc.iter().map(websocket).collect();
+        let shown = network.ws.join(", ");
+        notices.push(format!("no --ws was given: {shown} is used"));
+    }
+}
+
+/// The topics to serve: those asked for by number, else all that are configured.
+fn choose_topics(
+    asked: &[u64],
+    configured: &[TopicConfig],
+    notices: &mut Vec<String>,
+) -> Result<Vec<TopicConfig>, ConfigError> {
+    if asked.is_empty() {
+        return Ok(configured.to_vec());
+    }
+    let mut seen = BTreeSet::new();
+    let mut chosen = Vec::new();
+    for id in asked.iter().copied().map(TopicId) {
+        if id.0 == 0 || !seen.insert(id) {
+            let wrong = format!("topic {id} is no topic, or is given twice");
+            return Err(ConfigError::refused(
+                "--topic",
+                wrong,
+                "give each topic's number once",
+            ));
+        }
+        let known = configured.iter().find(|it| it.id == id).cloned();
+        chosen.push(known.unwrap_or_else(|| {
+            let topic = TopicConfig {
+                id,
+                ..TopicConfig::default()
+            };
+            notices.push(format!(
+                "topic {id} has no [[topics]] entry: it is served as topic 67 is ({}, 7 days, log-return); add an entry if it asks for something else",
+                topic.ticker
+            ));
+            topic
+        }));
+    }
+    Ok(chosen)
+}
+
+#[cfg(test)]
+#[path = "config/tests.rs"]
+mod tests;

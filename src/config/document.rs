@@ -1,0 +1,72 @@
+//! The shape of a configuration file.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::{
+    chain::{ChainConfig, FeeConfig},
+    forecast::ForecastConfig,
+    market::MarketConfig,
+    ops::OpsConfig,
+    worker::{CompetitionConfig, TopicConfig, WorkerConfig},
+};
+
+/// Every key that a configuration file may hold. Each section belongs to its room.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Document {
+    pub network: String,
+    pub data_dir: PathBuf,
+    pub prices: Option<PathBuf>,
+    pub chain_id: Option<String>,
+    pub rpc: Option<Vec<String>>,
+    pub ws: Option<Vec<String>>,
+    pub chain: ChainConfig,
+    pub fees: FeeConfig,
+    pub worker: WorkerConfig,
+    pub market: MarketConfig,
+    pub forecast: ForecastConfig,
+    pub ops: OpsConfig,
+    pub topics: Vec<TopicConfig>,
+    pub competition: Option<CompetitionConfig>,
+}
+
+/// The sections and keys of the first level, for hints on variables' names.
+pub(super) const KEYS: [&str; 14] = [
+    "network",
+    "data_dir",
+    "prices",
+    "chain_id",
+    "rpc",
+    "ws",
+    "chain",
+    "fees",
+    "worker",
+    "market",
+    "forecast",
+    "ops",
+    "topics",
+    "competition",
+];
+
+impl Default for Document {
+    fn default() -> Self {
+        Self {
+            network: "testnet".into(),
+            data_dir: "data".into(),
+            prices: None,
+            chain_id: None,
+            rpc: None,
+            ws: None,
+            chain: ChainConfig::default(),
+            fees: FeeConfig::default(),
+            worker: WorkerConfig::default(),
+            market: MarketConfig::default(),
+            forecast: ForecastConfig::default(),
+            ops: OpsConfig::default(),
+            topics: vec![TopicConfig::default()],
+            competition: None,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The environment and the `.env` file: overrides of keys, and the only home of secrets.
+
+use std::{collections::BTreeMap, fs, io, os::unix::fs::MetadataExt, path::Path};
+
+use secrecy::SecretString;
+use toml::{Table, Value};
+
+use super::{
+    ConfigError,
+    document::{Document, KEYS},
+    hint,
+    layer::{Layer, merge, nested},
+};
+
+/// Variables of ours that are no keys of the configuration.
+const RESERVED: [&str; 8] = [
+    "ALLORA_CONFIG",
+    "ALLORA_FAILPOINT",
+    "ALLORA_REAL",
+    "ALLORA_START_TIMEOUT",
+    "ALLORA_STOP_TIMEOUT",
+    "ALLORA_WORKER_BIN",
+    "ALLORA_WORKER_HOME",
+    "ALLORA_BUILD",
+];
+const SECRETS: [&str; 4] = ["MNEMONIC", "MNEMONIC_FILE", "PRIVATE_KEY", "TIINGO_API_KEY"];
+
+/// The variables of one source: the process's environment or the `.env` file. An empty one counts
+/// as not set.
+pub(super) struct Environment {
+    /// How the source is named before a variable in messages.
+    name: String,
+    variables: BTreeMap<String, String>,
+    secrets: BTreeMap<String, SecretString>,
+}
+
+impl Environment {
+    /// Sorts variables into overrides and secrets; all others are left alone.
+    pub(super) fn new(name: &str, all: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut read = Self {
+            name: name.to_owned(),
+            variables: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        };
+        for (variable, value) in all {
+            if value.trim().is_empty() {
+                continue;
+            }
+            if SECRETS.contains(&variable.as_str()) {
+                read.secrets.insert(variable, value.into());
+            } else if variable.starts_with("ALLORA_") {
+                read.variables.insert(variable, value);
+            }
+        }
+        read
+    }
+
+    /// Reads a `.env` file, without touching the process's environment. Without a file it is empty.
+    /// A file that others can read is told of in `notices`.
+    pub(super) fn from_file(path: &Path, notices: &mut Vec<String>) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        let text = match fs::read_to_string(path) {
+            Ok(text) => SecretString::from(text),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self::new(&name, []));
+            }
+            Err(cause) => {
+                return Err(ConfigError::Unreadable {
+                    path: path.to_owned(),
+                    root: path.parent().unwrap_or(path).to_owned(),
+                    cause,
+                });
+            }
+        };
+        let text = secrecy::ExposeSecret::expose_secret(&text);
+        let mut all = Vec::new();
+        for item in dotenvy::from_read_iter(text.as_bytes()) {
+            all.push(item.map_err(|cause| unreadable_line(&name, text, &cause))?);
+        }
+        let read = Self::new(&name, all);
+        if !read.secrets.is_empty() {
+            notices.extend(too_open(path));
+        }
+        Ok(read)
+    }
+
+    /// A variable that is no secret.
+    pub(super) fn get(&self, variable: &str) -> Option<&str> {
+        self.variables.get(variable).map(String::as_str)
+    }
+
+    /// A secret and the name of the variable with its source.
+    pub(super) fn secret(&self, variable: &str) -> Option<(&SecretString, String)> {
+        let secret = self.secrets.get(variable)?;
+        Some((secret, self.place(variable)))
+    }
+
+    /// The overrides of configuration keys, laid over what the layers below say.
+    pub(super) fn layer(&self, below: &Table) -> Result<Layer, ConfigError> {
+        let mut layer = Layer::named();
+        let mut all = below.clone();
+        for (variable, value) in &self.variables {
+            let Some(path) = self.path(variable)? else {
+                continue;
+            };
+            let path: Vec<_> = path.iter().map(String::as_str).collect();
+            let value = reading(&all, &path, value).map_err(|message| {
+                let (wrong, right) = hint::explain(&message);
+                ConfigError::refused(self.place(variable), wrong, right)
+            })?;
+            merge(&mut all, nested(&path, value.clone()));
+            layer.set(&path, value, &self.place(variable));
+        }
+        Ok(layer)
+    }
+
+    fn place(&self, variable: &str) -> String {
+        if self.name.is_empty() {
+            return format!("variable {variable}");
+        }
+        format!("{}, {variable}", self.name)
+    }
+
+    /// The key's path, when the variable is meant for us. Other programs have variables that begin
+    /// alike, so one without a section is ours only if it is a key, or nearly one.
+    fn path(&self, variable: &str) -> Result<Option<Vec<String>>, ConfigError> {
+        if RESERVED.contains(&variable) {
+            return Ok(None);
+        }
+        let key = variable.trim_start_matches("ALLORA_").to_lowercase();
+        let path: Vec<_> = key.split("__").map(str::to_owned).collect();
+        let first = path[0].as_str();
+        if KEYS.contains(&first) {
+            return Ok(Some(path));
+        }
+        let near = hint::nearest(first, KEYS);
+        if path.len() == 1 && near.is_none() {
+            return Ok(None);
+        }
+        let right = match near {
+            Some(near) => format!("did you mean ALLORA_{}?", variable_part(near, &path)),
+            None => "the sections are those of config/worker.toml".to_owned(),
+        };
+        let wrong = "there is no such key";
+        Err(ConfigError::refused(self.place(variable), wrong, right))
+    }
+}
+
+fn variable_part(first: &str, path: &[String]) -> String {
+    let mut path = path.to_vec();
+    first.clone_into(&mut path[0]);
+    path.join("__").to_uppercase()
+}
+
+/// Reads a variable's value as what its key takes: a TOML value, a text, or a list of texts
+/// separated by commas.
+fn reading(below: &Table, path: &[&str], text: &str) -> Result<Value, String> {
+    let text = text.trim();
+    let toml = toml::from_str::<Table>(&format!("it = {text}")).ok();
+    let list = text.split(',').map(|it| Value::from(it.trim())).collect();
+    let candidates = [
+        toml.and_then(|mut table| table.remove("it")),
+        Some(Value::Array(list)),
+        Some(Value::from(text)),
+    ];
+    let mut refused = String::new();
+    for value in candidates.into_iter().flatten() {
+        let mut all = below.clone();
+        merge(&mut all, nested(path, value.clone()));
+        match all.try_into::<Document>() {
+            Ok(_) => return Ok(value),
+            // What is missing may come from another variable; at the end it is asked for again.
+            Err(cause) if cause.message().starts_with("missing field") => return Ok(value),
+            Err(cause) => cause.message().clone_into(&mut refused),
+        }
+    }
+    Err(refused)
+}
+
+fn unreadable_line(name: &str, text: &str, cause: &dotenvy::Error) -> ConfigError {
+    // The error holds the line, which may hold a secret: only its number is told.
+    let number = match cause {
+        dotenvy::Error::LineParse(line, _) => {
+            // It may be the line's value alone.
+            let mut lines = text.lines();
+            lines
+                .position(|it| it.contains(line.trim()))
+                .map(|at| at + 1)
+        }
+        _ => None,
+    };
+    let place = number.map_or_else(|| name.to_owned(), |at| format!("{name}, line {at}"));
+    let right = "write NAME=\"value\", with quotes around a value that holds spaces";
+    ConfigError::refused(place, "the line can't be read", right)
+}
+
+/// What to tell of a file with secrets that others can read.
+pub(super) fn too_open(path: &Path) -> Option<String> {
+    let open = fs::metadata(path).ok()?.mode() & 0o077 != 0;
+    open.then(|| {
+        let path = path.display();
+        format!("{path} holds secrets and other users can read it: chmod 600 {path}")
+    })
+}
+
+#[cfg(test)]
+#[path = "environment_tests.rs"]
+mod tests;

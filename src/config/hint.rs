@@ -1,0 +1,59 @@
+//! What would be right instead of what is wrong.
+
+/// Splits a deserialiser's message into what is wrong and what would be right.
+pub(super) fn explain(message: &str) -> (String, String) {
+    let message = message.trim().replace('\n', ", ");
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        let (key, known) = rest.split_once(", ").unwrap_or((rest, ""));
+        return (format!("unknown key {key}"), right_key(key, known));
+    }
+    let durations = "write a number and its unit, such as \"30s\", \"5m\" or \"7d\"";
+    let right = if message.contains("expected a duration") {
+        durations
+    } else {
+        ""
+    };
+    (message, right.to_owned())
+}
+
+fn right_key(key: &str, known: &str) -> String {
+    let key = key.trim_matches('`').to_lowercase();
+    if ["mnemonic", "mnemonic_file", "private_key", "tiingo_api_key"].contains(&key.as_str()) {
+        return "secrets belong in .env or the environment, see .env.example".into();
+    }
+    let names: Vec<_> = known.split('`').skip(1).step_by(2).collect();
+    match nearest(&key, names.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None if names.is_empty() => "remove it".into(),
+        None => format!("known are {}", names.join(", ")),
+    }
+}
+
+/// The name that was probably meant: at most a third of its letters differ.
+pub(super) fn nearest<'a>(
+    written: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let distance = |name: &str| strsim::damerau_levenshtein(written, name);
+    let nearest = names.into_iter().min_by_key(|name| distance(name))?;
+    (distance(nearest) <= nearest.len().div_ceil(3)).then_some(nearest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_offered_only_when_it_is_near() {
+        assert_eq!(nearest("netwrok", ["network", "rpc"]), Some("network"));
+        assert_eq!(nearest("colour", ["network", "rpc"]), None);
+        assert_eq!(nearest("x", []), None);
+    }
+
+    #[test]
+    fn an_unknown_key_far_from_all_gets_the_list() {
+        let (wrong, right) = explain("unknown field `colour`, expected one of `rpc`, `ws`");
+        assert_eq!(wrong, "unknown key `colour`");
+        assert_eq!(right, "known are rpc, ws");
+    }
+}

@@ -1,0 +1,276 @@
+use std::sync::Arc;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use time::macros::datetime;
+use wiremock::{
+    Mock, MockServer, ResponseTemplate,
+    matchers::{header, method, path, query_param},
+};
+
+use super::*;
+use crate::clock::SimulatedClock;
+
+const KEY: &str = "0123456789abcdef-test";
+const NOW: OffsetDateTime = datetime!(2025-09-10 3:10 UTC);
+
+fn client(base: &str, change: impl FnOnce(&mut MarketConfig)) -> Result<Tiingo, MarketError> {
+    let mut config = MarketConfig {
+        base_url: base.to_owned(),
+        ..MarketConfig::default()
+    };
+    change(&mut config);
+    let clock = Arc::new(SimulatedClock::starting_at(NOW));
+    Tiingo::new(&config, KEY.into(), clock)
+}
+
+/// Three days back from the last full hour.
+fn hours() -> Range<i64> {
+    let end = datetime!(2025-09-10 3:00 UTC).unix_timestamp();
+    end - 3 * 24 * 3600..end
+}
+
+async fn ask(server: &MockServer) -> Result<Batch, MarketError> {
+    let tiingo = client(&server.uri(), |_| {}).expect("a client");
+    tiingo.hourly("btcusd", hours(), true).await
+}
+
+async fn answering(response: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(method("GET"))
+        .and(path("/tiingo/crypto/prices"))
+        .respond_with(response)
+        .mount(&server)
+        .await;
+    server
+}
+
+fn row(date: &str, close: impl Into<Value>) -> Value {
+    json!({
+        "date": date, "open": 1.5, "high": 2.5, "low": 0.5, "close": close.into(),
+        "volume": 3.25, "volumeNotional": 9.0, "tradesDone": 12.0,
+    })
+}
+
+fn list(rows: &[Value]) -> Value {
+    json!([{
+        "ticker": "btcusd", "baseCurrency": "btc", "quoteCurrency": "usd", "priceData": rows,
+    }])
+}
+
+#[tokio::test]
+async fn asks_with_the_key_in_the_header_alone() {
+    let server = MockServer::start().await;
+    let rows = [
+        row("2025-09-10T01:00:00+00:00", 2.0),
+        row("2025-09-10T02:00:00.000Z", 3),
+        row("2025-09-10T03:00:00+00:00", 4.0),
+    ];
+    Mock::given(method("GET"))
+        .and(path("/tiingo/crypto/prices"))
+        .and(header("Authorization", format!("Token {KEY}").as_str()))
+        .and(query_param("tickers", "btcusd"))
+        .and(query_param("startDate", "2025-09-07"))
+        .and(query_param("endDate", "2025-09-11"))
+        .and(query_param("resampleFreq", "1hour"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list(&rows)))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let batch = ask(&server).await.expect("candles");
+    let seen: Vec<_> = batch.candles.iter().map(|c| (c.start, c.close)).collect();
+    let hour = |h: i64| hours().end - h * 3600;
+    assert_eq!(
+        seen,
+        [(hour(2), 2.0), (hour(1), 3.0)],
+        "the running hour is left out"
+    );
+    assert_eq!(batch.bad_rows, 0);
+    let sent = server.received_requests().await.expect("recorded");
+    assert!(!sent[0].url.as_str().contains(KEY));
+}
+
+#[tokio::test]
+async fn rows_of_no_use_are_set_aside() {
+    let rows = [
+        row("2025-09-10T00:00:00Z", 0.0),
+        row("2025-09-10T01:00:00Z", Value::Null),
+        row("2025-09-10T01:30:00Z", 2.0),
+        row("yesterday", 2.0),
+        json!("no row"),
+        row("2025-09-10T02:00:00Z", 2.0),
+    ];
+    let server = answering(ResponseTemplate::new(200).set_body_json(list(&rows))).await;
+    let batch = ask(&server).await.expect("candles");
+    assert_eq!((batch.candles.len(), batch.bad_rows), (1, 5));
+    let example = batch.example.expect("an example");
+    assert!(
+        example.contains("close is 0, which is no price"),
+        "{example}"
+    );
+}
+
+#[rstest]
+#[case(json!([]))]
+#[case(json!([{"priceData": []}]))]
+#[case(json!([{"ticker": "BTCUSD", "priceData": []}]))]
+#[case(json!([{"ticker": "btcusd"}]))]
+#[tokio::test]
+async fn no_data_is_an_empty_batch(#[case] body: Value) {
+    let server = answering(ResponseTemplate::new(200).set_body_json(body)).await;
+    assert_eq!(ask(&server).await.expect("no failure"), Batch::default());
+}
+
+const OVER: &str = "Error: You have run over your hourly request allocation.";
+
+#[rstest]
+#[case::bad_key(401, r#"{"detail":"Invalid token."}"#, false, &["401", "Invalid token", "TIINGO_API_KEY"])]
+#[case::forbidden(403, "", false, &["403", "TIINGO_API_KEY"])]
+#[case::unknown(404, r#"{"detail":"Not found."}"#, false, &["btcusd", "404", "ticker"])]
+#[case::quota(429, &format!(r#"{{"detail":"{OVER}"}}"#), true, &["quota", "hourly request allocation", "raise the plan"])]
+#[case::quota_with_200(200, &format!(r#"{{"detail":"{OVER}"}}"#), true, &["quota", "raise the plan"])]
+#[case::bad_key_with_200(200, r#"{"detail":"Please supply a token"}"#, false, &["TIINGO_API_KEY"])]
+#[case::refusal_with_200(200, r#"{"detail":"Ticker not supported"}"#, false, &["Ticker not supported"])]
+#[case::object_without_detail(200, r#"{"a":1}"#, false, &["refused with 200"])]
+#[case::failed(500, "oops", true, &["500", "tried again"])]
+#[case::gateway(502, "<html>Bad gateway</html>", true, &["502"])]
+#[case::page(200, "\n <!DOCTYPE html><html>Log in</html>", true, &["web page", "proxy"])]
+#[case::redirect(302, "", false, &["302"])]
+#[case::bad_request(400, r#"["wrong date"]"#, false, &["400"])]
+#[case::cut_short(200, r#"[{"ticker":"btcusd","priceData":[{"da"#, true, &["can't be read", "base_url"])]
+#[case::nothing(200, "", true, &["can't be read", "nothing"])]
+#[case::other_ticker(200, r#"[{"ticker":"ethusd","priceData":[]}]"#, true, &["ethusd", "btcusd"])]
+#[case::no_list(200, r#"[{"ticker":"btcusd","priceData":"soon"}]"#, true, &["no price list"])]
+#[case::number(200, "17", true, &["17"])]
+#[tokio::test]
+async fn every_failure_names_cause_and_remedy(
+    #[case] status: u16,
+    #[case] body: &str,
+    #[case] transient: bool,
+    #[case] says: &[&str],
+) {
+    let server = answering(ResponseTemplate::new(status).set_body_string(body)).await;
+    let failure = ask(&server).await.expect_err("a failure");
+    let text = failure.to_string();
+    for word in says {
+        assert!(text.contains(word), "{word:?} in {text:?}");
+    }
+    assert_eq!(failure.is_transient(), transient, "{failure:?}");
+    assert!(!failure.cause().is_empty() && !failure.remedy().is_empty());
+}
+
+#[tokio::test]
+async fn retry_after_is_heeded() {
+    let response = ResponseTemplate::new(429).insert_header("Retry-After", "90");
+    let failure = ask(&answering(response).await).await.expect_err("quota");
+    assert_eq!(failure.retry_after(), Some(Duration::from_secs(90)));
+    let response = ResponseTemplate::new(503).insert_header("Retry-After", "7");
+    let failure = ask(&answering(response).await).await.expect_err("failed");
+    assert_eq!(failure.retry_after(), Some(Duration::from_secs(7)));
+}
+
+#[tokio::test]
+async fn the_key_shows_nowhere_even_if_the_server_repeats_it() {
+    for (status, body) in [
+        (401, format!(r#"{{"detail":"Invalid token {KEY}."}}"#)),
+        (200, format!(r#"{{"detail":"no such thing as {KEY}"}}"#)),
+        (200, format!("{KEY} is what you sent")),
+    ] {
+        let server = answering(ResponseTemplate::new(status).set_body_string(body)).await;
+        let failure = ask(&server).await.expect_err("a failure");
+        let shown = format!("{failure} {failure:?}");
+        assert!(!shown.contains(KEY) && shown.contains("***"), "{shown}");
+    }
+    let tiingo = client("https://api.tiingo.com", |_| {}).expect("a client");
+    let shown = format!("{tiingo:?} {tiingo:#?}");
+    assert!(!shown.contains(KEY) && !shown.contains("Token"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_redirect_does_not_take_the_key_along() {
+    let other = answering(ResponseTemplate::new(200).set_body_json(json!([]))).await;
+    let to = format!("{}/tiingo/crypto/prices", other.uri());
+    let server = answering(ResponseTemplate::new(307).insert_header("Location", to)).await;
+    let failure = ask(&server).await.expect_err("a redirect");
+    assert!(matches!(failure, MarketError::Refused { status: 307, .. }));
+    assert_eq!(other.received_requests().await.expect("recorded").len(), 0);
+}
+
+#[tokio::test]
+async fn a_silent_or_absent_server_is_unreachable() {
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(30));
+    let server = answering(slow).await;
+    let tiingo = client(&server.uri(), |config| {
+        config.request_timeout = Duration::from_millis(80);
+    });
+    let silent = tiingo
+        .expect("a client")
+        .hourly("btcusd", hours(), true)
+        .await;
+    let tiingo = client("http://127.0.0.1:1", |_| {}).expect("a client");
+    let absent = tiingo.hourly("btcusd", hours(), true).await;
+    for failure in [silent, absent] {
+        let failure = failure.expect_err("unreachable");
+        assert!(
+            matches!(failure, MarketError::Unreachable { .. }),
+            "{failure:?}"
+        );
+        assert!(failure.is_transient());
+        assert!(!failure.to_string().contains("http://"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn keeps_within_its_own_quota() {
+    let server = answering(ResponseTemplate::new(200).set_body_json(json!([]))).await;
+    let tiingo = client(&server.uri(), |config| config.requests_per_hour = 5);
+    let tiingo = tiingo.expect("a client");
+    let mut granted = 0;
+    let spent = loop {
+        match tiingo.hourly("btcusd", hours(), false).await {
+            Ok(_) => granted += 1,
+            Err(spent) => break spent,
+        }
+    };
+    assert!(matches!(spent, MarketError::QuotaSpent { .. }), "{spent:?}");
+    assert_eq!(granted, 4, "the last is for what is urgent");
+    assert!(tiingo.hourly("btcusd", hours(), true).await.is_ok());
+    assert_eq!(server.received_requests().await.expect("recorded").len(), 5);
+}
+
+#[rstest]
+#[case(
+    "https://api.tiingo.com",
+    Some("https://api.tiingo.com/tiingo/crypto/prices")
+)]
+#[case(
+    "https://proxy.example/t/",
+    Some("https://proxy.example/t/tiingo/crypto/prices")
+)]
+#[case(
+    "http://localhost:8080",
+    Some("http://localhost:8080/tiingo/crypto/prices")
+)]
+#[case("http://[::1]:8080", Some("http://[::1]:8080/tiingo/crypto/prices"))]
+#[case("http://api.tiingo.com", None)]
+#[case("https://api.tiingo.com?token=abc", None)]
+#[case("https://user:pass@api.tiingo.com", None)]
+#[case("ftp://api.tiingo.com", None)]
+#[case("api.tiingo.com", None)]
+#[case("", None)]
+fn takes_no_base_url_that_would_show_the_key(#[case] base: &str, #[case] url: Option<&str>) {
+    let made = prices_url(base);
+    assert_eq!(made.as_ref().ok().map(Url::as_str), url);
+}
+
+#[rstest]
+#[case("")]
+#[case("  ")]
+#[case("two words")]
+#[case("line\nbreak")]
+#[case("schlüssel")]
+fn refuses_what_can_be_no_key(#[case] key: &str) {
+    let clock = Arc::new(SimulatedClock::starting_at(NOW));
+    let refused = Tiingo::new(&MarketConfig::default(), key.into(), clock);
+    assert!(matches!(refused, Err(MarketError::BadKey)), "{key:?}");
+}

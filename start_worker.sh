@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Starts the worker in the background: ./start_worker.sh [any flag of `allora-worker run`]
+#
+# Builds the release binary when it is missing or older than the sources, waits until the worker is
+# ready or has failed, and says where to look. Exit: 0 ready, 1 failed or running already, 2 still
+# starting after ALLORA_START_TIMEOUT seconds (default 60; it goes on trying in the background).
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=scripts/lib.sh
+source "$here/scripts/lib.sh"
+root=$(project_root)
+export ALLORA_WORKER_HOME=${ALLORA_WORKER_HOME:-$root}
+
+binary=$(worker_binary)
+if needs_build "$binary"; then
+    echo "Building the worker (minutes the first time) …"
+    command -v cargo >/dev/null || die "cargo is missing: install Rust from https://rustup.rs"
+    (cd "$root" && cargo build --release --locked --bin allora-worker) ||
+        die "the build failed: see above"
+fi
+[[ -x $binary ]] || die "there is no worker at $binary"
+
+for flag in "$@"; do
+    case $flag in
+        -h | --help) exec "$binary" run --help ;;
+    esac
+done
+
+data_dir=$("$binary" locate "$@") || exit 1
+artifacts=$data_dir/artifacts
+pidfile=$artifacts/worker.pid
+state=$artifacts/worker.state
+output=$artifacts/logs/worker_output.log
+events=$artifacts/logs/worker_continuous.log
+
+if is_held "$pidfile"; then
+    die "a worker runs already with this data folder (pid $(pid_in "$pidfile")); stop it with ./stop_worker.sh or choose another --data-dir"
+fi
+mkdir -p "$artifacts/logs" || die "$artifacts/logs can't be made: choose another --data-dir"
+touch "$output" || die "$output can't be written to: check its permissions and the disk's space"
+before=$(wc -c <"$output")
+
+# The worker writes the output log itself; only what it says before or beside that comes here.
+detach=(nohup)
+! command -v setsid >/dev/null || detach=(setsid nohup)
+"${detach[@]}" "$binary" run "$@" </dev/null >/dev/null 2>>"$output" &
+pid=$!
+
+# What this start added to the output log. A rotation makes the log shorter: then all of it.
+said() {
+    if (($(wc -c <"$output") >= before)); then
+        tail -c +$((before + 1)) "$output"
+    else
+        cat "$output"
+    fi
+}
+
+last_trouble() {
+    said | grep -E '❌|ERROR' | tail -n 1 || true
+}
+
+show() {
+    echo "   pid      $pid"
+    echo "   address  $(state_text "$state" address)"
+    echo "   balance  $(state_text "$state" balance)"
+    echo "   look     tail -f $output"
+    echo "            tail -f $events"
+    echo "   stop     $root/stop_worker.sh${stop_flag:+ $stop_flag}"
+}
+
+stop_flag=''
+given=$(data_dir_flag "$@")
+[[ -z $given ]] || stop_flag="--data-dir $given"
+
+tenths=$((${ALLORA_START_TIMEOUT:-60} * 10))
+for ((waited = 0; waited < tenths; waited++)); do
+    phase=''
+    ! state_is_of "$state" "$pid" || phase=$(state_text "$state" state)
+    case $phase in
+        ready)
+            echo "✅ The worker is ready"
+            show
+            exit 0
+            ;;
+        waiting)
+            echo "⏳ The worker runs: $(state_text "$state" message)"
+            show
+            exit 0
+            ;;
+    esac
+    if ! kill -0 "$pid" 2>/dev/null; then
+        code=0
+        wait "$pid" || code=$?
+        if ((code == 0)); then
+            echo "👋 The worker has ended already: $(state_text "$state" message)"
+            exit 0
+        fi
+        reason=$(last_trouble)
+        [[ -n $reason ]] || reason=$(said | tail -n 1)
+        printf '%s\n' "❌ The worker could not start (exit code $code)" >&2
+        printf '%s\n' "   ${reason:-it said nothing}" >&2
+        printf '%s\n' "   see $output" >&2
+        exit 1
+    fi
+    sleep 0.1
+done
+
+echo "⏳ The worker is not ready yet and goes on trying in the background" >&2
+trouble=$(last_trouble)
+[[ -z $trouble ]] || printf '%s\n' "   $trouble" >&2
+show >&2
+exit 2
