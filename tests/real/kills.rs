@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use crate::{
     chain::Chain,
     gate::{number, say, setting},
-    ledger::{Ledger, TOPIC, Window},
+    ledger::{Ledger, TOPIC},
     node::{self, EPOCH},
     wallet::{Funded, Wallet},
     worker::{READY, Site, Worker},
@@ -92,7 +92,6 @@ struct Record<'a> {
     wallet: &'a Wallet,
     ledger: Ledger<'a>,
     begun: i64,
-    open_at_kill: Option<Window>,
     table: String,
     kills: usize,
     caught: usize,
@@ -106,7 +105,6 @@ impl<'a> Record<'a> {
             chain,
             wallet,
             ledger,
-            open_at_kill: None,
             table: "\n| killed at | block | open window | back at | transactions for it |\n|---|---|---|---|---|\n"
                 .to_owned(),
             kills: 0,
@@ -116,9 +114,8 @@ impl<'a> Record<'a> {
 
     fn note_kill(&mut self, place: &str) {
         let height = self.ledger.advance();
-        self.open_at_kill = self.ledger.open_at(height).cloned();
         self.kills += 1;
-        let open = self.open_at_kill.as_ref().map_or("none".into(), |window| {
+        let open = self.ledger.open_at(height).map_or("none".into(), |window| {
             format!("{} to {}", window.nonce, window.end)
         });
         write!(self.table, "| {place} | {height} | {open} |").expect("a string takes all");
@@ -136,14 +133,15 @@ impl<'a> Record<'a> {
         newest + EPOCH * ((height - newest) / EPOCH + 1)
     }
 
-    /// With the worker back: waits until the window that was open at the kill, else the next one, has
-    /// closed, and checks that it was answered exactly once.
+    /// With the worker back: waits until the window that is open now, else the next one, has closed, and
+    /// checks that it was answered exactly once.
     fn settle(&mut self, worker: &mut Worker) {
         let back_at = self.ledger.advance();
         let still_open = self
-            .open_at_kill
-            .take()
-            .filter(|window| back_at + TO_SPARE <= window.end);
+            .ledger
+            .open_at(back_at)
+            .filter(|window| back_at + TO_SPARE <= window.end)
+            .cloned();
         let after = still_open
             .as_ref()
             .map_or(back_at, |window| window.nonce - 1);
@@ -192,7 +190,7 @@ impl<'a> Record<'a> {
         let twice: Vec<_> = counts.iter().filter(|(_, count)| *count > 1).collect();
         let once = counts.iter().filter(|(_, count)| *count == 1).count();
         say(&format!(
-            "{}{} kills, {} with a window that was still open afterwards; {once} of {} windows answered, \
+            "{}{} kills, {} with a window still open afterwards; {once} of {} windows answered, \
              {} more than once",
             self.table,
             self.kills,
