@@ -1,0 +1,177 @@
+//! What the chain itself says, over the node's RPC: the tests' source of truth.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use allora_worker::chain::{
+    jsonrpc::{BlockResults, Request, Response, RpcError, Status, TxResult, string_number},
+    proto::{
+        cosmos::tx::v1beta1::{TxBody, TxRaw},
+        emissions::InsertWorkerPayloadRequest,
+    },
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use prost::Message;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
+
+/// The node's RPC.
+pub(crate) struct Chain {
+    rpc: String,
+    client: reqwest::Client,
+    runtime: Runtime,
+}
+
+/// A submission that stands in a block, whatever became of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Submission {
+    /// The window that it answers.
+    pub(crate) nonce: i64,
+    /// The block that holds it.
+    pub(crate) height: i64,
+    /// 0: accepted.
+    pub(crate) code: u32,
+    /// Why not.
+    #[expect(dead_code, reason = "failures show it through Debug")]
+    pub(crate) log: String,
+}
+
+#[derive(Deserialize)]
+struct TxSearch {
+    txs: Vec<FoundTx>,
+    #[serde(with = "string_number")]
+    total_count: i64,
+}
+
+#[derive(Deserialize)]
+struct FoundTx {
+    #[serde(with = "string_number")]
+    height: i64,
+    tx_result: TxResult,
+    tx: String,
+}
+
+impl Chain {
+    /// Speaks to the node at `rpc`.
+    pub(crate) fn new(rpc: &str) -> Self {
+        // Another test may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(5))
+            .build()
+            .expect("an HTTP client");
+        let runtime = Builder::new_current_thread().enable_all().build();
+        Self {
+            rpc: rpc.to_owned(),
+            client,
+            runtime: runtime.expect("a runtime"),
+        }
+    }
+
+    /// Runs a future of the worker's own library to its end.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// The newest block's height.
+    pub(crate) fn height(&self) -> i64 {
+        let status: Status = self.ask("status", &json!({}));
+        status.sync_info.latest_block_height
+    }
+
+    /// Waits until the chain has reached `height`; blocks come every second.
+    pub(crate) fn wait_for(&self, height: i64) {
+        let blocks = u64::try_from(height - self.height()).unwrap_or(0);
+        let deadline = Instant::now() + Duration::from_secs(30 + 3 * blocks);
+        while self.height() < height {
+            assert!(
+                Instant::now() < deadline,
+                "the chain did not reach block {height} in time; it stands at {}",
+                self.height()
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// What a block's transactions and its end gave.
+    pub(crate) fn block_results(&self, height: i64) -> BlockResults {
+        self.ask("block_results", &json!({ "height": height.to_string() }))
+    }
+
+    /// All submissions of an address to a topic that ever came into a block, refused ones included,
+    /// oldest first.
+    pub(crate) fn submissions(&self, sender: &str, topic: u64) -> Vec<Submission> {
+        let mut found = Vec::new();
+        for page in 1.. {
+            let result: TxSearch = self.ask(
+                "tx_search",
+                &json!({
+                    "query": format!("message.sender='{sender}'"),
+                    "page": page.to_string(),
+                    "per_page": "100",
+                    "order_by": "asc",
+                }),
+            );
+            found.extend(result.txs);
+            if i64::try_from(found.len()).expect("a count") >= result.total_count {
+                break;
+            }
+        }
+        found
+            .iter()
+            .flat_map(|tx| answers(tx, sender, topic))
+            .collect()
+    }
+
+    /// Asks the node, again for up to two seconds: it shows a height before it can tell its results.
+    fn ask<T: DeserializeOwned>(&self, method: &str, params: &Value) -> T {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            match self.ask_once(method, params) {
+                Ok(result) => return result,
+                Err(cause) if Instant::now() > deadline => panic!("{method} {params}: {cause}"),
+                Err(_) => thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+
+    fn ask_once<T: DeserializeOwned>(&self, method: &str, params: &Value) -> Result<T, String> {
+        let request = Request::new(1, method, params.clone());
+        let response: Response = self
+            .runtime
+            .block_on(async {
+                let sent = self.client.post(&self.rpc).json(&request).send().await?;
+                sent.json().await
+            })
+            .map_err(|cause: reqwest::Error| format!("{cause:?}"))?;
+        response
+            .into_result()
+            .map_err(|error: RpcError| error.to_string())
+    }
+}
+
+/// The submissions to a topic in a transaction: one each, whatever the message's version.
+fn answers(tx: &FoundTx, sender: &str, topic: u64) -> Vec<Submission> {
+    let bytes = BASE64_STANDARD.decode(&tx.tx).expect("base64");
+    let raw = TxRaw::decode(bytes.as_slice()).expect("a transaction");
+    let body = TxBody::decode(raw.body_bytes.as_slice()).expect("a transaction's body");
+    let payloads = body
+        .messages
+        .iter()
+        .filter(|any| any.type_url.ends_with("InsertWorkerPayloadRequest"))
+        .map(|any| InsertWorkerPayloadRequest::decode(any.value.as_slice()).expect("a payload"));
+    payloads
+        .filter(|payload| payload.sender == sender)
+        .filter_map(|payload| payload.worker_data_bundle)
+        .filter(|bundle| bundle.topic_id == topic)
+        .map(|bundle| Submission {
+            nonce: bundle.nonce.expect("a nonce").block_height,
+            height: tx.height,
+            code: tx.tx_result.code,
+            log: tx.tx_result.log.clone(),
+        })
+        .collect()
+}
