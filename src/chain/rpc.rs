@@ -100,50 +100,50 @@ impl Rpc {
     }
 
     /// Asks every endpoint who it is. Nodes of another chain are shut out from here on; those that
-    /// don't answer stay in, for later.
+    /// don't answer stay in, for later. Gives the endpoints that are no good at present, and why.
     ///
     /// # Errors
     /// When no endpoint answers, or all that do belong to another chain.
-    pub async fn verify_chain(&self, chain_id: &str) -> Result<Vec<ChainError>, ChainError> {
+    pub async fn verify_chain(
+        &self,
+        chain_id: &str,
+    ) -> Result<Vec<(String, ChainError)>, ChainError> {
         let mut troubles = Vec::new();
         let mut sound = false;
         for (index, endpoint) in self.endpoints.iter().enumerate() {
-            match self.call_one::<Status>(index, "status", &json!({})).await {
+            let trouble = match self.call_one::<Status>(index, "status", &json!({})).await {
                 Ok(status) if status.node_info.network == chain_id => {
                     if !sound {
                         self.preferred.store(index, Ordering::Relaxed);
                     }
                     sound = true;
+                    continue;
                 }
                 Ok(status) => {
                     endpoint.shut_out.store(true, Ordering::Relaxed);
-                    troubles.push(ChainError::WrongChain {
+                    ChainError::WrongChain {
                         endpoint: endpoint.url.clone(),
                         expected: chain_id.to_owned(),
                         found: status.node_info.network,
-                    });
+                    }
                 }
-                Err(error) => troubles.push(error.into()),
-            }
+                Err(failure) => failure.into(),
+            };
+            troubles.push((endpoint.url.clone(), trouble));
         }
         if sound {
             return Ok(troubles);
         }
-        let wrong = troubles
-            .iter()
-            .position(|t| matches!(t, ChainError::WrongChain { .. }));
-        match wrong {
-            Some(index)
-                if troubles
-                    .iter()
-                    .all(|t| matches!(t, ChainError::WrongChain { .. })) =>
-            {
-                Err(troubles.swap_remove(index))
-            }
-            _ => Err(ChainError::Unreachable {
-                tried: troubles.iter().map(ToString::to_string).collect(),
-            }),
+        // A node that does not answer may turn out to be of the right chain.
+        let is_wrong = |error: &ChainError| matches!(error, ChainError::WrongChain { .. });
+        if troubles.iter().all(|(_, error)| is_wrong(error)) {
+            return Err(troubles.swap_remove(0).1);
         }
+        let tried = troubles
+            .iter()
+            .map(|(_, error)| error.to_string())
+            .collect();
+        Err(ChainError::Unreachable { tried })
     }
 
     /// Asks the application. The answer is of the newest height that the node knows.

@@ -40,12 +40,8 @@ impl fmt::Display for Prices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path, CsvAge::AsIs) => write!(f, "{}", path.display()),
-            Self::File(path, CsvAge::ShiftToNow) => {
-                write!(
-                    f,
-                    "{} with its end moved to the present hour",
-                    path.display()
-                )
+            Self::File(path, CsvAge::Replayed) => {
+                write!(f, "{} as if its prices were today's", path.display())
             }
             Self::Tiingo(_) => f.write_str("Tiingo"),
             Self::None => f.write_str("none"),
@@ -53,15 +49,18 @@ impl fmt::Display for Prices {
     }
 }
 
-/// A file if one is named; on the embedded chain the bundled one, moved to the present; else Tiingo.
+/// A file if one is named, on the embedded chain the bundled one, else Tiingo. On chains of this
+/// machine, where nothing is at stake, a file's past prices are played as today's.
 pub(super) fn price_source(settings: &Settings) -> Prices {
     let is_embedded = settings.network.rpc.is_empty();
+    let age = if matches!(settings.network_name.as_str(), "devnet" | "localnet") {
+        CsvAge::Replayed
+    } else {
+        CsvAge::AsIs
+    };
     match (&settings.prices, &settings.tiingo_api_key) {
-        (Some(path), _) if is_embedded => Prices::File(path.clone(), CsvAge::ShiftToNow),
-        (Some(path), _) => Prices::File(path.clone(), CsvAge::AsIs),
-        (None, _) if is_embedded => {
-            Prices::File(settings.root.join(BUNDLED_PRICES), CsvAge::ShiftToNow)
-        }
+        (Some(path), _) => Prices::File(path.clone(), age),
+        (None, _) if is_embedded => Prices::File(settings.root.join(BUNDLED_PRICES), age),
         (None, Some(key)) => Prices::Tiingo(key.clone()),
         (None, None) => Prices::None,
     }
@@ -109,7 +108,7 @@ pub(super) fn open(
             )
         }
         Prices::None => {
-            tell_no_prices(reporter, &tickers);
+            tell_no_prices(reporter);
             tickers
                 .iter()
                 .map(|ticker| ((*ticker).to_owned(), empty_history()))
@@ -206,15 +205,11 @@ fn empty_history() -> watch::Receiver<History> {
     watch::channel(History::default()).1
 }
 
-fn tell_no_prices(reporter: &Reporter, tickers: &[&str]) {
-    for ticker in tickers {
-        reporter.emit(Event::PricesUnavailable {
-            ticker: (*ticker).to_owned(),
-            cause: "no price source is configured, and every forecast will be 0.0".into(),
-            remedy: "set TIINGO_API_KEY in .env, or give --prices CSV, and start again".into(),
-            retry_seconds: 0,
-        });
-    }
+fn tell_no_prices(reporter: &Reporter) {
+    reporter.emit(Event::Trouble {
+        cause: "no price source is configured, and every forecast will be 0.0".into(),
+        remedy: "set TIINGO_API_KEY in .env, or give --prices CSV, and start again".into(),
+    });
 }
 
 async fn tell_forecasts(desk: DeskHandle, reporter: Reporter) {

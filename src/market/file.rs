@@ -14,14 +14,17 @@ use crate::{
 /// Longest sleep at a stretch: a clock that is set is noticed after it.
 const NAP: Duration = Duration::from_secs(60);
 
+/// Candles of a replayed file that lie ahead: 30 days.
+const MOST_AHEAD: usize = 30 * 24;
+
 /// What the dates of a file mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CsvAge {
     /// What they say. An old file gives stale prices.
     AsIs,
-    /// They are moved by whole hours, so that the last candle ends at the present full hour: past
-    /// prices are played as if they were today's. Later hours stay absent until a restart.
-    ShiftToNow,
+    /// They are moved by whole hours, so that past prices are played as if they were today's. A third
+    /// of the file, 30 days at most, lies ahead and becomes known hour by hour.
+    Replayed,
 }
 
 /// The task of one ticker whose prices come from a file. Candles become known when their hour has
@@ -51,7 +54,7 @@ impl FileKeeper {
             mut candles,
             report,
         } = prices;
-        if age == CsvAge::ShiftToNow {
+        if age == CsvAge::Replayed {
             shift(&mut candles, clock.now().unix_timestamp());
         }
         let (history, receiver) = watch::channel(History::default());
@@ -151,12 +154,14 @@ impl FileKeeper {
     }
 }
 
-/// Moves candles by whole hours, so that the last one ends at the full hour before `now`.
+/// Moves candles by whole hours, so that the last but those kept for later ends at the full hour
+/// before `now`.
 fn shift(candles: &mut [Candle], now: i64) {
-    let Some(last) = candles.last() else {
+    let ahead = MOST_AHEAD.min(candles.len() / 3);
+    let Some(present) = candles.len().checked_sub(ahead + 1) else {
         return;
     };
-    let by = now.div_euclid(HOUR) * HOUR - last.end();
+    let by = now.div_euclid(HOUR) * HOUR - candles[present].end();
     for candle in candles {
         candle.start += by;
     }

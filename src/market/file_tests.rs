@@ -37,7 +37,7 @@ fn keeper(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_file_is_old_as_it_is_and_new_when_moved() {
+async fn an_old_file_is_old_as_it_is_and_new_when_replayed() {
     let now = datetime!(2026-11-21 22:55 UTC);
     let clean = CsvReport::default;
     let (_keeper, history, _) = keeper(prices(3000, clean()), CsvAge::AsIs, now);
@@ -49,12 +49,13 @@ async fn an_old_file_is_old_as_it_is_and_new_when_moved() {
         "90 days before its own end"
     );
 
-    let (_keeper, history, _) = keeper(prices(3000, clean()), CsvAge::ShiftToNow, now);
+    let (_keeper, history, _) = keeper(prices(3000, clean()), CsvAge::Replayed, now);
     let history = history.borrow().clone();
     assert_eq!(history.until(), Some(datetime!(2026-11-21 22:00 UTC)));
     assert_eq!(history.closes(), 2160);
     assert!(history.candles.iter().all(|candle| candle.check().is_ok()));
-    assert_eq!(history.candles.last().map(|candle| candle.close), Some(1.0));
+    let newest = history.candles.last().map(|candle| candle.close);
+    assert_eq!(newest, Some(721.0), "30 days lie ahead");
 }
 
 #[tokio::test(start_paused = true)]

@@ -65,12 +65,9 @@ pub async fn connect(
 ) -> Result<Arc<Chain>, StartError> {
     let rpc = Arc::new(Rpc::new(&network.rpc, config.request_timeout)?);
     let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
-    for trouble in troubles {
-        let remedy = "the other endpoints are used; correct or remove this one".into();
-        reporter.emit(Event::Trouble {
-            cause: trouble.to_string(),
-            remedy,
-        });
+    for (endpoint, trouble) in troubles {
+        let cause = trouble.to_string();
+        reporter.emit(Event::NodeTrouble { endpoint, cause });
     }
     let emissions = patiently(reporter, || Emissions::detect(Arc::clone(&rpc))).await?;
     let chain = Chain {
