@@ -1,6 +1,9 @@
 //! What the chain's answer to a submission means. Each of its codes has its own outcome.
 
-use super::jsonrpc::{BroadcastSync, RpcError};
+use super::{
+    jsonrpc::{BroadcastSync, RpcError},
+    rpc::IN_CACHE,
+};
 use crate::store::Refusal;
 
 /// The meaning of an answer to a submission, from a mempool or from a block.
@@ -71,7 +74,7 @@ impl Answer {
     pub fn to_broadcast(answer: &Result<BroadcastSync, RpcError>) -> Self {
         match answer {
             Ok(sync) => Self::of(&sync.codespace, sync.code, &sync.log),
-            Err(error) if error.data.contains("tx already exists in cache") => Self::Pending,
+            Err(error) if error.data.contains(IN_CACHE) => Self::Pending,
             Err(error) if error.data.contains("mempool is full") => Self::MempoolFull,
             Err(_) => Self::Unknown,
         }
@@ -103,8 +106,8 @@ impl Answer {
             ("sdk", 11) => Self::OutOfGas,
             ("sdk", 2 | 6) => Self::OtherVersion,
             ("sdk", 4) => Self::WrongSigner,
-            // 9: an account that never had a coin.
-            ("sdk", 5 | 9) => Self::NoFunds,
+            // 9: an account that never had a coin. 73: too little for the data fee.
+            ("sdk", 5 | 9) | ("emissions", 73) => Self::NoFunds,
             ("sdk", 30) => Self::TooLate,
             ("sdk", 19) => Self::Pending,
             ("sdk", 20) => Self::MempoolFull,
@@ -119,7 +122,8 @@ impl Answer {
         match self {
             Self::Accepted | Self::Pending => Next::AwaitInclusion,
             Self::AlreadySubmitted | Self::AlreadyOutranked => Next::Done,
-            Self::MempoolFull | Self::Unknown => Next::Resend,
+            // The window's close tells whether what was sent before is in.
+            Self::MempoolFull | Self::Unknown | Self::TooLate => Next::Resend,
             Self::Sequence { .. }
             | Self::FeeTooLow
             | Self::OutOfGas
@@ -128,8 +132,18 @@ impl Answer {
             Self::NotRegistered | Self::NotWhitelisted | Self::NoFunds | Self::NonceNotOpen => {
                 Next::WaitAndRebuild
             }
-            Self::Malformed | Self::WindowClosed | Self::TooLate => Next::GiveUp,
+            Self::Malformed | Self::WindowClosed => Next::GiveUp,
         }
+    }
+
+    /// Whether a transaction that a block refused so spent neither fee nor sequence: the refusal came
+    /// before its messages ran.
+    #[must_use]
+    pub const fn is_free(&self) -> bool {
+        matches!(
+            self,
+            Self::Sequence { .. } | Self::FeeTooLow | Self::WrongSigner | Self::TooLate
+        )
     }
 
     /// What is done about it, in words for the operator.
@@ -204,6 +218,7 @@ mod tests {
         Answer::Malformed
     )]
     #[case("sdk", 18, "", Answer::Malformed)]
+    #[case("emissions", 73, "", Answer::NoFunds)]
     #[case("sdk", 5, "", Answer::NoFunds)]
     #[case("sdk", 9, "", Answer::NoFunds)]
     #[case("sdk", 30, "", Answer::TooLate)]

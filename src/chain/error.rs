@@ -86,14 +86,14 @@ impl ChainError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {
+            // A node that is not ready refuses queries as well.
             Self::Unreachable { .. }
             | Self::Rpc { .. }
+            | Self::Query { .. }
             | Self::Unreadable { .. }
             | Self::NoAccount { .. }
             | Self::UnknownVersion => true,
-            Self::Query { .. } | Self::WrongChain { .. } | Self::BadUrl { .. } | Self::Build(_) => {
-                false
-            }
+            Self::WrongChain { .. } | Self::BadUrl { .. } | Self::Build(_) => false,
         }
     }
 

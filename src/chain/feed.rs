@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ChainConfig, ChainError, OpenWindow, Version,
     jsonrpc::{EventData, Request, RpcError, SubscriptionEvent, TxResult},
+    rpc::redacted,
 };
 use crate::types::Height;
 
@@ -93,6 +94,8 @@ pub struct Feed {
     address: String,
     versions: watch::Receiver<Version>,
     events: mpsc::Sender<FeedEvent>,
+    /// The newest block of all connections, and its time.
+    best: Option<(Height, OffsetDateTime)>,
 }
 
 /// Why a connection ended.
@@ -112,6 +115,10 @@ enum Loss {
     WrongChain(String),
     #[error("the chain was upgraded")]
     Upgraded,
+    #[error(
+        "the chain began anew: it is at block {0}, after block {1} was seen; the worker has to be started again"
+    )]
+    Anew(Height, Height),
     #[error("nobody listens")]
     Unheard,
 }
@@ -150,10 +157,11 @@ impl Feed {
             address,
             versions,
             events,
+            best: None,
         })
     }
 
-    /// Follows the chain until it is cancelled or nobody listens. A lost connection is opened again,
+    /// Follows the chain until it is cancelled, nobody listens, or the chain begins anew. A lost connection is opened again,
     /// at the next URL, after a pause that grows with each failure.
     pub async fn run(mut self, cancel: CancellationToken) {
         let mut failures = 0;
@@ -175,12 +183,13 @@ impl Feed {
                 _ => self.pause(failures),
             };
             failures += 1;
+            let is_final = matches!(loss, Loss::Anew(..));
             let report = FeedEvent::Lost {
-                endpoint,
+                endpoint: redacted(&endpoint),
                 cause: loss.to_string(),
                 retry_in,
             };
-            if self.events.send(report).await.is_err() {
+            if self.events.send(report).await.is_err() || is_final {
                 return;
             }
             tokio::select! {
@@ -229,8 +238,13 @@ impl Feed {
             match self.read(&text, version, seen) {
                 Ok(events) => {
                     for event in events {
-                        if matches!(event, FeedEvent::Block { .. }) {
-                            heard = seen;
+                        if let FeedEvent::Block { height, time } = event {
+                            match self.judge(height, time) {
+                                Ok(true) => heard = seen,
+                                // The node is behind: no sign of life of the chain.
+                                Ok(false) => continue,
+                                Err(loss) => return loss,
+                            }
                         }
                         if self.events.send(event).await.is_err() {
                             return Loss::Unheard;
@@ -238,6 +252,24 @@ impl Feed {
                     }
                 }
                 Err(loss) => return loss,
+            }
+        }
+    }
+
+    /// Whether a block is news. A lower height at a later time is another chain under the old name.
+    fn judge(&mut self, height: Height, time: OffsetDateTime) -> Result<bool, Loss> {
+        match self.best {
+            Some((best, at)) if height <= best => {
+                let is_anew = height < best && time > at;
+                if is_anew {
+                    Err(Loss::Anew(height, best))
+                } else {
+                    Ok(false)
+                }
+            }
+            _ => {
+                self.best = Some((height, time));
+                Ok(true)
             }
         }
     }
@@ -272,7 +304,7 @@ impl Feed {
         }
         let mut granted = Vec::new();
         let connected = FeedEvent::Connected {
-            endpoint: endpoint.to_owned(),
+            endpoint: redacted(endpoint),
         };
         while granted.len() < queries.len() {
             match socket.next().await {

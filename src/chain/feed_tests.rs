@@ -110,3 +110,15 @@ async fn urls_are_checked_before_use() {
     );
     assert!(bad.unwrap_err().to_string().contains("ws://"));
 }
+
+#[tokio::test]
+async fn only_a_newer_block_is_a_sign_of_life() {
+    let mut feed = feed();
+    let at = |second| OffsetDateTime::UNIX_EPOCH + Duration::from_secs(second);
+    assert!(feed.judge(Height(100), at(100)).unwrap());
+    assert!(feed.judge(Height(101), at(101)).unwrap());
+    assert!(!feed.judge(Height(101), at(101)).unwrap());
+    assert!(!feed.judge(Height(90), at(90)).unwrap(), "a node that lags");
+    let anew = feed.judge(Height(5), at(200)).unwrap_err();
+    assert!(matches!(anew, Loss::Anew(..)), "{anew}");
+}

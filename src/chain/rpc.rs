@@ -1,7 +1,7 @@
 //! Requests to the chain's nodes: several endpoints, tried in order until one answers.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -26,14 +26,23 @@ pub struct Rpc {
     endpoints: Vec<Endpoint>,
     preferred: AtomicUsize,
     next_id: AtomicU64,
+    /// The newest block that anyone told of: a node that is well behind it is passed over.
+    head: AtomicI64,
 }
 
 #[derive(Debug)]
 struct Endpoint {
     url: String,
+    /// The URL without what may be secret.
+    name: String,
     /// Set when the node turned out to belong to another chain.
     shut_out: AtomicBool,
 }
+
+/// A node that is so many blocks behind is still believed.
+const TOLERATED_LAG: i64 = 2;
+/// What a node says of a transaction that it has already.
+pub(super) const IN_CACHE: &str = "tx already exists in cache";
 
 /// What became of a broadcast.
 #[derive(Clone, Debug)]
@@ -80,6 +89,7 @@ impl Rpc {
             .iter()
             .map(|url| Endpoint {
                 url: url.clone(),
+                name: redacted(url),
                 shut_out: AtomicBool::new(false),
             })
             .collect();
@@ -88,15 +98,33 @@ impl Rpc {
             endpoints,
             preferred: AtomicUsize::new(0),
             next_id: AtomicU64::new(1),
+            head: AtomicI64::new(0),
         })
     }
 
-    /// The node's identity and height.
+    /// Takes note of a block, so that nodes that are well behind it are passed over.
+    pub fn saw(&self, height: Height) {
+        self.head.fetch_max(height.0, Ordering::Relaxed);
+    }
+
+    /// Asks another endpoint first from here on: the present one answers and leads nowhere.
+    pub fn prefer_next(&self) {
+        self.preferred.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The height that a node must have reached to be believed.
+    fn least(&self) -> Height {
+        Height(self.head.load(Ordering::Relaxed) - TOLERATED_LAG)
+    }
+
+    /// The identity and height of a node that is not behind.
     ///
     /// # Errors
-    /// When no node answers.
+    /// When no such node answers.
     pub async fn status(&self) -> Result<Status, ChainError> {
-        self.call("status", json!({})).await
+        let least = self.least();
+        let behind = |status: &Status| objection(status.sync_info.latest_block_height, least);
+        self.call_until("status", json!({}), behind).await
     }
 
     /// Asks every endpoint who it is. Nodes of another chain are shut out from here on; those that
@@ -122,14 +150,14 @@ impl Rpc {
                 Ok(status) => {
                     endpoint.shut_out.store(true, Ordering::Relaxed);
                     ChainError::WrongChain {
-                        endpoint: endpoint.url.clone(),
+                        endpoint: endpoint.name.clone(),
                         expected: chain_id.to_owned(),
                         found: status.node_info.network,
                     }
                 }
                 Err(failure) => failure.into(),
             };
-            troubles.push((endpoint.url.clone(), trouble));
+            troubles.push((endpoint.name.clone(), trouble));
         }
         if sound {
             return Ok(troubles);
@@ -146,16 +174,16 @@ impl Rpc {
         Err(ChainError::Unreachable { tried })
     }
 
-    /// Asks the application. The answer is of the newest height that the node knows.
+    /// Asks the application of a node that is not behind. The answer is of its newest height.
     ///
     /// # Errors
-    /// When no node answers, or the application refuses.
+    /// When no such node answers, or the application refuses.
     pub async fn query<Q: Message, A: Message + Default>(
         &self,
         path: &str,
         question: &Q,
     ) -> Result<A, ChainError> {
-        self.query_at(path, question, Height::default()).await
+        self.query_at(path, question, self.least()).await
     }
 
     /// Asks the application of a node that has reached the height `least`.
@@ -170,17 +198,17 @@ impl Rpc {
     ) -> Result<A, ChainError> {
         let data = hex::encode(question.encode_to_vec());
         let params = json!({ "path": path, "data": data });
-        let behind = |AbciQuery { response }: &AbciQuery| {
-            let height = Height(response.height);
-            let is_behind = response.code == 0 && height < least;
-            is_behind.then(|| format!("it is at height {height}, behind {least}"))
+        let behind = |AbciQuery { response }: &AbciQuery| match response.code {
+            0 => objection(response.height, least),
+            // A refusal bears no height.
+            _ => None,
         };
         let AbciQuery { response } = self.call_until("abci_query", params, behind).await?;
         decode(path, response)
     }
 
     /// Hands a transaction to a node's mempool and returns its answer. An endpoint that can't be
-    /// reached is followed by the next, with the same bytes.
+    /// reached, or has no room, is followed by the next, with the same bytes.
     ///
     /// # Errors
     /// When no node answers; the bytes may have left all the same.
@@ -188,29 +216,43 @@ impl Rpc {
         let params = json!({ "tx": BASE64.encode(bytes) });
         let mut tried = Vec::new();
         let mut maybe_elsewhere = false;
+        let mut refused = None;
         for index in self.order() {
-            let endpoint = self.endpoints[index].url.clone();
             let answer = self.call_one(index, "broadcast_tx_sync", &params).await;
             failpoint("before-reply");
-            let answer = match answer {
-                Ok(answer) => Ok(answer),
+            let endpoint = self.endpoints[index].name.clone();
+            match answer {
+                Ok(answer) => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    let answer = Ok(answer);
+                    return Ok(Sent {
+                        endpoint,
+                        answer,
+                        maybe_elsewhere,
+                    });
+                }
                 Err(Failure {
                     error: Some(error), ..
-                }) => Err(error),
+                }) => {
+                    let is_pending = error.data.contains(IN_CACHE);
+                    let sent = Sent {
+                        endpoint,
+                        answer: Err(error),
+                        maybe_elsewhere,
+                    };
+                    if is_pending {
+                        return Ok(sent);
+                    }
+                    // A full mempool or a gateway's limit is this node's alone.
+                    refused.get_or_insert(sent);
+                }
                 Err(failure) => {
                     maybe_elsewhere |= failure.was_sent;
                     tried.push(failure.to_string());
-                    continue;
                 }
-            };
-            self.preferred.store(index, Ordering::Relaxed);
-            return Ok(Sent {
-                endpoint,
-                answer,
-                maybe_elsewhere,
-            });
+            }
         }
-        Err(ChainError::Unreachable { tried })
+        refused.ok_or(ChainError::Unreachable { tried })
     }
 
     /// Looks a transaction up by its hash (upper-case hex); none when no node's index has it.
@@ -223,7 +265,12 @@ impl Rpc {
         match self.call("tx", params).await {
             Ok(tx) => Ok(Some(tx)),
             // Not found, or the index is off: either way nothing is known.
-            Err(ChainError::Rpc { .. }) => Ok(None),
+            Err(ChainError::Rpc { error, .. })
+                if error.data.contains("not found")
+                    || error.data.contains("indexing is disabled") =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -259,7 +306,7 @@ impl Rpc {
             match self.call_one(index, method, &params).await {
                 Ok(result) => {
                     if let Some(cause) = objection(&result) {
-                        tried.push(format!("{}: {cause}", self.endpoints[index].url));
+                        tried.push(format!("{}: {cause}", self.endpoints[index].name));
                         continue;
                     }
                     if refused.is_none() {
@@ -291,16 +338,16 @@ impl Rpc {
         method: &str,
         params: &Value,
     ) -> Result<T, Failure> {
-        let endpoint = self.endpoints[index].url.clone();
+        let Endpoint { url, name, .. } = &self.endpoints[index];
         let fail = |cause: String, was_sent| Failure {
-            endpoint: endpoint.clone(),
+            endpoint: name.clone(),
             cause,
             error: None,
             was_sent,
         };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let request = Request::new(id, method, params.clone());
-        let answer = self.http.post(&endpoint).json(&request).send().await;
+        let answer = self.http.post(url).json(&request).send().await;
         let answer = answer.map_err(|error| fail(plain(&error), !error.is_connect()))?;
         if method == "broadcast_tx_sync" {
             failpoint("after-send");
@@ -328,7 +375,7 @@ impl Rpc {
         let count = self.endpoints.len();
         let first = self.preferred.load(Ordering::Relaxed);
         (0..count)
-            .map(move |step| (first + step) % count)
+            .map(move |step| first.wrapping_add(step) % count)
             .filter(|&index| !self.endpoints[index].shut_out.load(Ordering::Relaxed))
     }
 }
@@ -385,6 +432,23 @@ fn decode<A: Message + Default>(path: &str, response: AbciResponse) -> Result<A,
         .decode(value.unwrap_or_default())
         .map_err(|error| unreadable(error.to_string()))?;
     A::decode(bytes.as_slice()).map_err(|error| unreadable(error.to_string()))
+}
+
+/// What speaks against a node at `height`.
+fn objection(height: i64, least: Height) -> Option<String> {
+    (height < least.0).then(|| format!("it is at height {height}, behind {least}"))
+}
+
+/// An endpoint as it may be shown: without user, password, path and query, which may hold a key.
+pub(super) fn redacted(url: &str) -> String {
+    let Ok(parsed) = reqwest::Url::parse(url) else {
+        return "an unreadable URL".into();
+    };
+    let host = parsed.host_str().unwrap_or_default();
+    let port = parsed
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
+    format!("{}://{host}{port}", parsed.scheme())
 }
 
 /// The innermost cause, without the URL that reqwest repeats.

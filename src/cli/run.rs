@@ -144,16 +144,19 @@ async fn live(prepared: Prepared, args: &RunArgs) -> Result<String, Failure> {
     }
     let _devnet = embedded_chain(&mut settings, &address).await?;
 
-    let store = Arc::new(Store::open(&settings.artifacts.database()).await?);
+    let database = settings.artifacts.database();
+    let journal = Arc::new(Store::open(&database).await?);
+    // A connection of its own, so that no write of candles stands before the journal's.
+    let candles = Arc::new(Store::open(&database).await?);
     let mut group = TaskGroup::new(shutdown.clone(), reporter.clone());
-    let desk = rooms::open(&mut group, &settings, prices, &store, &clock, &reporter)?;
+    let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
     let worker = async {
         let network = settings.network.clone();
         let chain = connect(&settings.chain, network, signer, &topics, &reporter).await?;
         let worker = Worker {
             chain,
-            journal: store,
+            journal,
             desk,
             reporter: reporter.clone(),
             clock: Arc::clone(&clock),

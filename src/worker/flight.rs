@@ -25,10 +25,16 @@ pub(super) struct Flight {
     pub(super) refusals: u32,
     /// Signatures since the last block: a bound on haste.
     pub(super) haste: u32,
-    /// Whether the bytes may be with a node that did not tell.
+    /// Every signature that a block may still hold: hash and sequence.
+    pub(super) signatures: Vec<(String, u64)>,
+    /// Whether some of them may be out: a node took them, or did not tell.
     pub(super) uncertain: bool,
     /// Whether the chain is being asked about this window.
     pub(super) asking: bool,
+    /// The height at which it was last asked.
+    pub(super) asked_at: Height,
+    /// Whether an earlier run left it.
+    pub(super) is_resumed: bool,
     /// What was last told to stand in the way, so that it is told once.
     pub(super) told: String,
 }
@@ -52,8 +58,6 @@ pub(super) enum Step {
 const PATIENCE: i64 = 2;
 /// Signatures between two blocks.
 const MAX_HASTE: u32 = 3;
-/// Refusals in blocks, each of which cost a fee, before a window is given up.
-pub(super) const MAX_REFUSALS: u32 = 3;
 
 /// What a flight wants when a block has passed.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,8 +85,11 @@ impl Flight {
             fee: Uallo::default(),
             refusals: 0,
             haste: 0,
+            signatures: Vec::new(),
             uncertain: false,
             asking: false,
+            asked_at: Height::default(),
+            is_resumed: false,
             told: String::new(),
         }
     }
@@ -101,7 +108,11 @@ impl Flight {
             _ => Step::Due,
         };
         let mut flight = Self::new(submission.key, submission.window_end, Instant::now(), gas);
-        flight.uncertain = matches!(step, Step::Prepared(_));
+        if let Step::Prepared(tx) = &step {
+            flight.signatures.push((tx.hash.clone(), tx.sequence));
+            flight.uncertain = true;
+        }
+        flight.is_resumed = true;
         flight.step = step;
         flight.value = value;
         flight
@@ -112,15 +123,28 @@ impl Flight {
         if self.asking {
             return Want::Nothing;
         }
-        if height > self.end {
-            return Want::Outcome;
-        }
+        // The chain's answer changes with its blocks.
+        let may_ask = height > self.asked_at;
         match &self.step {
+            _ if height > self.end => {
+                if may_ask {
+                    Want::Outcome
+                } else {
+                    Want::Nothing
+                }
+            }
             Step::Due | Step::Prepared(_) if self.is_in_time(height) => Want::Send,
-            Step::Hindered if self.is_in_time(height) => Want::Standing,
-            Step::Pending { since, .. } if height >= since.plus(PATIENCE) => Want::Inclusion,
+            Step::Hindered if may_ask && self.is_in_time(height) => Want::Standing,
+            Step::Pending { since, .. } if may_ask && height >= since.plus(PATIENCE) => {
+                Want::Inclusion
+            }
             _ => Want::Nothing,
         }
+    }
+
+    /// Whether a transaction with this hash is an answer of ours to this window.
+    pub(super) fn signed(&self, hash: &str) -> bool {
+        self.signatures.iter().any(|(signed, _)| signed == hash)
     }
 
     /// Whether what is sent now can still be in a block of the window.
@@ -196,14 +220,11 @@ mod tests {
     ) {
         let flight = flight(step);
         assert_eq!(flight.want(Height(height)), expected);
-        assert_eq!(
-            Flight {
-                asking: true,
-                ..flight
-            }
-            .want(Height(height)),
-            Want::Nothing
-        );
+        let asked = Flight {
+            asking: true,
+            ..flight
+        };
+        assert_eq!(asked.want(Height(height)), Want::Nothing);
     }
 
     #[rstest]

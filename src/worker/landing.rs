@@ -1,12 +1,20 @@
 //! The submitter's way in: inclusion in a block, and how the window closed.
 
-use super::{flight::Step, lookup::Outcome, submitter::Submitter, windows::Told};
+use super::{
+    flight::{Flight, Step},
+    lookup::Outcome,
+    submitter::Submitter,
+    windows::Told,
+};
 use crate::{
     chain::{Answer, Next, jsonrpc::TxResult},
     ops::Event,
     store::{Refusal, State},
     types::{Height, WindowKey},
 };
+
+/// Blocks after a window's end for which its outcome is asked for.
+const PURSUED: i64 = 100;
 
 impl Submitter {
     /// A transaction of ours stands in a block.
@@ -20,9 +28,14 @@ impl Submitter {
         let Some(flight) = self.flights.get_mut(&key) else {
             return;
         };
-        if let Some(tx) = flight.tx() {
-            self.ledger.spent(tx.sequence);
-        }
+        let Some(index) = flight
+            .signatures
+            .iter()
+            .position(|(signed, _)| *signed == hash)
+        else {
+            // Told before.
+            return;
+        };
         let TxResult {
             code,
             codespace,
@@ -36,18 +49,45 @@ impl Submitter {
             log,
         };
         let answer = Answer::to_refusal(&refusal);
+        let (_, sequence) = flight.signatures[index];
         if answer == Answer::Accepted || answer.next() == Next::Done {
+            self.ledger.spent(sequence);
             self.included(key, hash, height, gas_used).await;
             return;
         }
-        flight.refusals += 1;
-        self.refused(key, refusal, answer).await;
+        flight.signatures.remove(index);
+        if answer.is_free() {
+            self.resync(key).await;
+        } else {
+            self.ledger.spent(sequence);
+            if let Some(flight) = self.flights.get_mut(&key) {
+                flight.refusals += 1;
+            }
+        }
+        let is_newest = self
+            .flights
+            .get(&key)
+            .and_then(Flight::tx)
+            .is_some_and(|tx| tx.hash == hash);
+        if is_newest {
+            self.refused_by_block(key, refusal, answer).await;
+        }
     }
 
-    async fn included(&mut self, key: WindowKey, hash: String, height: Height, gas_used: i64) {
+    /// The chain holds our inference.
+    pub(super) async fn included(
+        &mut self,
+        key: WindowKey,
+        hash: String,
+        height: Height,
+        gas_used: i64,
+    ) {
         let Some(flight) = self.flights.get_mut(&key) else {
             return;
         };
+        if matches!(flight.step, Step::Included) {
+            return;
+        }
         flight.step = Step::Included;
         let (end, value) = (flight.end, flight.value.as_ref().map(ToString::to_string));
         let WindowKey { topic, nonce } = key;
@@ -66,8 +106,11 @@ impl Submitter {
 
     /// The chain holds our inference, and no index tells in which block it came.
     pub(super) async fn admitted(&mut self, key: WindowKey) {
-        let hash = self.flights.get(&key).and_then(|flight| flight.tx());
-        let hash = hash.map(|tx| tx.hash.clone()).unwrap_or_default();
+        let newest = self
+            .flights
+            .get(&key)
+            .and_then(|flight| flight.signatures.last());
+        let hash = newest.map(|(hash, _)| hash.clone()).unwrap_or_default();
         self.included(key, hash, self.height, 0).await;
     }
 
@@ -76,40 +119,58 @@ impl Submitter {
         let Some(flight) = self.flights.get(&key) else {
             return;
         };
-        let included = matches!(flight.step, Step::Included);
-        let in_block = outcome.tx.filter(|_| !included);
-        if let Some(tx) = in_block {
-            self.land(key, tx.hash, Height(tx.height), tx.tx_result)
-                .await;
-            let landed = self.flights.get(&key).map(|flight| &flight.step);
-            if !matches!(landed, Some(Step::Included)) {
-                self.miss(key, "the chain refused the submission".into())
-                    .await;
+        let mut included = matches!(flight.step, Step::Included);
+        if let Some(tx) = outcome.tx.filter(|tx| !included && flight.signed(&tx.hash)) {
+            let (height, result) = (Height(tx.height), tx.tx_result);
+            included = result.code == 0;
+            if included {
+                self.included(key, tx.hash, height, result.gas_used).await;
+            } else if !outcome.admitted {
+                let TxResult {
+                    code,
+                    codespace,
+                    log,
+                    ..
+                } = result;
+                let cause = format!("the chain refused the submission: {log} ({codespace} {code})");
+                self.miss(key, cause).await;
                 return;
             }
-        } else if !included && (outcome.counted || outcome.sequence_spent) {
-            // No index has our transaction, and the chain has our inference or spent our sequence.
+        }
+        if !included && outcome.admitted {
             self.admitted(key).await;
         } else if !included {
             let cause = "the window closed before a transaction of this wallet was in a block";
             self.miss(key, cause.into()).await;
             return;
         }
+        self.classify(key, outcome.counted, outcome.places).await;
+    }
+
+    /// Ours is on the chain: does it count?
+    async fn classify(&mut self, key: WindowKey, counted: bool, places: usize) {
         let WindowKey { topic, nonce } = key;
-        let (event, state) = if outcome.counted {
-            (Event::Counted { topic, nonce }, State::Counted)
-        } else {
-            (
-                Event::Outranked {
-                    topic,
-                    nonce,
-                    places: outcome.places,
-                },
-                State::Outranked,
-            )
+        let Some(end) = self.flights.get(&key).map(|flight| flight.end) else {
+            return;
         };
-        self.tell(event);
-        self.end(key, state).await;
+        if counted {
+            self.tell(Event::Counted { topic, nonce });
+            self.end(key, State::Counted).await;
+        } else if places > 0 {
+            self.tell(Event::Outranked {
+                topic,
+                nonce,
+                places,
+            });
+            self.end(key, State::Outranked).await;
+        } else if self.height > end.plus(PURSUED) {
+            // No set at all: pruned, most likely. The journal keeps what is known.
+            self.tell(Event::Trouble {
+                cause: format!("no node tells who counted in the window of {key}"),
+                remedy: "the submission is in its block; name a node with a longer history".into(),
+            });
+            self.finish(key, true);
+        }
     }
 
     /// Gives a window up.
@@ -118,10 +179,11 @@ impl Submitter {
             return;
         };
         let WindowKey { topic, nonce } = key;
+        let window_end = flight.end;
         self.tell(Event::WindowMissed {
             topic,
             nonce,
-            window_end: flight.end,
+            window_end,
             cause: cause.clone(),
         });
         self.end(key, State::Expired { reason: cause }).await;

@@ -1,26 +1,36 @@
 //! The wallet's account as the submitter keeps it: one owner of the sequence number.
 
-use crate::chain::{Account, Answer, ChainError, FeeConfig, GasPrice, Rpc, Uallo};
+use crate::chain::{Account, FeeConfig, GasPrice, Uallo};
 
 /// Account, sequence and price of gas.
 #[derive(Debug)]
 pub(super) struct Ledger {
     account: Account,
+    /// The sequence that follows the newest transaction of ours in a block. A node that expects less
+    /// is behind.
+    landed: u64,
     price: GasPrice,
     fees: FeeConfig,
 }
 
 impl Ledger {
     pub(super) const fn new(account: Account, price: GasPrice, fees: FeeConfig) -> Self {
+        let landed = account.sequence;
         Self {
             account,
+            landed,
             price,
             fees,
         }
     }
 
+    /// The account, with the sequence number of the next signature.
     pub(super) const fn account(&self) -> Account {
         self.account
+    }
+
+    pub(super) const fn landed(&self) -> u64 {
+        self.landed
     }
 
     pub(super) const fn fees(&self) -> &FeeConfig {
@@ -42,30 +52,81 @@ impl Ledger {
         self.price.fee(gas, self.fees.tier)
     }
 
-    /// A transaction with this sequence is in a mempool or a block: the next one follows it.
-    pub(super) fn spent(&mut self, sequence: u64) {
+    /// A transaction with this sequence is signed and may be out: the next one follows it.
+    pub(super) fn take(&mut self, sequence: u64) {
         self.account.sequence = self.account.sequence.max(sequence + 1);
     }
 
-    /// Mends what an answer says is wrong, so that a transaction signed anew is right.
-    pub(super) async fn mend(
-        &mut self,
-        answer: &Answer,
-        rpc: &Rpc,
-        address: &str,
-        denom: &str,
-        floor: u128,
-    ) -> Result<(), ChainError> {
-        match answer {
-            Answer::Sequence {
-                expected: Some(expected),
-            } => self.account.sequence = *expected,
-            Answer::Sequence { expected: None } | Answer::WrongSigner => {
-                self.account = Account::of(rpc, address).await?;
-            }
-            Answer::FeeTooLow => self.price = GasPrice::of_market(rpc, denom, floor).await?,
-            _ => {}
+    /// A transaction with this sequence was refused before it spent it.
+    pub(super) const fn give_back(&mut self, sequence: u64) {
+        if self.account.sequence == sequence + 1 {
+            self.account.sequence = sequence;
         }
-        Ok(())
+    }
+
+    /// A block spent this sequence.
+    pub(super) fn spent(&mut self, sequence: u64) {
+        self.landed = self.landed.max(sequence + 1);
+        self.take(sequence);
+    }
+
+    /// The next signature bears this sequence.
+    pub(super) const fn obey(&mut self, sequence: u64) {
+        self.account.sequence = sequence;
+    }
+
+    /// The account as the chain tells it, which may be behind what is known of blocks.
+    pub(super) fn resync(&mut self, account: Account) {
+        self.landed = self.landed.max(account.sequence);
+        self.account = Account {
+            sequence: self.landed,
+            ..account
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger(sequence: u64) -> Ledger {
+        let account = Account {
+            number: 1,
+            sequence,
+        };
+        Ledger::new(account, GasPrice::floor(10), FeeConfig::default())
+    }
+
+    #[test]
+    fn a_sequence_is_taken_at_signing_and_given_back_when_refused() {
+        let mut ledger = ledger(5);
+        ledger.take(5);
+        assert_eq!(ledger.account().sequence, 6);
+        ledger.give_back(5);
+        assert_eq!(ledger.account().sequence, 5);
+        ledger.take(5);
+        ledger.take(6);
+        ledger.give_back(5);
+        assert_eq!(
+            ledger.account().sequence,
+            7,
+            "another one follows it already"
+        );
+    }
+
+    #[test]
+    fn a_lagging_account_does_not_lower_what_blocks_have_shown() {
+        let mut ledger = ledger(5);
+        ledger.spent(7);
+        ledger.resync(Account {
+            number: 1,
+            sequence: 6,
+        });
+        assert_eq!(ledger.account().sequence, 8);
+        ledger.resync(Account {
+            number: 1,
+            sequence: 9,
+        });
+        assert_eq!((ledger.account().sequence, ledger.landed()), (9, 9));
     }
 }

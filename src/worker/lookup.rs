@@ -44,8 +44,8 @@ pub(super) struct Outcome {
     pub(super) places: usize,
     /// Our transaction, if its block is known.
     pub(super) tx: Option<Tx>,
-    /// Whether the account's sequence has moved past our transaction's.
-    pub(super) sequence_spent: bool,
+    /// Whether the newest inference that the topic took of us is of this nonce.
+    pub(super) admitted: bool,
 }
 
 /// A question about one window.
@@ -56,14 +56,15 @@ pub(super) enum Question {
         topic: TopicId,
         within: Duration,
     },
+    /// Of any of these transactions.
     Inclusion {
-        hash: String,
+        hashes: Vec<String>,
     },
     Standing,
-    /// After `end`; of a transaction by hash and sequence, if one was signed.
+    /// After `end`.
     Outcome {
         end: Height,
-        tx: Option<(String, u64)>,
+        hashes: Vec<String>,
     },
 }
 
@@ -79,27 +80,52 @@ pub(super) async fn ask(
             topic,
             within,
         } => Ok(Finding::Forecast(desk.within(topic, within).await)),
-        Question::Inclusion { hash } => inclusion(&chain, key, &hash).await.map(Finding::Inclusion),
+        Question::Inclusion { hashes } => inclusion(&chain, key, &hashes)
+            .await
+            .map(Finding::Inclusion),
         Question::Standing => standing(&chain, key).await.map(Finding::Standing),
-        Question::Outcome { end, tx } => outcome(&chain, key, end, tx).await.map(Finding::Outcome),
+        Question::Outcome { end, hashes } => outcome(&chain, key, end, &hashes)
+            .await
+            .map(Finding::Outcome),
     };
     (key, finding.unwrap_or_else(Finding::Unknown))
 }
 
-async fn inclusion(chain: &Chain, key: WindowKey, hash: &str) -> Result<Inclusion, ChainError> {
-    if let Some(tx) = chain.rpc.tx(hash).await? {
+async fn inclusion(
+    chain: &Chain,
+    key: WindowKey,
+    hashes: &[String],
+) -> Result<Inclusion, ChainError> {
+    if let Some(tx) = in_block(chain, hashes).await? {
         return Ok(Inclusion::InBlock(tx));
     }
-    let latest = chain
-        .emissions
-        .latest_nonce(key.topic, chain.signer.address())
-        .await?;
-    let admitted = latest == Some(key.nonce);
+    let admitted = is_admitted(chain, key).await?;
     Ok(if admitted {
         Inclusion::Admitted
     } else {
         Inclusion::Unknown
     })
+}
+
+/// The one of our transactions that a block holds; one that succeeded before one that did not.
+async fn in_block(chain: &Chain, hashes: &[String]) -> Result<Option<Tx>, ChainError> {
+    let mut found: Option<Tx> = None;
+    for hash in hashes {
+        let tx = chain.rpc.tx(hash).await?;
+        if tx.as_ref().is_some_and(|tx| tx.tx_result.code == 0) {
+            return Ok(tx);
+        }
+        found = found.or(tx);
+    }
+    Ok(found)
+}
+
+async fn is_admitted(chain: &Chain, key: WindowKey) -> Result<bool, ChainError> {
+    let latest = chain
+        .emissions
+        .latest_nonce(key.topic, chain.signer.address())
+        .await?;
+    Ok(latest == Some(key.nonce))
 }
 
 async fn standing(chain: &Chain, key: WindowKey) -> Result<bool, ChainError> {
@@ -112,26 +138,21 @@ async fn standing(chain: &Chain, key: WindowKey) -> Result<bool, ChainError> {
 }
 
 /// Three sources, since an index may lag or be off: the set that counts, the transaction, and the
-/// account's sequence.
+/// newest inference of ours.
 async fn outcome(
     chain: &Chain,
     key: WindowKey,
     end: Height,
-    tx: Option<(String, u64)>,
+    hashes: &[String],
 ) -> Result<Outcome, ChainError> {
     let inferers = chain.emissions.inferers(key, end).await?;
     let counted = inferers
         .iter()
         .any(|inferer| inferer == chain.signer.address());
-    let mut outcome = Outcome {
+    Ok(Outcome {
         counted,
         places: inferers.len(),
-        tx: None,
-        sequence_spent: false,
-    };
-    if let Some((hash, sequence)) = tx {
-        outcome.tx = chain.rpc.tx(&hash).await?;
-        outcome.sequence_spent = chain.account().await?.sequence > sequence;
-    }
-    Ok(outcome)
+        tx: in_block(chain, hashes).await?,
+        admitted: counted || is_admitted(chain, key).await?,
+    })
 }

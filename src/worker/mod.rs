@@ -10,6 +10,7 @@ mod landing;
 mod ledger;
 mod lookup;
 mod nonces;
+mod refusal;
 mod registration;
 mod sending;
 mod startup;
@@ -61,6 +62,11 @@ pub struct Chain {
 impl Chain {
     async fn account(&self) -> Result<Account, ChainError> {
         Account::of(&self.rpc, self.signer.address()).await
+    }
+
+    async fn gas_price(&self) -> Result<GasPrice, ChainError> {
+        let network = &self.network;
+        GasPrice::of_market(&self.rpc, &network.denom, network.gas_price_floor).await
     }
 
     fn wallet(&self) -> Wallet {
@@ -120,7 +126,7 @@ impl Worker {
     /// When the chain or the journal can't be read, or an endpoint can't be used.
     pub async fn start(self, group: &mut TaskGroup) -> Result<watch::Receiver<Tally>, StartError> {
         let journal = self.journal.as_ref();
-        let opening = startup::open(
+        let mut opening = startup::open(
             &self.chain,
             journal,
             &self.fees,
@@ -128,6 +134,9 @@ impl Worker {
             &self.reporter,
         )
         .await?;
+        if self.dry_run {
+            opening.submissions.clear();
+        }
         let (events, feed_events) = mpsc::channel(QUEUE);
         let (reports, reported) = mpsc::channel(QUEUE);
         let (told, tells) = mpsc::channel(QUEUE);
@@ -141,19 +150,19 @@ impl Worker {
             self.chain.emissions.versions(),
             events,
         )?;
-        let windows = Windows {
-            chain: Arc::clone(&self.chain),
-            reporter: self.reporter.clone(),
+        let mut tracker = NonceTracker::new(self.topics);
+        for submission in &opening.submissions {
+            tracker.recall(submission);
+        }
+        let windows = Windows::new(
+            Arc::clone(&self.chain),
+            self.reporter.clone(),
             reports,
-            tracker: NonceTracker::new(self.topics),
-            poll: self.config.poll_interval,
-            register: self.config.auto_register,
-            height: opening.height,
-            started: Some(self.started),
-            connected: false,
-            asked: tokio::task::JoinSet::new(),
-            asking: std::collections::BTreeSet::new(),
-        };
+            tracker,
+            self.config.clone(),
+            opening.height,
+            self.started,
+        );
         let low = self.fees.low_balance;
         let parts = Parts {
             chain: Arc::clone(&self.chain),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     chain::{OpenWindow, WindowStatus},
+    store::Submission,
     types::{Height, Nonce, TopicId, WindowKey},
 };
 
@@ -48,6 +49,17 @@ impl NonceTracker {
         Self { topics }
     }
 
+    /// Takes note of a submission of an earlier run: its window needs no report.
+    pub(super) fn recall(&mut self, submission: &Submission) {
+        let (key, end) = (submission.key, submission.window_end);
+        let state = submission.state.name();
+        if state.is_answered() || state.is_final() {
+            self.answered(key);
+        } else {
+            self.opened(OpenWindow { key, end });
+        }
+    }
+
     /// The topics that are tracked.
     pub(super) fn topics(&self) -> impl Iterator<Item = TopicId> + '_ {
         self.topics.keys().copied()
@@ -67,14 +79,13 @@ impl NonceTracker {
         topic.open.insert(nonce, window.end).is_none()
     }
 
-    /// Takes note of what the chain says of a topic; `height` is the newest block that is known.
-    /// Returns the open window when it was not known, and whether the standing changed.
+    /// Takes note of what the chain says of a topic. Returns the open window when it was not known,
+    /// and whether the standing changed.
     pub(super) fn told(
         &mut self,
         id: TopicId,
         status: &WindowStatus,
         confirmed: bool,
-        height: Height,
     ) -> (Option<OpenWindow>, bool) {
         let Some(topic) = self.topics.get_mut(&id) else {
             return (None, false);
@@ -82,7 +93,7 @@ impl NonceTracker {
         let standing = Some(standing(status));
         let changed = topic.standing != standing;
         topic.standing = standing;
-        topic.next_start = status.next_start.filter(|&start| start > height);
+        topic.next_start = status.next_start;
         let open = status.open.filter(|_| confirmed);
         (open.filter(|&window| self.opened(window)), changed)
     }
@@ -152,7 +163,8 @@ impl NonceTracker {
 }
 
 fn standing(status: &WindowStatus) -> Result<(), Obstacle> {
-    if !status.is_active {
+    // A topic may be inactive while a window of it is open, and the window takes submissions.
+    if !status.is_active && status.open.is_none() {
         Err(Obstacle::Inactive)
     } else if !status.is_whitelisted {
         Err(Obstacle::NotWhitelisted)
@@ -195,9 +207,9 @@ mod tests {
         let mut tracker = NonceTracker::new([T]);
         assert!(tracker.opened(window(100)));
         assert!(!tracker.opened(window(100)));
-        let (open, _) = tracker.told(T, &status(Some(window(100)), 112), true, Height(101));
+        let (open, _) = tracker.told(T, &status(Some(window(100)), 112), true);
         assert_eq!(open, None);
-        let (open, _) = tracker.told(T, &status(Some(window(112)), 124), true, Height(113));
+        let (open, _) = tracker.told(T, &status(Some(window(112)), 124), true);
         assert_eq!(open, Some(window(112)));
     }
 
@@ -215,7 +227,7 @@ mod tests {
     #[test]
     fn a_window_that_only_a_status_tells_of_needs_its_nonce_confirmed() {
         let mut tracker = NonceTracker::new([T]);
-        let (open, _) = tracker.told(T, &status(Some(window(100)), 112), false, Height(101));
+        let (open, _) = tracker.told(T, &status(Some(window(100)), 112), false);
         assert_eq!(open, None);
     }
 
@@ -228,11 +240,11 @@ mod tests {
     #[test]
     fn a_foretold_opening_that_is_not_heard_is_overdue_once() {
         let mut tracker = NonceTracker::new([T]);
-        tracker.told(T, &status(None, 112), true, Height(105));
+        tracker.told(T, &status(None, 112), true);
         assert!(tracker.overdue(Height(112)).is_empty());
         assert_eq!(tracker.overdue(Height(113)), [T]);
         assert!(tracker.overdue(Height(114)).is_empty());
-        tracker.told(T, &status(None, 124), true, Height(113));
+        tracker.told(T, &status(None, 124), true);
         assert!(tracker.opened(window(124)));
         assert!(tracker.overdue(Height(125)).is_empty());
     }
@@ -245,10 +257,10 @@ mod tests {
             ..status(None, 112)
         };
         assert!(!tracker.knows_all());
-        assert!(tracker.told(T, &unregistered, true, Height(1)).1);
-        assert!(!tracker.told(T, &unregistered, true, Height(2)).1);
+        assert!(tracker.told(T, &unregistered, true).1);
+        assert!(!tracker.told(T, &unregistered, true).1);
         assert_eq!(tracker.obstacle(T), Some(Obstacle::Unregistered));
-        assert!(tracker.told(T, &status(None, 112), true, Height(3)).1);
+        assert!(tracker.told(T, &status(None, 112), true).1);
         assert_eq!(tracker.obstacle(T), None);
         assert!(tracker.knows_all());
     }

@@ -1,136 +1,251 @@
-//! Registering the wallet in a topic. The submitter does it, since it owns the sequence.
+//! Registering the wallet in topics. The submitter signs and sends, since it owns the sequence; it
+//! asks and waits in the background, so that no other topic's window waits for a registration.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{submitter::Submitter, windows::Told};
-use crate::{
-    chain::{Answer, ChainError, Envelope, Next, jsonrpc::Tx},
-    ops::Event,
-    store::SignedTx,
-    types::TopicId,
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
 };
 
-/// Signatures before the next poll tries again.
+use super::{Chain, sending::refusal, submitter::Submitter, windows::Told};
+use crate::{
+    chain::{Answer, ChainError, Next, Uallo, jsonrpc::Tx},
+    ops::Event,
+    types::{Height, TopicId},
+};
+
+/// Signatures for one request.
 const ATTEMPTS: u32 = 3;
-/// How long, and how often, a block is asked for.
-const LOOKS: u32 = 60;
+/// How often, and how many times, it is looked whether a registration is in a block.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOKS: u32 = 120;
+/// Pauses after a request that failed.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// The registrations under way.
+#[derive(Default)]
+pub(super) struct Enrolments {
+    topics: BTreeMap<TopicId, Request>,
+    news: JoinSet<(TopicId, Enrolment)>,
+}
+
+/// A topic's registration, or the pause after one that failed.
+struct Request {
+    is_running: bool,
+    attempts: u32,
+    gas: u64,
+    not_before: Instant,
+    pause: Duration,
+}
+
+/// News of a registration.
+#[derive(Debug)]
+pub(super) enum Enrolment {
+    /// What the chain says before anything is sent.
+    Asked(Result<(bool, Uallo), ChainError>),
+    /// What became of the transaction with this hash.
+    Landed {
+        hash: String,
+        registered: bool,
+        tx: Option<Tx>,
+    },
+}
+
+impl Enrolments {
+    /// The next news; none, for good, while nothing is under way.
+    pub(super) async fn next(&mut self) -> Option<(TopicId, Enrolment)> {
+        let news = self.news.join_next().await?.ok();
+        if news.is_none() {
+            // A question that panicked: whose is not told, so all may be asked for again.
+            self.topics.clear();
+        }
+        news
+    }
+}
 
 impl Submitter {
-    /// Registers the wallet, unless it is registered by now. What goes wrong is told and tried again
-    /// after the next poll.
-    pub(super) async fn register(&mut self, topic: TopicId) {
-        match self.try_register(topic).await {
-            Ok(()) => self.told(Told::Registered(topic)),
-            Err((cause, remedy)) => {
-                self.tell(Event::TopicUnavailable {
-                    topic,
-                    cause,
-                    remedy: remedy.into(),
-                });
-            }
+    /// Begins to register the wallet in a topic, unless that is under way or failed a moment ago.
+    pub(super) fn register(&mut self, topic: TopicId) {
+        let gas = self.ledger.fees().gas_limit;
+        let now = Instant::now();
+        let request = self.enrolments.topics.entry(topic).or_insert(Request {
+            is_running: false,
+            attempts: 0,
+            gas,
+            not_before: now,
+            pause: FIRST_PAUSE,
+        });
+        if request.is_running || now < request.not_before {
+            return;
         }
+        (request.is_running, request.attempts, request.gas) = (true, 0, gas);
+        let chain = Arc::clone(&self.parts.chain);
+        self.enrolments
+            .news
+            .spawn(async move { (topic, Enrolment::Asked(standing(&chain, topic).await)) });
     }
 
-    async fn try_register(&mut self, topic: TopicId) -> Result<(), (String, &'static str)> {
-        const AGAIN: &str = "trying again at the next poll";
-        let failed = |error: ChainError| (error.to_string(), AGAIN);
-        let chain = self.parts.chain.clone();
-        let address = chain.signer.address();
-        if chain
-            .emissions
-            .window_status(topic, address)
-            .await
-            .map_err(failed)?
-            .is_registered
-        {
-            return Ok(());
-        }
-        if self.parts.dry_run {
-            let cause =
-                "the wallet is not registered in the topic, and a dry run registers nothing";
-            return Err((cause.into(), "run once without --dry-run"));
-        }
-        let fee = chain
-            .emissions
-            .params()
-            .await
-            .map_err(failed)?
-            .registration_fee;
-        self.tell(Event::Registering { topic, fee });
-        for _ in 0..ATTEMPTS {
-            let tx = self.sign_registration(topic)?;
-            let sent = chain.rpc.broadcast(&tx.bytes).await.map_err(failed)?;
-            let mut answer = Answer::to_broadcast(&sent.answer);
-            if answer.next() == Next::AwaitInclusion {
-                self.ledger.spent(tx.sequence);
-                let Some(found) = self.await_block(&tx.hash).await else {
-                    return Err(("the registration is in no block yet".into(), AGAIN));
-                };
-                let result = &found.tx_result;
-                answer = Answer::of(&result.codespace, result.code, &result.log);
-                if answer == Answer::Accepted {
-                    let height = crate::types::Height(found.height);
-                    self.tell(Event::Registered {
-                        topic,
-                        hash: tx.hash,
-                        height,
-                    });
-                    return Ok(());
+    /// Takes a registration one step further; gives what is to be told when it is at its end.
+    pub(super) async fn proceed(&mut self, topic: TopicId, news: Enrolment) -> Option<Told> {
+        let sent = match news {
+            Enrolment::Asked(Ok((true, _)))
+            | Enrolment::Landed {
+                registered: true,
+                tx: None,
+                ..
+            } => {
+                self.enrolments.topics.remove(&topic);
+                return Some(Told::Registered(topic));
+            }
+            Enrolment::Asked(Ok((false, fee))) => {
+                if self.parts.dry_run {
+                    let cause = "the wallet is not registered in the topic, and a dry run registers nothing";
+                    Err((cause.to_owned(), "run once without --dry-run"))
+                } else {
+                    self.tell(Event::Registering { topic, fee });
+                    self.send_registration(topic).await
                 }
             }
-            if answer.next() != Next::Rebuild {
-                let cause = format!("the chain refused the registration: {:?}", sent.answer);
-                return Err((cause, answer.advice()));
+            Enrolment::Asked(Err(error)) => Err((error.to_string(), "trying again by itself")),
+            Enrolment::Landed { tx: None, .. } => Err((
+                "the registration is in no block".to_owned(),
+                "trying again by itself",
+            )),
+            Enrolment::Landed {
+                hash, tx: Some(tx), ..
+            } => {
+                let result = &tx.tx_result;
+                let answer = Answer::of(&result.codespace, result.code, &result.log);
+                if answer == Answer::Accepted {
+                    self.enrolments.topics.remove(&topic);
+                    self.tell(Event::Registered {
+                        topic,
+                        hash,
+                        height: Height(tx.height),
+                    });
+                    return Some(Told::Registered(topic));
+                }
+                let cause = format!("a block refused the registration: {}", result.log);
+                self.mend_registration(topic, &answer, cause).await
             }
-            let network = &chain.network;
-            self.ledger
-                .mend(
-                    &answer,
-                    &chain.rpc,
-                    address,
-                    &network.denom,
-                    network.gas_price_floor,
-                )
-                .await
-                .map_err(failed)?;
+        };
+        if let Err((cause, remedy)) = sent {
+            if let Some(request) = self.enrolments.topics.get_mut(&topic) {
+                request.is_running = false;
+                request.not_before = Instant::now() + request.pause;
+                request.pause = LONGEST_PAUSE.min(request.pause * 2);
+            }
+            self.tell(Event::TopicUnavailable {
+                topic,
+                cause,
+                remedy: remedy.into(),
+            });
         }
-        Err((
-            "the chain refused the registration several times".into(),
-            AGAIN,
-        ))
+        None
     }
 
-    fn sign_registration(&self, topic: TopicId) -> Result<SignedTx, (String, &'static str)> {
-        let chain = &self.parts.chain;
-        let gas = self.ledger.fees().gas_limit;
+    /// Signs and sends; waits in the background.
+    async fn send_registration(&mut self, topic: TopicId) -> Result<(), (String, &'static str)> {
+        let request = self.enrolments.topics.get_mut(&topic);
+        let Some(request) = request.filter(|request| request.attempts < ATTEMPTS) else {
+            let cause = "the chain refused the registration several times".to_owned();
+            return Err((cause, "trying again later by itself"));
+        };
+        request.attempts += 1;
+        let gas = request.gas;
+        self.reprice();
         let Some(fee) = self.ledger.fee(gas) else {
             let (fee, cap) = (self.ledger.uncapped(gas), self.ledger.fees().max_fee);
             let cause = format!("the registration's gas costs {fee}, above the cap of {cap}");
             return Err((cause, "raise fees.max_fee or lower fees.tier"));
         };
+        let chain = Arc::clone(&self.parts.chain);
+        let failed = |error: ChainError| (error.to_string(), "trying again by itself");
         let message = chain.emissions.registration(chain.signer.address(), topic);
-        let account = self.ledger.account();
-        let envelope = Envelope {
-            chain_id: chain.network.chain_id.clone(),
-            account_number: account.number,
-            sequence: account.sequence,
-            gas,
-            fee,
-            denom: chain.network.denom.clone(),
-            timeout_height: None,
-        };
-        let signed = chain.signer.sign_tx(vec![message], &envelope);
-        signed.map_err(|error| (error.to_string(), "check the chain id and the denomination"))
+        let tx = self.sign(message, gas, fee, None).map_err(failed)?;
+        let sent = chain.rpc.broadcast(&tx.bytes).await.map_err(failed)?;
+        let answer = Answer::to_broadcast(&sent.answer);
+        if answer.next() == Next::AwaitInclusion {
+            self.ledger.take(tx.sequence);
+            self.enrolments
+                .news
+                .spawn(async move { (topic, landed(&chain, topic, tx.hash).await) });
+            return Ok(());
+        }
+        if let Answer::Sequence {
+            expected: Some(expected),
+        } = answer
+        {
+            self.ledger.obey(expected);
+        }
+        let cause = format!(
+            "the chain refused the registration: {}",
+            refusal(sent.answer).log
+        );
+        self.mend_registration(topic, &answer, cause).await
     }
 
-    async fn await_block(&self, hash: &str) -> Option<Tx> {
-        for _ in 0..LOOKS {
-            if let Ok(Some(tx)) = self.parts.chain.rpc.tx(hash).await {
-                return Some(tx);
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
+    async fn mend_registration(
+        &mut self,
+        topic: TopicId,
+        answer: &Answer,
+        cause: String,
+    ) -> Result<(), (String, &'static str)> {
+        if answer.next() != Next::Rebuild {
+            return Err((cause, answer.advice()));
         }
-        None
+        self.mend(answer)
+            .await
+            .map_err(|error| (error.to_string(), "trying again by itself"))?;
+        let request = self.enrolments.topics.get_mut(&topic);
+        if let Some(request) = request.filter(|_| *answer == Answer::OutOfGas) {
+            request.gas = request.gas.saturating_add(request.gas / 2);
+        }
+        Box::pin(self.send_registration(topic)).await
+    }
+}
+
+async fn standing(chain: &Chain, topic: TopicId) -> Result<(bool, Uallo), ChainError> {
+    let status = chain
+        .emissions
+        .window_status(topic, chain.signer.address())
+        .await?;
+    Ok((
+        status.is_registered,
+        chain.emissions.params().await?.registration_fee,
+    ))
+}
+
+/// Waits for a registration's block; the chain's own word counts where no index has it.
+async fn landed(chain: &Chain, topic: TopicId, hash: String) -> Enrolment {
+    for _ in 0..LOOKS {
+        if let Ok(Some(tx)) = chain.rpc.tx(&hash).await {
+            return Enrolment::Landed {
+                hash,
+                registered: false,
+                tx: Some(tx),
+            };
+        }
+        let status = chain
+            .emissions
+            .window_status(topic, chain.signer.address())
+            .await;
+        if status.is_ok_and(|status| status.is_registered) {
+            // The index may lag behind the state by a moment.
+            let tx = chain.rpc.tx(&hash).await.ok().flatten();
+            return Enrolment::Landed {
+                hash,
+                registered: true,
+                tx,
+            };
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    Enrolment::Landed {
+        hash,
+        registered: false,
+        tx: None,
     }
 }

@@ -1,15 +1,13 @@
 //! The submitter's way out: forecast, signature, journal, broadcast, and the mempool's answer.
 
-use tokio::time::Instant;
-
 use super::{
-    flight::{Flight, MAX_REFUSALS, Step},
+    flight::{Flight, Step},
     lookup::Question,
     submitter::Submitter,
     windows::Told,
 };
 use crate::{
-    chain::{Answer, Decimal, Envelope, Next, Sent, Uallo},
+    chain::{Answer, ChainError, Decimal, Next, Sent},
     failpoint::failpoint,
     forecast::Forecast,
     ops::Event,
@@ -17,28 +15,38 @@ use crate::{
     types::WindowKey,
 };
 
+/// What to do about a sequence number that a node expects instead of ours.
+enum Verdict {
+    /// Send the same bytes again: the node is behind, or a transaction of ours has to come first.
+    Wait,
+    /// Look whether our own bytes took the number.
+    Look,
+    /// Sign anew with this one.
+    Obey(u64),
+}
+
 impl Submitter {
     /// Sends what is prepared, or prepares it first.
     pub(super) async fn send(&mut self, key: WindowKey) {
         let Some(flight) = self.flights.get(&key) else {
             return;
         };
+        let WindowKey { topic, nonce } = key;
         if let Step::Prepared(tx) = &flight.step {
             let tx = tx.clone();
             self.broadcast(key, tx).await;
         } else if let Some(value) = flight.value.clone() {
             self.prepare(key, value).await;
-        } else if let Some(forecast) = self.parts.desk.fresh(key.topic) {
-            let (topic, forecast) = (key.topic, forecast.as_ref().clone());
+        } else if let Some(forecast) = self.parts.desk.fresh(topic) {
+            let forecast = forecast.as_ref().clone();
             let value = self.canonical(&forecast);
             self.tell(Event::ForecastUsed {
                 topic,
-                nonce: key.nonce,
+                nonce,
                 forecast,
             });
             self.prepare(key, value).await;
         } else {
-            let WindowKey { topic, nonce } = key;
             self.tell(Event::ForecastTraining { topic, nonce });
             let desk = self.parts.desk.clone();
             self.ask(
@@ -82,28 +90,26 @@ impl Submitter {
         let Some(flight) = self.flights.get_mut(&key) else {
             return;
         };
+        flight.value = Some(value.clone());
         if !flight.may_hurry() || !flight.is_in_time(height) {
             return;
         }
         flight.haste += 1;
-        flight.value = Some(value.clone());
         let (end, gas) = (flight.end, flight.gas);
-        if self.parts.prices.has_changed().unwrap_or(false) {
-            self.ledger.reprice(*self.parts.prices.borrow_and_update());
-        }
+        self.reprice();
         let Some(fee) = self.ledger.fee(gas) else {
             let (fee, cap) = (self.ledger.uncapped(gas), self.ledger.fees().max_fee);
-            self.delayed(
-                key,
-                format!("the fee of {fee} is above the cap of {cap}"),
-                "trying again at the next block; raise fees.max_fee or lower fees.tier",
-            );
+            let cause = format!("the fee of {fee} is above the cap of {cap}");
+            let next = "trying again at the next block; raise fees.max_fee or lower fees.tier";
+            self.delayed(key, cause, next);
             return;
         };
-        if let Some(flight) = self.flights.get_mut(&key) {
-            flight.fee = fee;
-        }
-        let tx = match self.sign(key, &value, gas, fee) {
+        let chain = &self.parts.chain;
+        let signed = chain
+            .emissions
+            .submission(&chain.signer, key, &value)
+            .and_then(|message| self.sign(message, gas, fee, Some(end)));
+        let tx = match signed {
             Ok(tx) => tx,
             Err(error) => {
                 self.delayed(key, error.to_string(), "trying again at the next block");
@@ -123,46 +129,28 @@ impl Submitter {
         )
         .await;
         failpoint("after-journal");
+        self.ledger.take(tx.sequence);
         if let Some(flight) = self.flights.get_mut(&key) {
+            flight.fee = fee;
+            flight.signatures.push((tx.hash.clone(), tx.sequence));
             flight.step = Step::Prepared(tx.clone());
         }
         self.broadcast(key, tx).await;
     }
 
-    fn sign(
-        &self,
-        key: WindowKey,
-        value: &Decimal,
-        gas: u64,
-        fee: Uallo,
-    ) -> Result<SignedTx, crate::chain::ChainError> {
-        let chain = &self.parts.chain;
-        let message = chain.emissions.submission(&chain.signer, key, value)?;
-        let end = self.flights.get(&key).map(|flight| flight.end);
-        let account = self.ledger.account();
-        let envelope = Envelope {
-            chain_id: chain.network.chain_id.clone(),
-            account_number: account.number,
-            sequence: account.sequence,
-            gas,
-            fee,
-            denom: chain.network.denom.clone(),
-            timeout_height: end,
-        };
-        chain.signer.sign_tx(vec![message], &envelope)
-    }
-
     async fn broadcast(&mut self, key: WindowKey, tx: SignedTx) {
-        if !self
+        let in_time = self
             .flights
             .get(&key)
-            .is_some_and(|flight| flight.is_in_time(self.height))
-        {
+            .is_some_and(|flight| flight.is_in_time(self.height));
+        if !in_time || self.parts.dry_run || self.unreachable {
             return;
         }
         match self.parts.chain.rpc.broadcast(&tx.bytes).await {
             Ok(sent) => self.answered(key, tx, sent).await,
             Err(error) => {
+                // Each further try would take as long: until the next tick nothing is sent.
+                self.unreachable = true;
                 if let Some(flight) = self.flights.get_mut(&key) {
                     flight.uncertain = true;
                 }
@@ -173,129 +161,114 @@ impl Submitter {
 
     /// Acts on a mempool's answer.
     async fn answered(&mut self, key: WindowKey, tx: SignedTx, sent: Sent) {
-        let latency = |seen: Instant| seen.elapsed().as_secs_f64() * 1e3;
         let height = self.height.max(key.nonce.height());
         let Some(flight) = self.flights.get_mut(&key) else {
             return;
         };
         flight.uncertain |= sent.maybe_elsewhere;
         let answer = Answer::to_broadcast(&sent.answer);
-        if answer.next() == Next::AwaitInclusion {
-            let (end, value) = (flight.end, flight.value.as_ref().map(ToString::to_string));
-            let (latency_ms, fee) = (latency(flight.seen), flight.fee);
-            flight.step = Step::Pending {
-                tx: tx.clone(),
-                since: height,
-            };
-            self.ledger.spent(tx.sequence);
-            let state = State::Broadcast {
-                hash: tx.hash.clone(),
-                endpoint: sent.endpoint.clone(),
-            };
-            self.tell(Event::Submitted {
-                topic: key.topic,
-                nonce: key.nonce,
-                value: value.clone().unwrap_or_default(),
-                hash: tx.hash,
-                sequence: tx.sequence,
-                fee,
-                endpoint: sent.endpoint,
-                latency_ms,
-            });
-            self.record(key, end, value, state).await;
-            self.told(Told::Sent(key));
-            return;
+        match answer.next() {
+            Next::AwaitInclusion => {
+                self.pending(key, tx, sent.endpoint).await;
+                return;
+            }
+            Next::Done => {
+                self.admitted(key).await;
+                return;
+            }
+            Next::Resend => {
+                let cause = format!("{}: {}", sent.endpoint, refusal(sent.answer).log);
+                self.delayed(key, cause, answer.advice());
+                return;
+            }
+            Next::Rebuild | Next::WaitAndRebuild | Next::GiveUp => {}
         }
-        let taken = matches!(answer, Answer::Sequence { expected: Some(e) } if e > tx.sequence);
-        if taken && flight.uncertain {
-            // Most likely our own bytes took the sequence: a block will tell.
-            flight.uncertain = false;
-            flight.step = Step::Pending { tx, since: height };
-            return;
+        self.ledger.give_back(tx.sequence);
+        if let Answer::Sequence {
+            expected: Some(expected),
+        } = answer
+        {
+            match self.judge(key, &tx, expected) {
+                Verdict::Wait => {
+                    self.ledger.take(tx.sequence);
+                    self.parts.chain.rpc.prefer_next();
+                    return;
+                }
+                Verdict::Look => {
+                    if let Some(flight) = self.flights.get_mut(&key) {
+                        flight.step = Step::Pending { tx, since: height };
+                    }
+                    return;
+                }
+                Verdict::Obey(sequence) => self.ledger.obey(sequence),
+            }
         }
-        let refusal = match sent.answer {
-            Ok(sync) => Refusal {
-                codespace: sync.codespace,
-                code: sync.code,
-                log: sync.log,
-            },
-            Err(error) => Refusal {
-                codespace: "rpc".into(),
-                code: error.code.unsigned_abs().try_into().unwrap_or(u32::MAX),
-                log: error.to_string(),
-            },
-        };
-        self.refused(key, refusal, answer).await;
+        self.refused_by_mempool(key, refusal(sent.answer), answer)
+            .await;
     }
 
-    /// Acts on a refusal, by a mempool or by a block.
-    pub(super) async fn refused(&mut self, key: WindowKey, refusal: Refusal, answer: Answer) {
-        let WindowKey { topic, nonce } = key;
-        self.tell(Event::SubmissionRefused {
-            topic,
-            nonce,
-            codespace: refusal.codespace.clone(),
-            code: refusal.code,
-            log: refusal.log.clone(),
-            next: answer.advice().into(),
-        });
-        let next = answer.next();
-        if next == Next::Resend {
-            return;
-        }
+    /// A mempool holds the transaction.
+    async fn pending(&mut self, key: WindowKey, tx: SignedTx, endpoint: String) {
+        let since = self.height.max(key.nonce.height());
         let Some(flight) = self.flights.get_mut(&key) else {
             return;
         };
-        flight.uncertain = false;
-        let worn_out = flight.refusals >= MAX_REFUSALS;
-        let (end, value) = (flight.end, flight.value.as_ref().map(ToString::to_string));
-        self.record(key, end, value, State::Rejected(refusal.clone()))
-            .await;
-        if worn_out || next == Next::GiveUp {
-            let cause = format!("{} ({} {})", refusal.log, refusal.codespace, refusal.code);
-            self.miss(key, cause).await;
-            return;
-        }
-        self.mend(key, &answer).await;
-        if next == Next::Rebuild {
-            self.resend(key).await;
-        }
-    }
-
-    /// Puts right what an answer says is wrong.
-    async fn mend(&mut self, key: WindowKey, answer: &Answer) {
-        let chain = self.parts.chain.clone();
-        let (address, network) = (chain.signer.address(), &chain.network);
-        let mended = match answer {
-            Answer::OtherVersion => chain.emissions.redetect().await.map(|_| ()),
-            _ => {
-                self.ledger
-                    .mend(
-                        answer,
-                        &chain.rpc,
-                        address,
-                        &network.denom,
-                        network.gas_price_floor,
-                    )
-                    .await
-            }
+        flight.uncertain = true;
+        flight.step = Step::Pending {
+            tx: tx.clone(),
+            since,
         };
-        if let Err(error) = mended {
-            self.delayed(key, error.to_string(), "trying again at the next block");
-        }
-        if let Some(flight) = self.flights.get_mut(&key) {
-            flight.step = Step::Due;
-            match answer.next() {
-                Next::WaitAndRebuild => flight.step = Step::Hindered,
-                _ if *answer == Answer::OutOfGas => flight.gas = raised(flight),
-                _ => {}
-            }
-        }
+        let (end, fee) = (flight.end, flight.fee);
+        let value = flight.value.as_ref().map(ToString::to_string);
+        let latency_ms = flight.seen.elapsed().as_secs_f64() * 1e3;
+        self.ledger.take(tx.sequence);
+        self.tell(Event::Submitted {
+            topic: key.topic,
+            nonce: key.nonce,
+            value: value.clone().unwrap_or_default(),
+            hash: tx.hash.clone(),
+            sequence: tx.sequence,
+            fee,
+            endpoint: endpoint.clone(),
+            latency_ms,
+        });
+        self.record(
+            key,
+            end,
+            value,
+            State::Broadcast {
+                hash: tx.hash,
+                endpoint,
+            },
+        )
+        .await;
+        self.told(Told::Sent(key));
     }
 
-    /// Signs anew at once; the recursion of send and answer is bounded by the flight's haste.
-    async fn resend(&mut self, key: WindowKey) {
-        Box::pin(self.send(key)).await;
+    fn judge(&self, key: WindowKey, tx: &SignedTx, expected: u64) -> Verdict {
+        let others = self.flights.values().filter(|flight| flight.key != key);
+        let held: Vec<u64> = others
+            .filter_map(Flight::tx)
+            .map(|tx| tx.sequence)
+            .collect();
+        if expected < tx.sequence {
+            let comes_first = |held: &u64| (expected..tx.sequence).contains(held);
+            let wait = held.iter().any(comes_first) || expected < self.ledger.landed();
+            return if wait {
+                Verdict::Wait
+            } else {
+                Verdict::Obey(expected)
+            };
+        }
+        let uncertain = self
+            .flights
+            .get(&key)
+            .is_some_and(|flight| flight.uncertain);
+        if uncertain {
+            return Verdict::Look;
+        }
+        let after_held = held.into_iter().filter(|held| *held >= expected).max();
+        Verdict::Obey(after_held.map_or(expected, |held| held + 1))
     }
 
     fn show(&mut self, key: WindowKey, value: &Decimal, tx: &SignedTx) {
@@ -309,26 +282,50 @@ impl Submitter {
         self.finish(key, true);
     }
 
-    /// Tells what stands in the way, once as long as it is the same.
-    pub(super) fn delayed(&mut self, key: WindowKey, cause: String, next: &str) {
-        let Some(flight) = self.flights.get_mut(&key) else {
-            return;
-        };
-        if flight.told == cause {
-            return;
+    /// Signs anew at once; the recursion of send and answer is bounded by the flight's haste.
+    pub(super) async fn resend(&mut self, key: WindowKey) {
+        Box::pin(self.send(key)).await;
+    }
+
+    /// Reads the account again, after a refusal that says that ours is wrong.
+    pub(super) async fn resync(&mut self, key: WindowKey) {
+        match self.parts.chain.account().await {
+            Ok(account) => self.ledger.resync(account),
+            Err(error) => self.delayed(key, error.to_string(), "trying again at the next block"),
         }
-        flight.told.clone_from(&cause);
-        let WindowKey { topic, nonce } = key;
-        self.tell(Event::SubmissionDelayed {
-            topic,
-            nonce,
-            cause,
-            next: next.into(),
-        });
+    }
+
+    /// Puts right what an answer says is wrong.
+    pub(super) async fn mend(&mut self, answer: &Answer) -> Result<(), ChainError> {
+        let chain = self.parts.chain.clone();
+        match answer {
+            Answer::OtherVersion => {
+                chain.emissions.redetect().await?;
+            }
+            Answer::Sequence { expected: None } | Answer::WrongSigner => {
+                self.ledger.resync(chain.account().await?);
+            }
+            Answer::FeeTooLow => self.ledger.reprice(chain.gas_price().await?),
+            _ => {}
+        }
+        Ok(())
     }
 }
 
-/// Half as much again.
-const fn raised(flight: &Flight) -> u64 {
-    flight.gas.saturating_add(flight.gas / 2)
+/// A mempool's answer as a refusal.
+pub(super) fn refusal(
+    answer: Result<crate::chain::jsonrpc::BroadcastSync, crate::chain::jsonrpc::RpcError>,
+) -> Refusal {
+    match answer {
+        Ok(sync) => Refusal {
+            codespace: sync.codespace,
+            code: sync.code,
+            log: sync.log,
+        },
+        Err(error) => Refusal {
+            codespace: "rpc".into(),
+            code: error.code.unsigned_abs().try_into().unwrap_or(u32::MAX),
+            log: error.to_string(),
+        },
+    }
 }

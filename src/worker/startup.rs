@@ -46,7 +46,8 @@ pub enum StartError {
 
 /// A pause before the chain is asked again.
 const AGAIN: Duration = Duration::from_secs(5);
-/// A node whose newest block is younger than this is at the chain's head.
+/// How much a node's newest block may be younger than our submission and the node merely lag: clocks
+/// differ.
 const FRESH: time::Duration = time::Duration::minutes(1);
 /// Finished submissions that are read from the journal, so that their windows are not answered again.
 const REMEMBERED: u32 = 1_000;
@@ -100,9 +101,7 @@ pub(super) async fn open(
     reporter: &Reporter,
 ) -> Result<Opening, StartError> {
     let (account, coins) = funded(chain, reporter).await?;
-    let network = &chain.network;
-    let (denom, floor) = (&network.denom, network.gas_price_floor);
-    let price = GasPrice::of_market(&chain.rpc, denom, floor).await;
+    let price = chain.gas_price().await;
     let status = patiently(reporter, || chain.rpc.status()).await?;
     let height = Height(status.sync_info.latest_block_height);
     reporter.emit(Event::WorkerInitialized {
@@ -113,8 +112,8 @@ pub(super) async fn open(
         emissions: chain.emissions.version().name().to_owned(),
     });
     tell_balance(chain, reporter, coins, fees.low_balance);
-    let submissions = left_behind(chain, journal, &status.sync_info, reporter).await?;
-    let price = price.unwrap_or_else(|_| GasPrice::floor(floor));
+    let submissions = left_behind(chain, journal, &status.sync_info, topics, reporter).await?;
+    let price = price.unwrap_or_else(|_| GasPrice::floor(chain.network.gas_price_floor));
     Ok(Opening {
         account,
         price,
@@ -153,17 +152,20 @@ async fn left_behind(
     chain: &Chain,
     journal: &dyn Journal,
     node: &SyncInfo,
+    topics: &[TopicId],
     reporter: &Reporter,
 ) -> Result<Vec<crate::store::Submission>, StartError> {
     let wallet = chain.wallet();
     let recent = journal.recent(&wallet, REMEMBERED).await?;
-    let newest = recent
-        .first()
-        .map_or(0, |submission| submission.key.nonce.0);
     let now = OffsetDateTime::now_utc();
-    let is_at_head = !node.catching_up && now - node.latest_block_time < FRESH;
-    if is_at_head && newest > node.latest_block_height {
-        // Only a chain that began anew is behind our own submissions.
+    let newest = recent.first();
+    // A node that lags is older than our submission; only a chain that began anew is both younger
+    // and lower.
+    let anew = newest.filter(|submission| {
+        submission.key.nonce.0 > node.latest_block_height
+            && node.latest_block_time > submission.since + FRESH
+    });
+    if let Some(newest) = anew.map(|submission| submission.key.nonce) {
         let aside = format!("{} until {}", wallet.chain_id, now.date());
         reporter.emit(Event::Trouble {
             cause: format!(
@@ -177,6 +179,8 @@ async fn left_behind(
     }
     let mut submissions = journal.unfinished(&wallet).await?;
     submissions.extend(recent.into_iter().filter(|s| s.state.name().is_final()));
+    // Topics that are no longer configured are left to the journal.
+    submissions.retain(|submission| topics.contains(&submission.key.topic));
     Ok(submissions)
 }
 

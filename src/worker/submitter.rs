@@ -9,7 +9,7 @@ use std::{
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
 
 use super::{
@@ -17,15 +17,16 @@ use super::{
     flight::{Flight, Step, Want},
     ledger::Ledger,
     lookup::{Finding, Inclusion, Question, ask},
+    registration::{Enrolment, Enrolments},
     windows::Told,
 };
 use crate::{
-    chain::{GasPrice, jsonrpc::TxResult},
+    chain::{ChainError, Envelope, GasPrice, Uallo, jsonrpc::TxResult},
     clock::SharedClock,
     failpoint::failpoint,
     forecast::DeskHandle,
-    ops::{Event, Reporter, Shutdown, WindowSource},
-    store::{Journal, State, Submission, Transition},
+    ops::{Event, Reporter, Shutdown},
+    store::{Journal, SignedTx, State, Submission, Transition},
     types::{Height, TopicId, WindowKey},
 };
 
@@ -37,7 +38,6 @@ pub(super) enum Report {
         key: WindowKey,
         end: Height,
         seen: Instant,
-        source: WindowSource,
     },
     /// A block has passed.
     Block(Height),
@@ -53,6 +53,11 @@ pub(super) enum Report {
 
 /// How long a window may wait for a forecast that is not ready.
 const TRAINING_LIMIT: Duration = Duration::from_secs(2);
+/// How long a submission may wait for the journal. A disk takes milliseconds; what takes longer is in
+/// somebody's hands.
+const JOURNAL_LIMIT: Duration = Duration::from_millis(500);
+/// How often what could not be sent is tried again between blocks.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// Blocks for which a finished window is remembered.
 const REMEMBERED: i64 = 10_000;
 
@@ -63,12 +68,6 @@ pub struct Tally {
     pub answered: u32,
     /// Without.
     pub missed: u32,
-}
-
-impl Tally {
-    const fn total(self) -> u32 {
-        self.answered + self.missed
-    }
 }
 
 /// Everything that the submitter needs of the other rooms.
@@ -99,7 +98,10 @@ pub(super) struct Submitter {
     /// Windows that are at their end.
     done: BTreeSet<WindowKey>,
     tally: watch::Sender<Tally>,
-    pub(super) lookups: JoinSet<(WindowKey, Finding)>,
+    lookups: JoinSet<(WindowKey, Finding)>,
+    pub(super) enrolments: Enrolments,
+    /// No endpoint answered since the last tick.
+    pub(super) unreachable: bool,
 }
 
 impl Submitter {
@@ -117,6 +119,8 @@ impl Submitter {
             done: BTreeSet::new(),
             tally,
             lookups: JoinSet::new(),
+            enrolments: Enrolments::default(),
+            unreachable: false,
         }
     }
 
@@ -140,41 +144,42 @@ impl Submitter {
         }
     }
 
-    /// Serves until it is cancelled (then it waits for what is in the air), or until its first window
-    /// is at its end if only one was wanted.
+    /// Serves until it is asked to stop (then it waits for what is in the air), or until its first
+    /// window is at its end if only one was wanted.
     pub(super) async fn run(mut self, mut reports: mpsc::Receiver<Report>) {
         let stop = self.parts.shutdown.token();
-        let mut retry = interval(Duration::from_secs(1));
+        let mut retry = interval(RETRY_EVERY);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut landing: Option<Instant> = None;
-        self.advance().await;
         loop {
-            let limit = landing.unwrap_or_else(|| Instant::now() + Duration::from_hours(1));
+            let limit = landing.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;
-                report = reports.recv() => match report {
-                    Some(Report::Due { .. }) if landing.is_some() => {}
-                    Some(report) => self.hear(report).await,
-                    None => return,
-                },
-                Some(found) = self.lookups.join_next() => {
-                    match found {
-                        Ok((key, finding)) => self.learn(key, finding).await,
-                        // A question that panicked is asked again.
-                        Err(_) => self.flights.values_mut().for_each(|flight| flight.asking = false),
-                    }
-                }
-                _ = retry.tick() => self.advance().await,
                 () = stop.cancelled(), if landing.is_none() => {
                     landing = Some(Instant::now() + self.parts.stop_grace);
                     self.tell_stopping();
                 }
                 () = sleep_until(limit), if landing.is_some() => return,
+                report = reports.recv() => match report {
+                    Some(Report::Due { .. } | Report::Register(_)) if landing.is_some() => {}
+                    Some(report) => self.hear(report).await,
+                    None => return,
+                },
+                Some(found) = self.lookups.join_next() => match found {
+                    Ok((key, finding)) => self.learn(key, finding).await,
+                    // A question that panicked is asked again.
+                    Err(_) => self.flights.values_mut().for_each(|flight| flight.asking = false),
+                },
+                Some((topic, news)) = self.enrolments.next() => self.enrol(topic, news).await,
+                _ = retry.tick() => {
+                    self.unreachable = false;
+                    self.advance().await;
+                }
             }
             if landing.is_some() && !self.flights.values().any(Flight::is_in_the_air) {
                 return;
             }
-            if self.parts.once && self.tally.borrow().total() > 0 {
+            if self.parts.once && *self.tally.borrow() != Tally::default() {
                 self.parts
                     .shutdown
                     .request("--once: the window is at its end");
@@ -185,22 +190,10 @@ impl Submitter {
 
     async fn hear(&mut self, report: Report) {
         match report {
-            Report::Due {
-                key,
-                end,
-                seen,
-                source,
-            } => {
+            Report::Due { key, end, seen } => {
                 if self.done.contains(&key) || self.flights.contains_key(&key) {
                     return;
                 }
-                let WindowKey { topic, nonce } = key;
-                self.tell(Event::WindowOpen {
-                    topic,
-                    nonce,
-                    window_end: end,
-                    source,
-                });
                 let gas = self.ledger.fees().gas_limit;
                 self.flights.insert(key, Flight::new(key, end, seen, gas));
                 self.send(key).await;
@@ -218,17 +211,13 @@ impl Submitter {
                 height,
                 result,
             } => {
-                let key = self
-                    .flights
-                    .values()
-                    .find(|flight| flight.tx().is_some_and(|tx| tx.hash == hash))
-                    .map(|flight| flight.key);
-                if let Some(key) = key {
+                let flight = self.flights.values().find(|flight| flight.signed(&hash));
+                if let Some(key) = flight.map(|flight| flight.key) {
                     failpoint("before-confirmation");
                     self.land(key, hash, height, result).await;
                 }
             }
-            Report::Register(topic) => self.register(topic).await,
+            Report::Register(topic) => self.register(topic),
         }
     }
 
@@ -247,27 +236,27 @@ impl Submitter {
                 .map_or(u64::MAX, |tx| tx.sequence)
         });
         for (key, want) in wants {
+            let Some(flight) = self.flights.get(&key) else {
+                continue;
+            };
+            let hashes = || {
+                flight
+                    .signatures
+                    .iter()
+                    .map(|(hash, _)| hash.clone())
+                    .collect()
+            };
             match want {
                 Want::Nothing => {}
                 Want::Send => self.send(key).await,
                 Want::Standing => self.ask(key, Question::Standing),
-                Want::Inclusion => {
-                    if let Some(tx) = self.flights.get(&key).and_then(Flight::tx) {
-                        let hash = tx.hash.clone();
-                        self.ask(key, Question::Inclusion { hash });
-                    }
-                }
+                Want::Inclusion => self.ask(key, Question::Inclusion { hashes: hashes() }),
                 Want::Outcome => {
-                    if let Some(flight) = self.flights.get(&key) {
-                        let tx = flight.tx().map(|tx| (tx.hash.clone(), tx.sequence));
-                        self.ask(
-                            key,
-                            Question::Outcome {
-                                end: flight.end,
-                                tx,
-                            },
-                        );
-                    }
+                    let question = Question::Outcome {
+                        end: flight.end,
+                        hashes: hashes(),
+                    };
+                    self.ask(key, question);
                 }
             }
         }
@@ -275,22 +264,30 @@ impl Submitter {
 
     /// Asks the chain about a window in the background; one question at a time.
     pub(super) fn ask(&mut self, key: WindowKey, question: Question) {
+        let height = self.height;
         if let Some(flight) = self.flights.get_mut(&key) {
             flight.asking = true;
+            if !matches!(question, Question::Forecast { .. }) {
+                flight.asked_at = height;
+            }
             self.lookups
                 .spawn(ask(Arc::clone(&self.parts.chain), key, question));
         }
     }
 
+    /// Acts on an answer, if it still fits what has become of the flight meanwhile.
     async fn learn(&mut self, key: WindowKey, finding: Finding) {
         let height = self.height;
         let Some(flight) = self.flights.get_mut(&key) else {
             return;
         };
         flight.asking = false;
+        let is_pending = matches!(flight.step, Step::Pending { .. });
         match finding {
-            Finding::Forecast(forecast) => self.send_trained(key, &forecast).await,
-            Finding::Standing(true) => {
+            Finding::Forecast(forecast) if matches!(flight.step, Step::Due) => {
+                self.send_trained(key, &forecast).await;
+            }
+            Finding::Standing(true) if matches!(flight.step, Step::Hindered) => {
                 flight.step = Step::Due;
                 self.send(key).await;
             }
@@ -299,21 +296,27 @@ impl Submitter {
                     .await;
             }
             Finding::Inclusion(Inclusion::Admitted) => self.admitted(key).await,
-            Finding::Inclusion(Inclusion::Unknown) => {
-                // Not in a block after two: evicted, or its sequence went to another transaction.
-                // The same bytes again tell which.
-                if let Step::Pending { tx, .. } = &flight.step {
-                    flight.step = Step::Prepared(tx.clone());
-                    self.send(key).await;
+            Finding::Inclusion(Inclusion::Unknown) if is_pending => {
+                // Not in a block after two: evicted, frozen with its node, or its sequence went to
+                // another transaction. The same bytes to another node tell which.
+                flight.uncertain = false;
+                if let Some(tx) = flight.tx().cloned() {
+                    flight.step = Step::Prepared(tx);
                 }
+                self.parts.chain.rpc.prefer_next();
             }
             Finding::Outcome(outcome) => self.close(key, outcome).await,
-            // Asked again at the next block.
-            Finding::Standing(false) => {}
             Finding::Unknown(error) => {
                 let next = format!("asking again after block {height}");
                 self.delayed(key, error.to_string(), &next);
             }
+            Finding::Forecast(_) | Finding::Standing(_) | Finding::Inclusion(_) => {}
+        }
+    }
+
+    pub(super) async fn enrol(&mut self, topic: TopicId, news: Enrolment) {
+        if let Some(told) = self.proceed(topic, news).await {
+            self.told(told);
         }
     }
 
@@ -334,13 +337,63 @@ impl Submitter {
             value,
             state,
         };
-        if let Err(error) = self.parts.journal.append(&step).await {
-            self.tell(Event::Trouble {
-                cause: error.to_string(),
-                remedy: "free or repair the disk; until then a restart may forget this submission"
-                    .into(),
-            });
+        let cause = match timeout(JOURNAL_LIMIT, self.parts.journal.append(&step)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => {
+                "the journal's database does not answer: does another program hold it?".into()
+            }
+        };
+        let remedy = "free or repair it; until then a restart may forget this submission".into();
+        self.tell(Event::Trouble { cause, remedy });
+    }
+
+    /// Signs a message with the next sequence number.
+    pub(super) fn sign(
+        &self,
+        message: cosmrs::Any,
+        gas: u64,
+        fee: Uallo,
+        timeout_height: Option<Height>,
+    ) -> Result<SignedTx, ChainError> {
+        let chain = &self.parts.chain;
+        let account = self.ledger.account();
+        let envelope = Envelope {
+            chain_id: chain.network.chain_id.clone(),
+            account_number: account.number,
+            sequence: account.sequence,
+            gas,
+            fee,
+            denom: chain.network.denom.clone(),
+            timeout_height,
+        };
+        chain.signer.sign_tx(vec![message], &envelope)
+    }
+
+    /// Takes over a newer price of gas, if there is one.
+    pub(super) fn reprice(&mut self) {
+        if self.parts.prices.has_changed().unwrap_or(false) {
+            self.ledger.reprice(*self.parts.prices.borrow_and_update());
         }
+    }
+
+    /// Ends a flight for good.
+    pub(super) fn finish(&mut self, key: WindowKey, answered: bool) {
+        let Some(flight) = self.flights.remove(&key) else {
+            return;
+        };
+        self.done.insert(key);
+        if flight.is_resumed && self.parts.once {
+            // Only a window of this run counts as the one.
+            return;
+        }
+        self.tally.send_modify(|tally| {
+            if answered {
+                tally.answered += 1;
+            } else {
+                tally.missed += 1;
+            }
+        });
     }
 
     fn tell_stopping(&self) {
@@ -353,16 +406,21 @@ impl Submitter {
         self.tell(Event::Stopping { signal, in_flight });
     }
 
-    /// Ends a flight for good.
-    pub(super) fn finish(&mut self, key: WindowKey, answered: bool) {
-        self.flights.remove(&key);
-        self.done.insert(key);
-        self.tally.send_modify(|tally| {
-            if answered {
-                tally.answered += 1;
-            } else {
-                tally.missed += 1;
-            }
+    /// Tells what stands in the way, once as long as it is the same.
+    pub(super) fn delayed(&mut self, key: WindowKey, cause: String, next: &str) {
+        let Some(flight) = self.flights.get_mut(&key) else {
+            return;
+        };
+        if flight.told == cause {
+            return;
+        }
+        flight.told.clone_from(&cause);
+        let WindowKey { topic, nonce } = key;
+        self.tell(Event::SubmissionDelayed {
+            topic,
+            nonce,
+            cause,
+            next: next.into(),
         });
     }
 

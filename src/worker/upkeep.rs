@@ -21,9 +21,7 @@ pub(super) async fn follow_price(chain: Arc<Chain>, prices: watch::Sender<GasPri
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let network = &chain.network;
-        let price = GasPrice::of_market(&chain.rpc, &network.denom, network.gas_price_floor).await;
-        if let Ok(price) = price {
+        if let Ok(price) = chain.gas_price().await {
             prices.send_replace(price);
         }
     }

@@ -11,12 +11,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Chain,
+    Chain, WorkerConfig,
     nonces::{NonceTracker, Obstacle},
     submitter::Report,
 };
 use crate::{
-    chain::{ChainError, OpenWindow, WindowStatus, feed::FeedEvent},
+    chain::{ChainError, OpenWindow, WindowStatus, feed::FeedEvent, jsonrpc::Status},
     ops::{Event, Reporter, WindowSource},
     types::{Height, Nonce, TopicId, WindowKey},
 };
@@ -32,23 +32,33 @@ pub(super) enum Told {
     Registered(TopicId),
 }
 
-/// How often the height is asked for while no WebSocket tells it.
-const BLIND_POLL: Duration = Duration::from_secs(2);
+/// How often it is looked whether the feed is deaf.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Block times without a block after which the feed is taken as deaf, and the least such time.
+const DEAF_AFTER_BLOCKS: u32 = 3;
+const DEAF_AFTER: Duration = Duration::from_secs(4);
 
 /// The task's state.
 pub(super) struct Windows {
-    pub(super) chain: Arc<Chain>,
-    pub(super) reporter: Reporter,
-    pub(super) reports: mpsc::Sender<Report>,
-    pub(super) tracker: NonceTracker,
-    pub(super) poll: Duration,
-    pub(super) register: bool,
-    pub(super) height: Height,
+    chain: Arc<Chain>,
+    reporter: Reporter,
+    reports: mpsc::Sender<Report>,
+    tracker: NonceTracker,
+    config: WorkerConfig,
+    height: Height,
     /// When the worker was started; taken when it is ready.
-    pub(super) started: Option<Instant>,
-    pub(super) connected: bool,
-    pub(super) asked: JoinSet<(TopicId, Result<Answer, ChainError>)>,
-    pub(super) asking: BTreeSet<TopicId>,
+    started: Option<Instant>,
+    connected: bool,
+    /// When the newest block was heard of, and how long the one before it took.
+    heard: (Instant, Duration),
+    asked: JoinSet<(TopicId, Result<Answer, ChainError>)>,
+    /// Topics about which a question is out.
+    asking: BTreeSet<TopicId>,
+    /// Topics to ask about again at the next block or look.
+    again: BTreeSet<TopicId>,
+    /// Topics about which the last question failed; it is told once.
+    failing: BTreeSet<TopicId>,
+    looks: JoinSet<Result<Status, ChainError>>,
 }
 
 /// What the chain says of a topic.
@@ -57,18 +67,48 @@ pub(super) struct Answer {
     status: WindowStatus,
     /// The nonces that it still takes submissions for.
     open: Vec<Nonce>,
+    /// The nonce of our newest inference in it.
+    answered: Option<Nonce>,
 }
 
 impl Windows {
+    pub(super) fn new(
+        chain: Arc<Chain>,
+        reporter: Reporter,
+        reports: mpsc::Sender<Report>,
+        tracker: NonceTracker,
+        config: WorkerConfig,
+        height: Height,
+        started: Instant,
+    ) -> Self {
+        Self {
+            chain,
+            reporter,
+            reports,
+            tracker,
+            config,
+            height,
+            started: Some(started),
+            connected: false,
+            heard: (Instant::now(), Duration::ZERO),
+            asked: JoinSet::new(),
+            asking: BTreeSet::new(),
+            again: BTreeSet::new(),
+            failing: BTreeSet::new(),
+            looks: JoinSet::new(),
+        }
+    }
+
     pub(super) async fn run(
         mut self,
         mut feed: mpsc::Receiver<FeedEvent>,
         mut told: mpsc::Receiver<Told>,
         cancel: CancellationToken,
     ) {
-        let mut poll = interval_at(Instant::now() + self.poll, self.poll);
-        let mut blind = interval(BLIND_POLL);
-        for ticks in [&mut poll, &mut blind] {
+        let every = self.config.poll_interval;
+        let mut poll = interval_at(Instant::now() + every, every);
+        let mut look = interval(LOOK_EVERY);
+        for ticks in [&mut poll, &mut look] {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         self.ask_all();
@@ -81,9 +121,14 @@ impl Windows {
                     None => return,
                 },
                 Some(told) = told.recv() => self.heed(told),
-                Some(Ok((topic, answer))) = self.asked.join_next() => self.learn(topic, answer).await,
+                Some(asked) = self.asked.join_next() => match asked {
+                    Ok((topic, answer)) => self.learn(topic, answer).await,
+                    // A question that panicked: which one is not told.
+                    Err(_) => self.asking.clear(),
+                },
+                Some(Ok(status)) = self.looks.join_next() => self.see(status).await,
                 _ = poll.tick() => self.ask_all(),
-                _ = blind.tick(), if !self.connected => self.look().await,
+                _ = look.tick() => self.look(),
             }
         }
     }
@@ -142,18 +187,46 @@ impl Windows {
             return;
         }
         self.height = height;
+        self.heard = (Instant::now(), self.heard.0.elapsed());
+        self.chain.rpc.saw(height);
         self.tracker.advance(height);
         for topic in self.tracker.overdue(height) {
             self.ask(topic);
         }
+        self.ask_again();
         self.report(Report::Block(height)).await;
     }
 
-    /// Without the feed the height comes from a node's status.
-    async fn look(&mut self) {
-        if let Ok(status) = self.chain.rpc.status().await {
-            self.block(Height(status.sync_info.latest_block_height))
-                .await;
+    /// When the feed is lost or says nothing, the height comes from a node's status.
+    fn look(&mut self) {
+        self.ask_again();
+        let (at, block_time) = self.heard;
+        let deaf = at.elapsed() > DEAF_AFTER.max(block_time * DEAF_AFTER_BLOCKS);
+        if (deaf || !self.connected) && self.looks.is_empty() {
+            let chain = Arc::clone(&self.chain);
+            self.looks.spawn(async move { chain.rpc.status().await });
+        }
+    }
+
+    async fn see(&mut self, status: Result<Status, ChainError>) {
+        match status {
+            Ok(status) if status.node_info.network == self.chain.network.chain_id => {
+                let height = Height(status.sync_info.latest_block_height);
+                if height <= self.height && self.heard.0.elapsed() > self.config.poll_interval {
+                    // It may have stopped rather than the chain.
+                    self.chain.rpc.prefer_next();
+                }
+                self.block(height).await;
+            }
+            Ok(_) => self.chain.rpc.prefer_next(),
+            // Each request that matters tells of its own failure.
+            Err(_) => {}
+        }
+    }
+
+    fn ask_again(&mut self) {
+        for topic in std::mem::take(&mut self.again) {
+            self.ask(topic);
         }
     }
 
@@ -169,36 +242,59 @@ impl Windows {
             let chain = Arc::clone(&self.chain);
             self.asked
                 .spawn(async move { (topic, confirm(&chain, topic).await) });
+        } else {
+            // The question that is out may have been asked before what is to be learnt.
+            self.again.insert(topic);
         }
     }
 
     async fn learn(&mut self, topic: TopicId, answer: Result<Answer, ChainError>) {
         self.asking.remove(&topic);
-        let Answer { status, open } = match answer {
+        let Answer {
+            status,
+            open,
+            answered,
+        } = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                let remedy = "asking again at the next poll".into();
-                self.tell(Event::TopicUnavailable {
-                    topic,
-                    cause: error.to_string(),
-                    remedy,
-                });
+                self.again.insert(topic);
+                if self.failing.insert(topic) {
+                    let cause = error.to_string();
+                    let remedy = "asking again at each block".into();
+                    self.tell(Event::TopicUnavailable {
+                        topic,
+                        cause,
+                        remedy,
+                    });
+                }
                 return;
             }
         };
-        let confirmed = status
-            .open
-            .is_some_and(|window| open.contains(&window.key.nonce));
-        let (window, changed) = self.tracker.told(topic, &status, confirmed, self.height);
+        self.failing.remove(&topic);
+        let nonce = status.open.map(|window| window.key.nonce);
+        let confirmed = nonce.is_some_and(|nonce| open.contains(&nonce));
+        if nonce.is_some() && !confirmed {
+            // Nodes of different heights answered.
+            self.again.insert(topic);
+        }
+        if let Some(nonce) = nonce.filter(|nonce| Some(*nonce) == answered) {
+            self.tracker.answered(WindowKey { topic, nonce });
+        }
+        let (window, changed) = self.tracker.told(topic, &status, confirmed);
         match self.tracker.obstacle(topic) {
             // Windows that opened while something stood in the way can be answered now.
             None if changed => {
-                for window in self.tracker.open_windows(topic) {
-                    self.due(window, Instant::now(), WindowSource::Poll).await;
+                for OpenWindow { key, end } in self.tracker.open_windows(topic) {
+                    self.report(Report::Due {
+                        key,
+                        end,
+                        seen: Instant::now(),
+                    })
+                    .await;
                 }
             }
             // At every poll: an earlier attempt may have failed.
-            Some(Obstacle::Unregistered) if self.register => {
+            Some(Obstacle::Unregistered) if self.config.auto_register => {
                 self.report(Report::Register(topic)).await;
             }
             Some(obstacle) if changed => self.explain(topic, obstacle),
@@ -210,27 +306,22 @@ impl Windows {
         self.perhaps_ready();
     }
 
-    /// Reports a window that was not known. Without a standing in the topic no answer makes sense;
-    /// until the chain was asked, the benefit of the doubt holds.
-    async fn due(&self, window: OpenWindow, seen: Instant, source: WindowSource) {
+    /// Reports a window that was not known. Without a standing in the topic no answer makes sense, and
+    /// the standing may be out of date; until the chain was asked, the benefit of the doubt holds.
+    async fn due(&mut self, window: OpenWindow, seen: Instant, source: WindowSource) {
         let OpenWindow { key, end } = window;
         let WindowKey { topic, nonce } = key;
         if self.tracker.obstacle(topic).is_none() {
-            self.report(Report::Due {
-                key,
-                end,
-                seen,
-                source,
-            })
-            .await;
+            self.report(Report::Due { key, end, seen }).await;
         } else {
-            self.tell(Event::WindowOpen {
-                topic,
-                nonce,
-                window_end: end,
-                source,
-            });
+            self.ask(topic);
         }
+        self.tell(Event::WindowOpen {
+            topic,
+            nonce,
+            window_end: end,
+            source,
+        });
     }
 
     fn explain(&self, topic: TopicId, obstacle: Obstacle) {
@@ -261,7 +352,7 @@ impl Windows {
             return;
         }
         let registering = |topic| self.tracker.obstacle(topic) == Some(Obstacle::Unregistered);
-        if self.register && self.tracker.topics().any(registering) {
+        if self.config.auto_register && self.tracker.topics().any(registering) {
             return;
         }
         if let Some(started) = self.started.take() {
@@ -281,10 +372,23 @@ impl Windows {
     }
 }
 
-/// Asks the chain about a topic; the nonce of an open window has to be among the unfulfilled ones.
+/// Asks the chain about a topic: the nonce of an open window has to be among the unfulfilled ones,
+/// and may have been answered by an earlier run that left no journal.
 async fn confirm(chain: &Chain, topic: TopicId) -> Result<Answer, ChainError> {
     let address = chain.signer.address();
     let status = chain.emissions.window_status(topic, address).await?;
+    if status.open.is_none() {
+        return Ok(Answer {
+            status,
+            open: Vec::new(),
+            answered: None,
+        });
+    }
     let open = chain.emissions.unfulfilled_nonces(topic).await?;
-    Ok(Answer { status, open })
+    let answered = chain.emissions.latest_nonce(topic, address).await?;
+    Ok(Answer {
+        status,
+        open,
+        answered,
+    })
 }
