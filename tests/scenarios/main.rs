@@ -1,0 +1,18 @@
+//! The whole worker on the embedded chain: each test is a scenario, and each says so in its name.
+//!
+//! What is claimed of submissions is read from the chain's blocks, not from what the worker tells.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "these are tests, their helpers included"
+)]
+
+mod doubles;
+mod events;
+mod gate;
+mod harness;
+mod truth;
+
+mod every_window_is_answered_once;
