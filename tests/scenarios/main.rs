@@ -16,3 +16,7 @@ mod harness;
 mod truth;
 
 mod every_window_is_answered_once;
+mod windows_are_found_without_events;
+mod a_transaction_that_lingers;
+mod prices_and_gas;
+mod the_sequence_is_taken_up_again;
