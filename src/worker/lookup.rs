@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::Chain;
 use crate::{
-    chain::{ChainError, jsonrpc::Tx},
+    chain::{ChainError, GasPrice, jsonrpc::Tx},
     forecast::{DeskHandle, Forecast},
     types::{Height, TopicId, WindowKey},
 };
@@ -20,6 +20,8 @@ pub(super) enum Finding {
     Standing(bool),
     /// How the window ended.
     Outcome(Outcome),
+    /// What gas costs now.
+    Price(GasPrice),
     /// The chain could not be asked.
     Unknown(ChainError),
 }
@@ -65,6 +67,7 @@ pub(super) enum Question {
         end: Height,
         tx: Option<(String, u64)>,
     },
+    Price,
 }
 
 /// Asks, and answers with the window's key.
@@ -82,6 +85,11 @@ pub(super) async fn ask(
         Question::Inclusion { hash } => inclusion(&chain, key, &hash).await.map(Finding::Inclusion),
         Question::Standing => standing(&chain, key).await.map(Finding::Standing),
         Question::Outcome { end, tx } => outcome(&chain, key, end, tx).await.map(Finding::Outcome),
+        Question::Price => {
+            let (denom, floor) = (&chain.network.denom, chain.network.gas_price_floor);
+            let price = GasPrice::of_market(&chain.rpc, denom, floor).await;
+            price.map(Finding::Price)
+        }
     };
     (key, finding.unwrap_or_else(Finding::Unknown))
 }

@@ -98,6 +98,7 @@ impl Submitter {
                 format!("the fee of {fee} is above the cap of {cap}"),
                 "trying again at the next block; raise fees.max_fee or lower fees.tier",
             );
+            self.ask(key, Question::Price);
             return;
         };
         if let Some(flight) = self.flights.get_mut(&key) {

@@ -308,6 +308,8 @@ impl Submitter {
                 }
             }
             Finding::Outcome(outcome) => self.close(key, outcome).await,
+            // If it is within the cap by now, the next block's turn sends.
+            Finding::Price(price) => self.ledger.reprice(price),
             // Asked again at the next block.
             Finding::Standing(false) => {}
             Finding::Unknown(error) => {
