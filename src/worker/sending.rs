@@ -241,12 +241,14 @@ impl Submitter {
             next: answer.advice().into(),
         });
         let next = answer.next();
-        if next == Next::Resend {
-            return;
-        }
         let Some(flight) = self.flights.get_mut(&key) else {
             return;
         };
+        // Bytes that a block refused are spent: only a new signature can follow.
+        let in_mempool = matches!(flight.step, Step::Prepared(_));
+        if next == Next::Resend && in_mempool {
+            return;
+        }
         flight.uncertain = false;
         let worn_out = flight.refusals >= MAX_REFUSALS;
         let (end, value) = (flight.end, flight.value.as_ref().map(ToString::to_string));
