@@ -20,3 +20,7 @@ mod windows_are_found_without_events;
 mod a_transaction_that_lingers;
 mod prices_and_gas;
 mod the_sequence_is_taken_up_again;
+mod a_killed_worker_answers_once;
+mod each_refusal_has_its_outcome;
+mod a_stop_finishes_what_is_in_the_air;
+mod obstacles_are_told_and_waited_for;
