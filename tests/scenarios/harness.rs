@@ -6,7 +6,7 @@ use allora_worker::{
     chain::{ChainConfig, FeeConfig, NetworkConfig, Signer},
     clock::{SharedClock, SystemClock},
     devnet::{Control, Devnet, DevnetConfig, DevnetTopic},
-    forecast::{Desk, Forecaster, ForecastConfig, Target, TopicSpec},
+    forecast::{Desk, ForecastConfig, Forecaster, History, Target, TopicSpec},
     ops::{Ending, Event, Recording, Reporter, Shutdown, TaskGroup},
     store::{Journal, StateName, Store, Submission, Wallet},
     types::{Height, TopicId},
@@ -57,6 +57,7 @@ pub(crate) struct Setup {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) forecaster: Arc<dyn Forecaster>,
     pub(crate) forecast: ForecastConfig,
+    pub(crate) history: watch::Receiver<History>,
     /// Whether the forecasts are ready before the worker is.
     pub(crate) prepared: bool,
     pub(crate) dry_run: bool,
@@ -193,6 +194,7 @@ impl Stage {
             journal: Arc::clone(&self.store) as _,
             forecaster: Arc::new(doubles::Constant(0.0125)),
             forecast: ForecastConfig::default(),
+            history: watch::channel(doubles::history(28)).1,
             prepared: true,
             dry_run: false,
             once: false,
@@ -326,14 +328,13 @@ impl Running {
 async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
     let clock: SharedClock = Arc::new(SystemClock);
     let mut group = TaskGroup::new(shutdown, reporter.clone());
-    let history = watch::channel(doubles::history(setup.forecast.full_days)).1;
     let specs = setup.topics.iter().map(|&topic| TopicSpec {
         topic,
         ticker: "btcusd".into(),
         horizon: Duration::from_hours(7 * 24),
         target: Target::LogReturn,
     });
-    let histories = HashMap::from([("btcusd".to_owned(), history)]);
+    let histories = HashMap::from([("btcusd".to_owned(), setup.history)]);
     let desk = Desk::with_forecaster(
         setup.forecast,
         specs.collect(),

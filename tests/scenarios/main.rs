@@ -24,3 +24,6 @@ mod a_killed_worker_answers_once;
 mod each_refusal_has_its_outcome;
 mod a_stop_finishes_what_is_in_the_air;
 mod obstacles_are_told_and_waited_for;
+mod a_journal_or_a_forecast_that_fails;
+mod endpoints_that_fail_are_passed_over;
+mod versions_of_the_chain;
