@@ -149,9 +149,8 @@ fn latest_inference(
     version: EmissionsVersion,
 ) -> Result<Vec<u8>, Refusal> {
     let (id, worker) = (request.topic_id, &request.worker_address);
-    let not_found = |what: String| {
-        Refusal::key_not_found(format!("rpc error: code = NotFound desc = {what}"))
-    };
+    let not_found =
+        |what: String| Refusal::key_not_found(format!("rpc error: code = NotFound desc = {what}"));
     let topic = state
         .topics
         .get(&id)

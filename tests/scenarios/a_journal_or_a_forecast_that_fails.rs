@@ -27,7 +27,10 @@ async fn a_journal_that_cannot_be_written_is_told_of_and_holds_nothing_up() {
     let path = stage.folder.path().join("worker.db");
     let url = format!("sqlite:{}", path.display());
     let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
-    sqlx::query("DROP TABLE journal").execute(&mut other).await.unwrap();
+    sqlx::query("DROP TABLE journal")
+        .execute(&mut other)
+        .await
+        .unwrap();
     let first = stage.answer_a_window(&worker).await;
     stage.answer_a_window(&worker).await;
     let remedy = worker.trouble("worker.db").await;

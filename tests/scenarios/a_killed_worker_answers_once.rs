@@ -22,9 +22,7 @@ use crate::{
 async fn killed(stage: &Stage, when: When, state: StateName) -> i64 {
     let journal = Stopping::new(Arc::clone(&stage.store), when, state);
     let stopping = Arc::clone(&journal);
-    let worker = stage
-        .worker_with(|setup| setup.journal = stopping)
-        .await;
+    let worker = stage.worker_with(|setup| setup.journal = stopping).await;
     let nonce = stage.open_window().await;
     if state != StateName::Prepared {
         let sent = eventually(async || {
@@ -182,7 +180,10 @@ async fn ten_kills_in_one_window_leave_one_transaction() {
     stage.close_window(nonce).await;
     worker.counted(nonce).await;
     let truth = stage.truth().await;
-    assert_eq!((truth.at(nonce).len(), truth.each_answered_once(nonce)), (1, 1));
+    assert_eq!(
+        (truth.at(nonce).len(), truth.each_answered_once(nonce)),
+        (1, 1)
+    );
     worker.stop().await;
 }
 
@@ -197,9 +198,7 @@ async fn a_journal_of_a_chain_that_began_anew_is_set_aside() {
     let stage = Stage::with(|config| config.initial_height = Some(100)).await;
     let store = Arc::new(Store::open(&path).await.unwrap());
     let journal = Arc::clone(&store);
-    let worker = stage
-        .worker_with(|setup| setup.journal = journal)
-        .await;
+    let worker = stage.worker_with(|setup| setup.journal = journal).await;
     let remedy = worker.trouble("it began anew").await;
     assert!(remedy.contains("kept under"), "{remedy}");
     let fresh = stage.answer_a_window(&worker).await;

@@ -43,7 +43,12 @@ async fn a_stop_waits_for_a_submission_in_flight_and_takes_no_new_window() {
     stage.journaled(nonce, StateName::Included).await;
     stage.close_window(nonce + WINDOW).await;
     let truth = stage.truth().await;
-    let by_topic = |topic| truth.seen.iter().filter(move |tx| tx.window.is_some_and(|key| key.topic == topic));
+    let by_topic = |topic| {
+        truth
+            .seen
+            .iter()
+            .filter(move |tx| tx.window.is_some_and(|key| key.topic == topic))
+    };
     assert_eq!(by_topic(TOPIC).count(), 1);
     assert_eq!(by_topic(other).count(), 0);
     assert!(truth.opened.iter().any(|(key, _)| key.topic == other));
@@ -55,9 +60,7 @@ async fn a_stop_does_not_wait_longer_than_its_grace() {
     let worker = stage
         .worker_with(|setup| setup.config.stop_grace = Duration::from_millis(300))
         .await;
-    stage
-        .control(Control::HoldTransactions { blocks: 6 })
-        .await;
+    stage.control(Control::HoldTransactions { blocks: 6 }).await;
     let nonce = stage.open_window().await;
     worker.submitted(nonce).await;
     worker.stop().await;
@@ -68,7 +71,10 @@ async fn a_stop_does_not_wait_longer_than_its_grace() {
     stage.close_window(nonce).await;
     worker.counted(nonce).await;
     let truth = stage.truth().await;
-    assert_eq!((truth.at(nonce).len(), truth.each_answered_once(nonce)), (1, 1));
+    assert_eq!(
+        (truth.at(nonce).len(), truth.each_answered_once(nonce)),
+        (1, 1)
+    );
     worker.stop().await;
 }
 

@@ -67,7 +67,10 @@ async fn what_is_held_out_of_blocks_is_waited_for() {
     stage.close_window(nonce).await;
     worker.counted(nonce).await;
     let truth = stage.truth().await;
-    assert_eq!((truth.at(nonce).len(), truth.each_answered_once(nonce)), (1, 1));
+    assert_eq!(
+        (truth.at(nonce).len(), truth.each_answered_once(nonce)),
+        (1, 1)
+    );
     let refused = worker
         .told
         .count(|event| matches!(event, Event::SubmissionRefused { .. }));
@@ -117,7 +120,10 @@ async fn a_broadcast_without_a_reply_is_repeated_with_the_same_bytes() {
     stage.close_window(nonce).await;
     worker.counted(nonce).await;
     let truth = stage.truth().await;
-    assert_eq!((truth.at(nonce).len(), truth.each_answered_at_once(nonce)), (1, 1));
+    assert_eq!(
+        (truth.at(nonce).len(), truth.each_answered_at_once(nonce)),
+        (1, 1)
+    );
     worker.stop().await;
 }
 

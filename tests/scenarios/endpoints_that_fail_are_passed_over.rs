@@ -132,7 +132,10 @@ async fn a_node_that_swallowed_the_bytes_and_one_that_takes_them_again_make_one_
         .await;
     let nonce = stage.answer_a_window(&worker).await;
     let truth = stage.truth().await;
-    assert_eq!((truth.at(nonce).len(), truth.each_answered_at_once(nonce)), (1, 1));
+    assert_eq!(
+        (truth.at(nonce).len(), truth.each_answered_at_once(nonce)),
+        (1, 1)
+    );
     worker.stop().await;
 }
 
@@ -158,7 +161,10 @@ async fn with_all_endpoints_away_a_window_is_answered_when_they_are_back_in_time
     stage.close_window(nonce).await;
     worker.counted(nonce).await;
     let truth = stage.truth().await;
-    assert_eq!((truth.at(nonce).len(), truth.each_answered_once(nonce)), (1, 1));
+    assert_eq!(
+        (truth.at(nonce).len(), truth.each_answered_once(nonce)),
+        (1, 1)
+    );
     worker.stop().await;
 }
 

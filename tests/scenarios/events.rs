@@ -23,9 +23,10 @@ impl Running {
     }
 
     pub(crate) async fn window_open(&self, nonce: i64) -> Event {
-        self.expect(&format!("window {nonce} is open"), |event| {
-            matches!(event, Event::WindowOpen { nonce: n, .. } if n.0 == nonce)
-        })
+        self.expect(
+            &format!("window {nonce} is open"),
+            |event| matches!(event, Event::WindowOpen { nonce: n, .. } if n.0 == nonce),
+        )
         .await
     }
 
@@ -73,9 +74,10 @@ impl Running {
     /// Gives the cause.
     pub(crate) async fn missed(&self, nonce: i64) -> String {
         let event = self
-            .expect(&format!("{nonce} is missed"), |event| {
-                matches!(event, Event::WindowMissed { nonce: n, .. } if n.0 == nonce)
-            })
+            .expect(
+                &format!("{nonce} is missed"),
+                |event| matches!(event, Event::WindowMissed { nonce: n, .. } if n.0 == nonce),
+            )
             .await;
         match event {
             Event::WindowMissed { cause, .. } => cause,
@@ -86,9 +88,11 @@ impl Running {
     /// Waits for the n-th refusal, and gives what is done about it.
     pub(crate) async fn refused(&self, nth: usize, code: u32) -> String {
         let event = self
-            .expect_nth(nth, &format!("a refusal with code {code}"), |event| {
-                matches!(event, Event::SubmissionRefused { code: c, .. } if *c == code)
-            })
+            .expect_nth(
+                nth,
+                &format!("a refusal with code {code}"),
+                |event| matches!(event, Event::SubmissionRefused { code: c, .. } if *c == code),
+            )
             .await;
         match event {
             Event::SubmissionRefused { next, .. } => next,
@@ -112,9 +116,10 @@ impl Running {
     /// Waits for a trouble whose cause holds these words; gives its remedy.
     pub(crate) async fn trouble(&self, words: &str) -> String {
         let event = self
-            .expect(&format!("a trouble with {words:?}"), |event| {
-                matches!(event, Event::Trouble { cause, .. } if cause.contains(words))
-            })
+            .expect(
+                &format!("a trouble with {words:?}"),
+                |event| matches!(event, Event::Trouble { cause, .. } if cause.contains(words)),
+            )
             .await;
         match event {
             Event::Trouble { remedy, .. } => remedy,

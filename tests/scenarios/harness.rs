@@ -349,7 +349,14 @@ async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
             handle.within(topic, WAIT).await;
         }
     }
-    let chain = connect(&setup.chain, setup.network, signer(), &setup.topics, &reporter).await?;
+    let chain = connect(
+        &setup.chain,
+        setup.network,
+        signer(),
+        &setup.topics,
+        &reporter,
+    )
+    .await?;
     let worker = Worker {
         chain,
         journal: setup.journal,

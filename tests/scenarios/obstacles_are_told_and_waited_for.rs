@@ -28,7 +28,9 @@ async fn a_missing_registration_is_made_and_its_fee_shown_first() {
         .await;
     assert!(matches!(shown, Event::Registering { fee, .. } if fee.0 == 200));
     let sent = eventually(async || {
-        let told = &stage.ask(&[("num_unconfirmed_txs", serde_json::json!({}))]).await[0];
+        let told = &stage
+            .ask(&[("num_unconfirmed_txs", serde_json::json!({}))])
+            .await[0];
         (told["n_txs"] == "1").then_some(())
     });
     assert!(sent.await.is_some(), "no registration was sent");
@@ -58,11 +60,15 @@ async fn without_leave_to_register_the_operator_is_told_and_a_registration_from_
         .await;
     let remedy = worker.unavailable("not registered").await;
     assert!(remedy.contains("--no-register"), "{remedy}");
-    seen_when_lifted(&stage, &worker, Control::Register {
-        topic: TOPIC,
-        address: stage.address.clone(),
-        registered: true,
-    })
+    seen_when_lifted(
+        &stage,
+        &worker,
+        Control::Register {
+            topic: TOPIC,
+            address: stage.address.clone(),
+            registered: true,
+        },
+    )
     .await;
     worker.stop().await;
 }
@@ -97,7 +103,10 @@ async fn seen_when_lifted(stage: &Stage, worker: &Running, lift: Control) {
     worker.counted(nonce).await;
     let truth = stage.truth().await;
     assert!(truth.at(first).is_empty());
-    assert_eq!((truth.at(nonce).len(), truth.each_answered_once(nonce)), (1, 1));
+    assert_eq!(
+        (truth.at(nonce).len(), truth.each_answered_once(nonce)),
+        (1, 1)
+    );
     let told = worker
         .told
         .count(|event| matches!(event, Event::TopicUnavailable { .. }));
@@ -179,9 +188,18 @@ async fn a_topic_that_does_not_exist_ends_the_start() {
     let stage = Stage::new().await;
     let worker = stage.start_with(|setup| setup.topics.push(TopicId(99)));
     let error = worker.end().await.unwrap_err();
-    assert!(matches!(error, StartError::NoTopic { topic: TopicId(99), .. }));
+    assert!(matches!(
+        error,
+        StartError::NoTopic {
+            topic: TopicId(99),
+            ..
+        }
+    ));
     let text = error.to_string();
-    assert!(text.contains("no topic 99") && text.contains("--topic"), "{text}");
+    assert!(
+        text.contains("no topic 99") && text.contains("--topic"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -193,9 +211,15 @@ async fn a_topic_with_many_outputs_ends_the_start() {
     })
     .await;
     let error = stage.start_with(|_| {}).end().await.unwrap_err();
-    assert!(matches!(error, StartError::ManyOutputs { topic: TOPIC, .. }));
+    assert!(matches!(
+        error,
+        StartError::ManyOutputs { topic: TOPIC, .. }
+    ));
     let text = error.to_string();
-    assert!(text.contains("up, down") && text.contains("leave it out"), "{text}");
+    assert!(
+        text.contains("up, down") && text.contains("leave it out"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -64,9 +64,7 @@ impl Twin {
 async fn another_process_with_the_same_key_costs_no_window() {
     let stage = Stage::with(|config| config.topics.push(topic(TopicId(68)))).await;
     stage.register(TopicId(68), false).await;
-    let worker = stage
-        .worker_with(|setup| setup.topics = vec![TOPIC])
-        .await;
+    let worker = stage.worker_with(|setup| setup.topics = vec![TOPIC]).await;
     let first = stage.answer_a_window(&worker).await;
     // It waits in the mempool when the next window opens.
     let nonce = stage.open_window().await;
@@ -126,9 +124,7 @@ async fn a_text_without_the_number_sends_the_worker_to_the_account() {
 #[tokio::test]
 async fn an_answer_that_a_twin_gave_is_taken_for_ours() {
     let stage = Stage::new().await;
-    let worker = stage
-        .worker_with(|setup| setup.prepared = false)
-        .await;
+    let worker = stage.worker_with(|setup| setup.prepared = false).await;
     stage.control(Control::Pause).await;
     let nonce = stage.open_window().await;
     let key = WindowKey {
@@ -170,6 +166,9 @@ async fn a_wallet_that_is_emptied_and_filled_again_within_a_window_answers_it() 
     stage.close_window(nonce).await;
     worker.counted(nonce).await;
     let truth = stage.truth().await;
-    assert_eq!((truth.at(nonce).len(), truth.each_answered_once(nonce)), (1, 1));
+    assert_eq!(
+        (truth.at(nonce).len(), truth.each_answered_once(nonce)),
+        (1, 1)
+    );
     worker.stop().await;
 }

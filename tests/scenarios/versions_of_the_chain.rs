@@ -72,6 +72,9 @@ async fn an_upgrade_within_a_window_costs_no_window() {
     stage.close_window(nonce).await;
     worker.counted(nonce).await;
     let truth = stage.truth().await;
-    assert_eq!((truth.at(nonce).len(), truth.each_answered_once(nonce)), (1, 1));
+    assert_eq!(
+        (truth.at(nonce).len(), truth.each_answered_once(nonce)),
+        (1, 1)
+    );
     worker.stop().await;
 }

@@ -21,9 +21,10 @@ async fn source(worker: &Running, nonce: i64) -> WindowSource {
 
 async fn lost(worker: &Running, words: &str) {
     worker
-        .expect(&format!("the WebSocket is lost: {words:?}"), |event| {
-            matches!(event, Event::WebsocketLost { cause, .. } if cause.contains(words))
-        })
+        .expect(
+            &format!("the WebSocket is lost: {words:?}"),
+            |event| matches!(event, Event::WebsocketLost { cause, .. } if cause.contains(words)),
+        )
         .await;
 }
 
