@@ -57,6 +57,12 @@ pub(super) fn answer(
             Ok(pb::GetTopicResponse { topic: Some(topic) }.encode_to_vec())
         }
         "GetInferencesAtBlock" => inferences(state, &read(data)?, version),
+        "GetWorkerLatestInferenceByTopicId" if version == EmissionsVersion::V9 => {
+            latest_inference(state, &read(data)?, version)
+        }
+        "GetWorkerLatestInputInferenceByTopicId" if version == EmissionsVersion::V10 => {
+            latest_inference(state, &read(data)?, version)
+        }
         "GetParams" => {
             let params = pb::Params {
                 version: version.word().into(),
@@ -136,6 +142,53 @@ fn topic_message(topic: &Topic) -> pb::Topic {
     }
 }
 
+/// The inference that stands for a worker in the open window.
+fn latest_inference(
+    state: &State,
+    request: &pb::LatestInferenceRequest,
+    version: EmissionsVersion,
+) -> Result<Vec<u8>, Refusal> {
+    let (id, worker) = (request.topic_id, &request.worker_address);
+    let not_found =
+        |what: String| Refusal::key_not_found(format!("rpc error: code = NotFound desc = {what}"));
+    let topic = state
+        .topics
+        .get(&id)
+        .ok_or_else(|| not_found(format!("topic {id} not found")))?;
+    let admitted = topic.open.zip(topic.inferers.get(worker));
+    let (window, inference) = admitted.ok_or_else(|| {
+        not_found(format!(
+            "latest input inference not found for topic {id} worker {worker}"
+        ))
+    })?;
+    let found = message(id, window.nonce, inference, version);
+    Ok(pb::LatestInferenceResponse {
+        latest_inference: Some(found),
+    }
+    .encode_to_vec())
+}
+
+fn message(
+    topic: u64,
+    nonce: i64,
+    inference: &Inference,
+    version: EmissionsVersion,
+) -> pb::Inference {
+    let mut values = inference.values.iter().map(|(_, value)| value.clone());
+    let single = version == EmissionsVersion::V9;
+    pb::Inference {
+        topic_id: topic,
+        block_height: nonce,
+        inferer: inference.inferer.clone(),
+        value: if single {
+            values.next().unwrap_or_default()
+        } else {
+            String::new()
+        },
+        values: if single { Vec::new() } else { values.collect() },
+    }
+}
+
 fn inferences(
     state: &State,
     request: &pb::GetInferencesAtBlockRequest,
@@ -148,23 +201,12 @@ fn inferences(
         ))
     })?;
     let counted = topic.closed.get(&request.block_height);
-    let message = |inference: &Inference| {
-        let mut values = inference.values.iter().map(|(_, value)| value.clone());
-        let single = version == EmissionsVersion::V9;
-        pb::Inference {
-            topic_id: id,
-            block_height: request.block_height,
-            inferer: inference.inferer.clone(),
-            value: if single {
-                values.next().unwrap_or_default()
-            } else {
-                String::new()
-            },
-            values: if single { Vec::new() } else { values.collect() },
-        }
-    };
     let all = counted
-        .map(|c| c.iter().map(message).collect())
+        .map(|c| {
+            c.iter()
+                .map(|inference| message(id, request.block_height, inference, version))
+                .collect()
+        })
         .unwrap_or_default();
     let all = pb::Inferences { inferences: all };
     Ok(pb::GetInferencesAtBlockResponse {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::Chain;
 use crate::{
-    chain::{ChainError, jsonrpc::Tx},
+    chain::{ChainError, GasPrice, jsonrpc::Tx},
     forecast::{DeskHandle, Forecast},
     types::{Height, TopicId, WindowKey},
 };
@@ -20,6 +20,8 @@ pub(super) enum Finding {
     Standing(bool),
     /// How the window ended.
     Outcome(Outcome),
+    /// What gas costs now.
+    Price(GasPrice),
     /// The chain could not be asked.
     Unknown(ChainError),
 }
@@ -66,6 +68,7 @@ pub(super) enum Question {
         end: Height,
         hashes: Vec<String>,
     },
+    Price,
 }
 
 /// Asks, and answers with the window's key.

@@ -1,0 +1,175 @@
+//! The built program: its demo, its stop, its logs, and its death at each fail point.
+
+use std::{os::unix::process::ExitStatusExt as _, time::Duration};
+
+use allora_worker::devnet::DevnetTopic;
+use rstest::rstest;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::{
+    harness::{Stage, TOPIC},
+    operator::{Home, PATIENCE, terminate},
+};
+
+const KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+
+#[tokio::test]
+async fn the_demo_answers_two_windows_refuses_a_second_start_and_stops() {
+    let home = Home::new();
+    let child = home.start(&["run", "--network", "devnet"]);
+    let pid = child.id().unwrap();
+    home.told("ready", 1).await;
+
+    let (output, said) = home.run(&["run", "--network", "devnet"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains(&pid.to_string()), "{said}");
+
+    home.told("counted", 2).await;
+    the_operators_lines_work(&home).await;
+    assert_eq!(terminate(child).await, Some(0));
+    let last = home.events().pop().unwrap();
+    assert_eq!(last["event"], "stopped");
+    assert!(
+        home.text("logs/worker_output.log")
+            .contains("Worker stopped")
+    );
+}
+
+async fn the_operators_lines_work(home: &Home) {
+    let log = "data/artifacts/logs/worker_continuous.log";
+    let number = async |line: &str| -> usize { home.shell(line).await.trim().parse().unwrap() };
+    let today = "grep \"$(date +%Y-%m-%d)\"";
+    let opened = format!("grep \"Submission window opened\" {log} | {today} | wc -l");
+    let named = format!("grep \"window_open\" {log} | wc -l");
+    assert!(number(&opened).await >= 1);
+    assert!(number(&named).await >= 2);
+    let hour = "grep \"$(date -u +%Y-%m-%dT%H)\"";
+    let alarms = format!("grep \"error\" {log} | {hour} | wc -l");
+    assert_eq!(number(&alarms).await, 0);
+    let alarms = home
+        .shell("grep -E \"❌|ERROR\" data/artifacts/logs/worker_output.log")
+        .await;
+    assert_eq!(alarms, "");
+    if !home.shell("command -v jq").await.is_empty() {
+        let newest = home
+            .shell(&format!("tail -1 {log} | jq -r .timestamp"))
+            .await;
+        assert!(
+            newest.starts_with("20") && newest.trim().ends_with('Z'),
+            "{newest}"
+        );
+        let lines = number(&format!("cat {log} | jq -c . | wc -l")).await;
+        assert!(lines >= 10, "{lines}");
+    }
+    let newest = home.shell("tail data/artifacts/predictions.json").await;
+    let predictions: Vec<Value> = serde_json::from_str(&newest).unwrap();
+    assert!(predictions.len() >= 2, "{newest}");
+    let output = home.text("logs/worker_output.log");
+    for line in [
+        "🚀 Starting Allora Worker",
+        "✅ Environment loaded successfully",
+        "✅ Singleton guard passed",
+        "✅ Competition is active",
+        "✅ Worker initialized",
+        "ℹ️ Starting worker polling loop...",
+        "ℹ️ Worker will respond to network submission windows",
+        "Websocket connected",
+        "🔔 Submission window opened (nonce=",
+        "🎯 Model trained and prediction generated",
+        "📤 Prediction submitted",
+        "✅ Submission successful!",
+    ] {
+        assert!(output.contains(line), "{line} is not in:\n{output}");
+    }
+}
+
+/// A chain with quick blocks and long windows, and the arguments with which the program uses it.
+async fn quick(chain_id: &str) -> (Stage, Vec<String>) {
+    let stage = Stage::with(|config| {
+        config.chain_id = chain_id.into();
+        config.automatic_blocks = true;
+        config.block_time = Duration::from_millis(100);
+        config.topics = vec![DevnetTopic {
+            id: TOPIC,
+            epoch_length: 40,
+            window: 32,
+            ..DevnetTopic::default()
+        }];
+    })
+    .await;
+    let args = [
+        "run",
+        "--network",
+        "devnet",
+        "--chain-id",
+        chain_id,
+        "--rpc",
+        &stage.devnet.rpc_url(),
+        "--ws",
+        &stage.devnet.ws_url(),
+        "--prices",
+        "data/btcusd_1h_2023-01_2025-12.csv",
+    ]
+    .map(str::to_owned);
+    (stage, args.to_vec())
+}
+
+fn home_of_the_stages_wallet() -> Home {
+    let mut home = Home::new();
+    home.key = KEY.into();
+    home
+}
+
+fn with<'a>(args: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
+    let args = args.iter().map(String::as_str);
+    args.chain(more.iter().copied()).collect()
+}
+
+#[tokio::test]
+async fn once_exits_0_after_its_window() {
+    let (stage, args) = quick("allora-once-1").await;
+    let home = home_of_the_stages_wallet();
+    let (output, said) = home.run(&with(&args, &["--once"])).await;
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(home.told("counted", 1).await.len(), 1);
+    let truth = stage.truth().await;
+    assert_eq!(truth.seen.len(), 1, "{:#?}", truth.seen);
+}
+
+#[tokio::test]
+async fn a_dry_run_once_exits_0_and_sends_nothing() {
+    let (stage, args) = quick("allora-dry-1").await;
+    let home = home_of_the_stages_wallet();
+    let (output, said) = home.run(&with(&args, &["--once", "--dry-run"])).await;
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(home.told("dry_run", 1).await.len(), 1);
+    assert!(stage.truth().await.seen.is_empty());
+}
+
+#[rstest]
+#[case("before-journal")]
+#[case("after-journal")]
+#[case("after-send")]
+#[case("before-reply")]
+#[case("before-confirmation")]
+#[tokio::test]
+async fn killed_at_a_fail_point_it_answers_once_after_the_restart(#[case] point: &str) {
+    let (stage, args) = quick(&format!("allora-{point}-1")).await;
+    let home = home_of_the_stages_wallet();
+    let mut command = home.command(&with(&args, &[]));
+    let mut child = command.env("ALLORA_FAILPOINT", point).spawn().unwrap();
+    let died = timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+    assert_eq!(died.signal(), Some(9));
+    let nonce = home.told("window_open", 1).await[0]["nonce"]
+        .as_i64()
+        .unwrap();
+
+    let child = home.start(&with(&args, &[]));
+    let counted = home.told("counted", 1).await;
+    assert_eq!(counted[0]["nonce"].as_i64(), Some(nonce));
+    assert_eq!(terminate(child).await, Some(0));
+    let answers = stage.truth().await.at(nonce);
+    assert_eq!(answers.len(), 1, "{answers:#?}");
+    assert_eq!(answers[0].code, 0);
+}
