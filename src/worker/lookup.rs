@@ -68,6 +68,7 @@ pub(super) enum Question {
         end: Height,
         hashes: Vec<String>,
     },
+    /// Of gas: the fee is above the cap.
     Price,
 }
 
@@ -86,6 +87,7 @@ pub(super) async fn ask(
         Question::Inclusion { hashes } => inclusion(&chain, key, &hashes)
             .await
             .map(Finding::Inclusion),
+        Question::Price => chain.gas_price().await.map(Finding::Price),
         Question::Standing => standing(&chain, key).await.map(Finding::Standing),
         Question::Outcome { end, hashes } => outcome(&chain, key, end, &hashes)
             .await

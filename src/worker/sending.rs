@@ -102,6 +102,7 @@ impl Submitter {
             let cause = format!("the fee of {fee} is above the cap of {cap}");
             let next = "trying again at the next block; raise fees.max_fee or lower fees.tier";
             self.delayed(key, cause, next);
+            self.ask(key, Question::Price);
             return;
         };
         let chain = &self.parts.chain;

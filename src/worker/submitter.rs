@@ -306,6 +306,8 @@ impl Submitter {
                 self.parts.chain.rpc.prefer_next();
             }
             Finding::Outcome(outcome) => self.close(key, outcome).await,
+            // If it is within the cap by now, the next block's turn sends.
+            Finding::Price(price) => self.ledger.reprice(price),
             Finding::Unknown(error) => {
                 let next = format!("asking again after block {height}");
                 self.delayed(key, error.to_string(), &next);
