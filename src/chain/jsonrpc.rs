@@ -217,6 +217,28 @@ pub struct BlockResults {
     pub finalize_block_events: Option<Vec<Event>>,
 }
 
+/// Result of `block`: the part that is read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BlockOf {
+    /// The block.
+    pub block: Block,
+}
+
+/// A block.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Block {
+    /// What it holds.
+    pub data: BlockData,
+}
+
+/// What a block holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct BlockData {
+    /// Its transactions, base64; null when there are none.
+    #[serde(default)]
+    pub txs: Option<Vec<String>>,
+}
+
 /// An event of the application.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {

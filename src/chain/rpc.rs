@@ -9,12 +9,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use prost::Message;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{
     ChainError,
     jsonrpc::{
-        AbciQuery, AbciResponse, BlockResults, BroadcastSync, Request, Response, RpcError, Status,
-        Tx,
+        AbciQuery, AbciResponse, BlockOf, BlockResults, BroadcastSync, Request, Response, RpcError,
+        Status, Tx,
     },
 };
 use crate::{failpoint::failpoint, types::Height};
@@ -275,13 +276,41 @@ impl Rpc {
         }
     }
 
-    /// What a block did.
+    /// Looks for a transaction in a block itself, for when no index tells.
     ///
     /// # Errors
     /// When no node answers or has the block.
-    pub async fn block_results(&self, height: Height) -> Result<BlockResults, ChainError> {
-        self.call("block_results", json!({ "height": height.to_string() }))
-            .await
+    pub async fn tx_in_block(
+        &self,
+        hashes: &[String],
+        height: Height,
+    ) -> Result<Option<Tx>, ChainError> {
+        let at = json!({ "height": height.to_string() });
+        let BlockOf { block } = self.call("block", at.clone()).await?;
+        let hash_of = |tx: &String| {
+            let bytes = BASE64.decode(tx).unwrap_or_default();
+            hex::encode_upper(Sha256::digest(bytes))
+        };
+        let txs = block.data.txs.unwrap_or_default();
+        let found = txs
+            .iter()
+            .map(hash_of)
+            .enumerate()
+            .find(|(_, hash)| hashes.contains(hash));
+        let Some((index, hash)) = found else {
+            return Ok(None);
+        };
+        let results: BlockResults = self.call("block_results", at).await?;
+        let result = results
+            .txs_results
+            .unwrap_or_default()
+            .into_iter()
+            .nth(index);
+        Ok(result.map(|tx_result| Tx {
+            hash,
+            height: height.0,
+            tx_result,
+        }))
     }
 
     async fn call<T: DeserializeOwned>(

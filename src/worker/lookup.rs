@@ -142,8 +142,11 @@ async fn standing(chain: &Chain, key: WindowKey) -> Result<bool, ChainError> {
     Ok(open && status.is_registered && status.is_whitelisted)
 }
 
-/// Three sources, since an index may lag or be off: the set that counts, the transaction, and the
-/// newest inference of ours.
+/// Blocks of a window that are searched when no index has our transaction.
+const SEARCHED: i64 = 20;
+
+/// Several sources, since an index may lag or be off: the set that counts, the newest inference of
+/// ours, the transaction by its hash, and the window's blocks themselves.
 async fn outcome(
     chain: &Chain,
     key: WindowKey,
@@ -154,10 +157,18 @@ async fn outcome(
     let counted = inferers
         .iter()
         .any(|inferer| inferer == chain.signer.address());
+    let admitted = counted || is_admitted(chain, key).await?;
+    let mut tx = in_block(chain, hashes).await?;
+    let mut height = key.nonce.height().plus(1);
+    let last = end.min(key.nonce.height().plus(SEARCHED));
+    while tx.is_none() && !admitted && !hashes.is_empty() && height <= last {
+        tx = chain.rpc.tx_in_block(hashes, height).await?;
+        height = height.plus(1);
+    }
     Ok(Outcome {
         counted,
         places: inferers.len(),
-        tx: in_block(chain, hashes).await?,
-        admitted: counted || is_admitted(chain, key).await?,
+        tx,
+        admitted,
     })
 }

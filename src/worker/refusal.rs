@@ -59,7 +59,7 @@ impl Submitter {
         }
     }
 
-    fn tell_refusal(&self, key: WindowKey, refusal: &Refusal, answer: &Answer) {
+    pub(super) fn tell_refusal(&self, key: WindowKey, refusal: &Refusal, answer: &Answer) {
         self.tell(Event::SubmissionRefused {
             topic: key.topic,
             nonce: key.nonce,

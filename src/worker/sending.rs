@@ -178,8 +178,10 @@ impl Submitter {
                 return;
             }
             Next::Resend => {
-                let cause = format!("{}: {}", sent.endpoint, refusal(sent.answer).log);
-                self.delayed(key, cause, answer.advice());
+                let refusal = refusal(sent.answer);
+                if std::mem::replace(&mut flight.told, refusal.log.clone()) != refusal.log {
+                    self.tell_refusal(key, &refusal, &answer);
+                }
                 return;
             }
             Next::Rebuild | Next::WaitAndRebuild | Next::GiveUp => {}

@@ -46,9 +46,8 @@ pub enum StartError {
 
 /// A pause before the chain is asked again.
 const AGAIN: Duration = Duration::from_secs(5);
-/// How much a node's newest block may be younger than our submission and the node merely lag: clocks
-/// differ.
-const FRESH: time::Duration = time::Duration::minutes(1);
+/// A node that is so many blocks behind may merely lag, whatever its clock says.
+const MOST_LAG: i64 = 5;
 /// Finished submissions that are read from the journal, so that their windows are not answered again.
 const REMEMBERED: u32 = 1_000;
 
@@ -162,8 +161,8 @@ async fn left_behind(
     // A node that lags is older than our submission; only a chain that began anew is both younger
     // and lower.
     let anew = newest.filter(|submission| {
-        submission.key.nonce.0 > node.latest_block_height
-            && node.latest_block_time > submission.since + FRESH
+        submission.key.nonce.0 > node.latest_block_height + MOST_LAG
+            && node.latest_block_time > submission.since
     });
     if let Some(newest) = anew.map(|submission| submission.key.nonce) {
         let aside = format!("{} until {}", wallet.chain_id, now.date());

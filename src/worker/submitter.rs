@@ -53,9 +53,8 @@ pub(super) enum Report {
 
 /// How long a window may wait for a forecast that is not ready.
 const TRAINING_LIMIT: Duration = Duration::from_secs(2);
-/// How long a submission may wait for the journal. A disk takes milliseconds; what takes longer is in
-/// somebody's hands.
-const JOURNAL_LIMIT: Duration = Duration::from_millis(500);
+/// How long a submission may wait for the journal. A disk takes milliseconds, a busy one a second.
+const JOURNAL_LIMIT: Duration = Duration::from_secs(2);
 /// How often what could not be sent is tried again between blocks.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// Blocks for which a finished window is remembered.
@@ -346,7 +345,8 @@ impl Submitter {
                 "the journal's database does not answer: does another program hold it?".into()
             }
         };
-        let remedy = "free or repair it; until then a restart may forget this submission".into();
+        let remedy =
+            "free or repair the disk; until then a restart may forget this submission".into();
         self.tell(Event::Trouble { cause, remedy });
     }
 

@@ -49,7 +49,7 @@ async fn passed_over(bad: String) {
             setup.network.rpc.insert(0, bad.clone());
         })
         .await;
-    worker.trouble(&bad).await;
+    worker.node_trouble(&bad).await;
     let first = stage.answer_a_window(&worker).await;
     stage.answer_a_window(&worker).await;
     assert_eq!(stage.truth().await.each_answered_at_once(first), 2);

@@ -127,6 +127,16 @@ impl Running {
         }
     }
 
+    /// Waits for an endpoint that is told to be no good.
+    pub(crate) async fn node_trouble(&self, url: &str) {
+        let told = format!("trouble with the node {url}");
+        self.expect(
+            &told,
+            |event| matches!(event, Event::NodeTrouble { endpoint, .. } if endpoint == url),
+        )
+        .await;
+    }
+
     /// Waits for a topic that can't be served for a cause with these words; gives the remedy.
     pub(crate) async fn unavailable(&self, words: &str) -> String {
         let event = self

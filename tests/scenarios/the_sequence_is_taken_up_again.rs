@@ -88,11 +88,11 @@ async fn another_process_with_the_same_key_costs_no_window() {
 }
 
 #[tokio::test]
-async fn a_sequence_ahead_or_behind_is_read_from_the_text() {
+async fn a_sequence_that_went_on_is_read_from_the_text() {
     let stage = Stage::new().await;
     let worker = stage.worker().await;
     let first = stage.answer_a_window(&worker).await;
-    for sequence in [41, 7] {
+    for sequence in [7, 41] {
         let address = stage.address.clone();
         stage.control(Control::Sequence { address, sequence }).await;
         let nonce = stage.answer_a_window(&worker).await;
