@@ -5,7 +5,7 @@ use std::sync::Arc;
 use allora_worker::{
     devnet::{Answer, Control},
     ops::Event,
-    store::{StateName, Store},
+    store::{Journal as _, StateName, Store},
 };
 use rstest::rstest;
 use serde_json::json;
@@ -15,7 +15,8 @@ use crate::{
         Stopping,
         When::{self, After, Before},
     },
-    harness::{Running, Stage, WINDOW, eventually},
+    harness::{Stage, WINDOW, eventually},
+    running::Running,
 };
 
 /// Starts a worker that stands still before or after it journals a state; gives the open nonce.
@@ -204,7 +205,6 @@ async fn a_journal_of_a_chain_that_began_anew_is_set_aside() {
     let fresh = stage.answer_a_window(&worker).await;
     assert_eq!(stage.truth().await.each_answered_at_once(fresh), 1);
     let wallet = stage.wallet();
-    use allora_worker::store::Journal as _;
     let known = store.recent(&wallet, 10).await.unwrap();
     assert!(known.iter().all(|it| it.key.nonce.0 < nonce));
     worker.stop().await;

@@ -6,7 +6,10 @@ use allora_worker::{
     store::StateName,
 };
 
-use crate::harness::{Running, Stage, WINDOW, eventually};
+use crate::{
+    harness::{Stage, WINDOW, eventually},
+    running::Running,
+};
 
 fn hashes(worker: &Running) -> Vec<String> {
     let hash = |event| match event {

@@ -84,7 +84,7 @@ impl Stage {
             .json(&batch)
             .send();
         let answers: Vec<Response> = sent.await.unwrap().json().await.unwrap();
-        let results = answers.into_iter().map(|it| it.into_result::<Value>());
+        let results = answers.into_iter().map(Response::into_result::<Value>);
         results.map(Result::unwrap).collect()
     }
 }

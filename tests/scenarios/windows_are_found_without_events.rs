@@ -9,7 +9,8 @@ use allora_worker::{
 
 use crate::{
     gate::Doubling,
-    harness::{Running, Stage, TOPIC},
+    harness::{Stage, TOPIC},
+    running::Running,
 };
 
 async fn source(worker: &Running, nonce: i64) -> WindowSource {
