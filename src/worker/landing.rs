@@ -20,6 +20,10 @@ impl Submitter {
         let Some(flight) = self.flights.get_mut(&key) else {
             return;
         };
+        if matches!(flight.step, Step::Included) {
+            // Both the event and an answer to an earlier question tell of it.
+            return;
+        }
         if let Some(tx) = flight.tx() {
             self.ledger.spent(tx.sequence);
         }
