@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -15,10 +15,7 @@ use allora_worker::{
 use sqlx::Connection as _;
 use tokio::sync::watch;
 
-use crate::{
-    doubles,
-    harness::{Running, Stage},
-};
+use crate::{doubles, harness::Stage, running::Running};
 
 #[tokio::test]
 async fn a_journal_that_cannot_be_written_is_told_of_and_holds_nothing_up() {
@@ -42,13 +39,11 @@ async fn a_journal_that_cannot_be_written_is_told_of_and_holds_nothing_up() {
 /// A forecaster that does something else once it is told to.
 struct Turning<F> {
     turned: Arc<AtomicBool>,
-    calls: AtomicUsize,
     then: F,
 }
 
 impl<F: Fn() -> Result<f64, Fallback> + Send + Sync + 'static> Forecaster for Turning<F> {
     fn fit_predict(&self, _: &History, _: Duration, _: Target) -> Result<Fitted, Fallback> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
         let value = if self.turned.load(Ordering::Relaxed) {
             (self.then)()?
         } else {
@@ -71,7 +66,6 @@ async fn with_bad_forecaster(
     let (candles, history) = watch::channel(doubles::history(28));
     let forecaster = Arc::new(Turning {
         turned: Arc::clone(&turned),
-        calls: AtomicUsize::new(0),
         then,
     });
     let worker = stage

@@ -16,7 +16,8 @@ use crate::{
         Stopping,
         When::{self, After, Before},
     },
-    harness::{Running, Stage, WINDOW, eventually},
+    harness::{Stage, WINDOW, eventually},
+    running::Running,
 };
 
 /// Starts a worker that stands still before or after it journals a state; gives the open nonce.

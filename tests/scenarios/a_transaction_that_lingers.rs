@@ -6,7 +6,10 @@ use allora_worker::{
     store::StateName,
 };
 
-use crate::harness::{Running, Stage, WINDOW, eventually};
+use crate::{
+    harness::{Stage, eventually},
+    running::Running,
+};
 
 fn hashes(worker: &Running) -> Vec<String> {
     let hash = |event| match event {
@@ -92,7 +95,6 @@ async fn what_comes_too_late_for_its_window_is_never_included() {
     stage.journaled(nonce, StateName::Expired).await;
     stage.control(Control::HoldTransactions { blocks: 0 }).await;
     let next = stage.answer_a_window(&worker).await;
-    stage.blocks_until(next + WINDOW + 30).await;
     let truth = stage.truth().await;
     assert!(truth.at(nonce).iter().all(|tx| tx.code != 0));
     let answered = truth.at(next);

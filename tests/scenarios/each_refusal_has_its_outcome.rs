@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use allora_worker::{
     devnet::{
-        Control,
+        Control, Indexer, Rival,
         Stage::{self as At, Check, Deliver},
     },
     ops::Event,
@@ -15,8 +15,9 @@ use allora_worker::{
 use rstest::rstest;
 
 use crate::{
-    harness::{Running, Stage, TOPIC, WINDOW, topic},
-    the_sequence_is_taken_up_again::Twin,
+    harness::{Stage, TOPIC, WINDOW, topic},
+    running::Running,
+    twin::Twin,
 };
 
 /// What becomes of a window whose first transaction is refused.
@@ -217,7 +218,6 @@ async fn with_one_place_the_better_score_counts(#[case] rival: f64, #[case] stat
 
 #[tokio::test]
 async fn outranked_without_indexer_and_events_is_still_delivered() {
-    use allora_worker::devnet::Indexer;
     let stage = with_rival(0.9).await;
     let worker = stage.worker().await;
     stage.control(Control::Indexer(Indexer::Off)).await;
@@ -253,7 +253,6 @@ async fn outranked_by_a_twins_answer_is_delivered_and_not_tried_again() {
 }
 
 async fn with_rival(score: f64) -> Stage {
-    use allora_worker::devnet::Rival;
     Stage::with(|config| {
         config.max_top_inferers = 1;
         let mut one = topic(TOPIC);

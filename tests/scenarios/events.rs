@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use allora_worker::{ops::Event, types::TopicId};
 
-use crate::harness::{Running, TOPIC};
+use crate::{harness::TOPIC, running::Running};
 
 /// All events, one a line.
 pub(crate) fn story(events: &[Event]) -> String {

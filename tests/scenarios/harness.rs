@@ -1,25 +1,22 @@
 //! A stage: an embedded chain, a database, a wallet, and workers to start and stop on it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use allora_worker::{
     chain::{ChainConfig, FeeConfig, NetworkConfig, Signer},
-    clock::{SharedClock, SystemClock},
     devnet::{Control, Devnet, DevnetConfig, DevnetTopic},
-    forecast::{Desk, ForecastConfig, Forecaster, History, Target, TopicSpec},
-    ops::{Ending, Event, Recording, Reporter, Shutdown, TaskGroup},
-    store::{Journal, StateName, Store, Submission, Wallet},
+    forecast::ForecastConfig,
+    store::{Journal as _, StateName, Store, Submission, Wallet},
     types::{Height, TopicId},
-    worker::{StartError, Tally, Worker, WorkerConfig, connect},
+    worker::WorkerConfig,
 };
 use tempfile::TempDir;
-use tokio::{
-    sync::watch,
-    task::JoinHandle,
-    time::{Instant, timeout},
-};
+use tokio::{sync::watch, time::Instant};
 
-use crate::{doubles, events::story};
+use crate::{
+    doubles,
+    running::{Running, Setup},
+};
 
 pub(crate) const TOPIC: TopicId = TopicId(67);
 /// Blocks from one window's opening to the next, and in which one is open.
@@ -45,23 +42,6 @@ pub(crate) struct Stage {
     pub(crate) topics: Vec<TopicId>,
     pub(crate) folder: TempDir,
     pub(crate) chain_id: String,
-}
-
-/// What a worker is started with.
-pub(crate) struct Setup {
-    pub(crate) network: NetworkConfig,
-    pub(crate) topics: Vec<TopicId>,
-    pub(crate) chain: ChainConfig,
-    pub(crate) fees: FeeConfig,
-    pub(crate) config: WorkerConfig,
-    pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) forecaster: Arc<dyn Forecaster>,
-    pub(crate) forecast: ForecastConfig,
-    pub(crate) history: watch::Receiver<History>,
-    /// Whether the forecasts are ready before the worker is.
-    pub(crate) prepared: bool,
-    pub(crate) dry_run: bool,
-    pub(crate) once: bool,
 }
 
 impl Stage {
@@ -253,126 +233,4 @@ pub(crate) async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> Op
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     None
-}
-
-/// How a worker ended.
-pub(crate) type End = Result<(Ending, Tally), StartError>;
-
-/// A worker that runs.
-pub(crate) struct Running {
-    pub(crate) told: Recording,
-    pub(crate) shutdown: Shutdown,
-    task: JoinHandle<End>,
-}
-
-impl Running {
-    fn start(setup: Setup) -> Self {
-        let (reporter, told) = Reporter::recording();
-        let shutdown = Shutdown::new();
-        let task = tokio::spawn(live(setup, reporter, shutdown.clone()));
-        Self {
-            told,
-            shutdown,
-            task,
-        }
-    }
-
-    /// Waits for the first event that fits, and fails with what was told instead.
-    pub(crate) async fn expect(&self, what: &str, fits: impl Fn(&Event) -> bool) -> Event {
-        self.expect_nth(1, what, fits).await
-    }
-
-    /// Waits for the n-th event that fits.
-    pub(crate) async fn expect_nth(
-        &self,
-        nth: usize,
-        what: &str,
-        fits: impl Fn(&Event) -> bool,
-    ) -> Event {
-        let waited = timeout(WAIT, self.told.wait_for_nth(nth, fits)).await;
-        waited.unwrap_or_else(|_| {
-            let story = story(&self.told.events());
-            panic!("not told in time ({nth}.): {what}; told was:\n{story}")
-        })
-    }
-
-    /// Stops it as an operator does.
-    pub(crate) async fn stop(self) -> Tally {
-        self.shutdown.request("a test");
-        let (ending, tally) = self.end().await.unwrap();
-        assert_eq!(ending, Ending::Asked);
-        tally
-    }
-
-    /// Waits until it ends by itself.
-    pub(crate) async fn end(self) -> End {
-        let ended = timeout(WAIT, self.task).await;
-        let ended = ended.unwrap_or_else(|_| {
-            panic!("it did not end; told was:\n{}", story(&self.told.events()))
-        });
-        ended.unwrap()
-    }
-
-    pub(crate) fn has_ended(&self) -> bool {
-        self.task.is_finished()
-    }
-
-    /// Ends all its tasks where they stand.
-    pub(crate) async fn kill(self) {
-        self.task.abort();
-        let _cancelled = self.task.await;
-    }
-}
-
-/// A worker as the command line puts it together, with candles and a forecaster of the test's.
-async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
-    let clock: SharedClock = Arc::new(SystemClock);
-    let mut group = TaskGroup::new(shutdown, reporter.clone());
-    let specs = setup.topics.iter().map(|&topic| TopicSpec {
-        topic,
-        ticker: "btcusd".into(),
-        horizon: Duration::from_hours(7 * 24),
-        target: Target::LogReturn,
-    });
-    let histories = HashMap::from([("btcusd".to_owned(), setup.history)]);
-    let desk = Desk::with_forecaster(
-        setup.forecast,
-        specs.collect(),
-        &histories,
-        Arc::clone(&clock),
-        setup.forecaster,
-    )
-    .unwrap();
-    let handle = desk.handle();
-    if setup.prepared {
-        for &topic in &setup.topics {
-            handle.within(topic, WAIT).await;
-        }
-    }
-    let chain = connect(
-        &setup.chain,
-        setup.network,
-        signer(),
-        &setup.topics,
-        &reporter,
-    )
-    .await?;
-    let worker = Worker {
-        chain,
-        journal: setup.journal,
-        desk: handle,
-        reporter,
-        clock,
-        topics: setup.topics,
-        chain_config: setup.chain,
-        fees: setup.fees,
-        config: setup.config,
-        dry_run: setup.dry_run,
-        once: setup.once,
-        started: Instant::now(),
-    };
-    let tally = worker.start(&mut group).await?;
-    let ending = group.join().await;
-    let tally = *tally.borrow();
-    Ok((ending, tally))
 }

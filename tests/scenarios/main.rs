@@ -9,24 +9,31 @@
     reason = "these are tests, their helpers included"
 )]
 
+// The stage and its hands.
 mod doubles;
 mod events;
 mod gate;
 mod harness;
+mod operator;
+mod running;
 mod truth;
+mod twin;
 
+// The scenarios: the worker.
 mod a_journal_or_a_forecast_that_fails;
 mod a_killed_worker_answers_once;
+mod a_rough_day;
 mod a_stop_finishes_what_is_in_the_air;
 mod a_transaction_that_lingers;
 mod each_refusal_has_its_outcome;
 mod endpoints_that_fail_are_passed_over;
 mod every_window_is_answered_once;
 mod obstacles_are_told_and_waited_for;
-mod operator;
 mod prices_and_gas;
-mod the_program_on_the_embedded_chain;
-mod the_program_says_what_is_wrong;
 mod the_sequence_is_taken_up_again;
 mod versions_of_the_chain;
 mod windows_are_found_without_events;
+
+// The scenarios: the built program.
+mod the_program_on_the_embedded_chain;
+mod the_program_says_what_is_wrong;

@@ -10,7 +10,10 @@ use allora_worker::{
     worker::StartError,
 };
 
-use crate::harness::{COINS, Running, Setup, Stage, TOPIC, eventually, topic};
+use crate::{
+    harness::{COINS, Stage, TOPIC, eventually, topic},
+    running::{Running, Setup},
+};
 
 fn eager(setup: &mut Setup) {
     setup.config.poll_interval = Duration::from_millis(100);

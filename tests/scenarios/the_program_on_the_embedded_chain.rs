@@ -3,7 +3,7 @@
 use std::{os::unix::process::ExitStatusExt as _, time::Duration};
 
 use allora_worker::devnet::DevnetTopic;
-use rstest::rstest;
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -147,29 +147,35 @@ async fn a_dry_run_once_exits_0_and_sends_nothing() {
     assert!(stage.truth().await.seen.is_empty());
 }
 
-#[rstest]
-#[case("before-journal")]
-#[case("after-journal")]
-#[case("after-send")]
-#[case("before-reply")]
-#[case("before-confirmation")]
+/// Each point with a chain and a home of its own, all at once.
 #[tokio::test]
-async fn killed_at_a_fail_point_it_answers_once_after_the_restart(#[case] point: &str) {
+async fn killed_at_each_fail_point_it_answers_once_after_the_restart() {
+    let points = [
+        "before-journal",
+        "after-journal",
+        "after-send",
+        "before-reply",
+        "before-confirmation",
+    ];
+    join_all(points.map(killed_at)).await;
+}
+
+async fn killed_at(point: &str) {
     let (stage, args) = quick(&format!("allora-{point}-1")).await;
     let home = home_of_the_stages_wallet();
     let mut command = home.command(&with(&args, &[]));
     let mut child = command.env("ALLORA_FAILPOINT", point).spawn().unwrap();
     let died = timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
-    assert_eq!(died.signal(), Some(9));
+    assert_eq!(died.signal(), Some(9), "{point}");
     let nonce = home.told("window_open", 1).await[0]["nonce"]
         .as_i64()
         .unwrap();
 
     let child = home.start(&with(&args, &[]));
     let counted = home.told("counted", 1).await;
-    assert_eq!(counted[0]["nonce"].as_i64(), Some(nonce));
-    assert_eq!(terminate(child).await, Some(0));
+    assert_eq!(counted[0]["nonce"].as_i64(), Some(nonce), "{point}");
+    assert_eq!(terminate(child).await, Some(0), "{point}");
     let answers = stage.truth().await.at(nonce);
-    assert_eq!(answers.len(), 1, "{answers:#?}");
-    assert_eq!(answers[0].code, 0);
+    assert_eq!(answers.len(), 1, "{point}: {answers:#?}");
+    assert_eq!(answers[0].code, 0, "{point}");
 }

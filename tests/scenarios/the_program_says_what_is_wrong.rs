@@ -4,7 +4,10 @@ use std::fs;
 
 use rstest::rstest;
 
-use crate::operator::{Home, ended};
+use crate::{
+    harness::Stage,
+    operator::{Home, ended},
+};
 
 const VECTOR: &str =
     "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
@@ -107,7 +110,6 @@ async fn a_wrong_mnemonic_is_refused_without_its_words(#[case] phrase: &str, #[c
 
 #[tokio::test]
 async fn a_topic_that_the_chain_does_not_have_ends_the_program() {
-    use crate::harness::Stage;
     let stage = Stage::with(|config| config.chain_id = "allora-notopic-1".into()).await;
     let home = Home::new();
     let (rpc, ws) = (stage.devnet.rpc_url(), stage.devnet.ws_url());

@@ -9,7 +9,8 @@ use allora_worker::{
 
 use crate::{
     gate::Doubling,
-    harness::{Running, Stage, TOPIC},
+    harness::{Stage, TOPIC},
+    running::Running,
 };
 
 async fn source(worker: &Running, nonce: i64) -> WindowSource {
@@ -85,8 +86,8 @@ async fn with_events_lost_the_poll_tells() {
 async fn a_silent_socket_is_taken_for_dead_and_windows_go_on() {
     let long = |id| DevnetTopic {
         id,
-        epoch_length: 40,
-        window: 30,
+        epoch_length: 30,
+        window: 24,
         ..DevnetTopic::default()
     };
     let stage = Stage::with(|config| {
@@ -100,15 +101,15 @@ async fn a_silent_socket_is_taken_for_dead_and_windows_go_on() {
         .await;
     let since = stage.control(Control::Silence(true)).await;
     lost(&worker, "no block for").await;
-    let first = (since.div_euclid(40) + 1) * 40;
-    for nonce in [first, first + 40] {
+    let first = (since.div_euclid(30) + 1) * 30;
+    for nonce in [first, first + 30] {
         worker.counted(nonce).await;
     }
     stage.control(Control::Silence(false)).await;
     let height = stage.height().await;
-    let next = (height.div_euclid(40) + 1) * 40;
+    let next = (height.div_euclid(30) + 1) * 30;
     worker.counted(next).await;
-    stage.blocks_until(next + 32).await;
+    stage.blocks_until(next + 26).await;
     assert!(stage.truth().await.each_answered_once(first) >= 3);
     worker.stop().await;
 }

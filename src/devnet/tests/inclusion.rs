@@ -226,3 +226,33 @@ async fn a_registration_costs_its_fee_once() {
         ("emissions", 8)
     );
 }
+
+#[tokio::test]
+async fn an_inference_stands_for_its_worker_while_its_window_is_open() {
+    let stage = Stage::new().await;
+    let path = "/emissions.v10.QueryService/GetWorkerLatestInputInferenceByTopicId";
+    let request = pb::LatestInferenceRequest {
+        topic_id: TOPIC.0,
+        worker_address: ADDRESS.into(),
+    };
+    let nonce = stage.open_window().await;
+    let none = stage.client.query(path, &request).await;
+    assert_eq!((none.codespace.as_str(), none.code), ("sdk", 22));
+    assert!(none.log.contains("not found"), "{}", none.log);
+
+    stage
+        .deliver(stage.wallet.submission(nonce, "1.5"), 0)
+        .await;
+    let found: pb::LatestInferenceResponse = stage.client.ask(path, &request).await;
+    assert_eq!(
+        found.latest_inference.map(|it| it.block_height),
+        Some(nonce)
+    );
+
+    let closed = stage.devnet.produce_until(Height(nonce + 8)).await;
+    closed.expect("the window's end");
+    assert_eq!(stage.client.query(path, &request).await.code, 22);
+    let older = path.replace("v10", "v9");
+    assert_eq!(stage.client.query(&older, &request).await.code, 6);
+    stage.devnet.shutdown().await;
+}
