@@ -1,92 +1,23 @@
 //! The one place that knows emissions v9 from v10: paths, type URLs, event names, shapes.
 
+mod payload;
+mod version;
+
 use std::sync::Arc;
 
-use cosmrs::Any;
 use prost::Message;
 use tokio::sync::watch;
 
+pub use version::{OpenWindow, Version};
+
 use super::{
-    ChainError, Decimal, Rpc, Signer, Uallo,
-    jsonrpc::Event,
+    ChainError, Rpc, Uallo,
     proto::emissions::{self as pb, Topic},
 };
 use crate::types::{Height, Nonce, TopicId, WindowKey};
 
-/// A version of the chain's emissions module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// Chain v0.16 and before.
-    V9,
-    /// Chain v0.17.
-    V10,
-}
-
-/// The label under which a topic with a single output takes its value on v10.
-const SINGLE_OUTPUT: &str = "y";
 /// `TopicOutputArity` of a topic that takes several labelled values.
 const ARITY_MULTI: i32 = 2;
-
-impl Version {
-    const ALL: [Self; 2] = [Self::V10, Self::V9];
-
-    /// As in names on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::V9 => "v9",
-            Self::V10 => "v10",
-        }
-    }
-
-    fn path(self, method: &str) -> String {
-        format!("/emissions.{}.QueryService/{method}", self.name())
-    }
-
-    fn type_url(self, message: &str) -> String {
-        format!("/emissions.{}.{message}", self.name())
-    }
-
-    /// The event that opens a worker submission window.
-    #[must_use]
-    pub fn window_opened_event(self) -> String {
-        format!(
-            "emissions.{}.EventWorkerSubmissionWindowOpened",
-            self.name()
-        )
-    }
-
-    /// The window that an event opens, if it is such an event of this version.
-    #[must_use]
-    pub fn window_opened(self, event: &Event) -> Option<OpenWindow> {
-        let kind = event
-            .kind
-            .strip_prefix("emissions.")?
-            .strip_prefix(self.name())?;
-        if kind != ".EventWorkerSubmissionWindowOpened" {
-            return None;
-        }
-        let number = |key| event.attribute(key)?.trim_matches('"').parse::<i64>().ok();
-        let topic = TopicId(u64::try_from(number("topic_id")?).ok()?);
-        let key = WindowKey {
-            topic,
-            nonce: Nonce(number("nonce_block_height")?),
-        };
-        Some(OpenWindow {
-            key,
-            end: Height(number("window_end_block")?),
-        })
-    }
-}
-
-/// A submission window that is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenWindow {
-    /// Which.
-    pub key: WindowKey,
-    /// The last block that takes a submission, inclusive.
-    pub end: Height,
-}
 
 /// A topic's windows and our standing in it, at one height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,56 +217,6 @@ impl Emissions {
         })
     }
 
-    /// The message that submits `value` for a window, with the bundle signed.
-    ///
-    /// # Errors
-    /// When the key can't sign.
-    pub fn submission(
-        &self,
-        signer: &Signer,
-        key: WindowKey,
-        value: &Decimal,
-    ) -> Result<Any, ChainError> {
-        let version = self.version();
-        let bundle = pb::InputInferenceForecastBundle {
-            inference: Some(inference(version, signer.address(), key, value)),
-            forecast: None,
-        };
-        let signature = signer.sign(&bundle.encode_to_vec())?;
-        let request = pb::InsertWorkerPayloadRequest {
-            sender: signer.address().to_owned(),
-            worker_data_bundle: Some(pb::InputWorkerDataBundle {
-                worker: signer.address().to_owned(),
-                nonce: Some(pb::Nonce {
-                    block_height: key.nonce.0,
-                }),
-                topic_id: key.topic.0,
-                inference_forecasts_bundle: Some(bundle),
-                inferences_forecasts_bundle_signature: signature,
-                pubkey: signer.public_key_hex(),
-            }),
-        };
-        Ok(Any {
-            type_url: version.type_url("InsertWorkerPayloadRequest"),
-            value: request.encode_to_vec(),
-        })
-    }
-
-    /// The message that registers the address as a worker of a topic.
-    #[must_use]
-    pub fn registration(&self, address: &str, topic: TopicId) -> Any {
-        let request = pb::RegisterRequest {
-            sender: address.to_owned(),
-            topic_id: topic.0,
-            owner: address.to_owned(),
-            is_reputer: false,
-        };
-        Any {
-            type_url: self.version().type_url("RegisterRequest"),
-            value: request.encode_to_vec(),
-        }
-    }
-
     async fn query<Q: Message, A: Message + Default>(
         &self,
         method: &str,
@@ -372,32 +253,6 @@ pub const fn has_many_outputs(topic: &Topic) -> bool {
     topic.output_arity == ARITY_MULTI
 }
 
-fn inference(
-    version: Version,
-    address: &str,
-    key: WindowKey,
-    value: &Decimal,
-) -> pb::InputInference {
-    let (value, values) = match version {
-        Version::V9 => (value.to_string(), Vec::new()),
-        Version::V10 => {
-            let labelled = pb::InputLabeledValue {
-                label: SINGLE_OUTPUT.into(),
-                value: value.to_string(),
-            };
-            (Decimal::zero().to_string(), vec![labelled])
-        }
-    };
-    pb::InputInference {
-        topic_id: key.topic.0,
-        block_height: key.nonce.0,
-        inferer: address.to_owned(),
-        value,
-        values,
-        ..pb::InputInference::default()
-    }
-}
-
 async fn detect(rpc: &Rpc) -> Result<Version, ChainError> {
     for version in Version::ALL {
         let path = version.path("GetParams");
@@ -411,67 +266,4 @@ async fn detect(rpc: &Rpc) -> Result<Version, ChainError> {
         }
     }
     Err(ChainError::UnknownVersion)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chain::jsonrpc::Attribute;
-
-    fn opened(kind: &str) -> Event {
-        let attribute = |key: &str, value: &str| Attribute {
-            key: key.into(),
-            value: Some(value.into()),
-            index: true,
-        };
-        Event {
-            kind: kind.into(),
-            attributes: vec![
-                attribute("nonce_block_height", "\"148\""),
-                attribute("topic_id", "\"67\""),
-                attribute("window_end_block", "\"158\""),
-                attribute("mode", "EndBlock"),
-            ],
-        }
-    }
-
-    #[test]
-    fn reads_the_opening_of_its_own_version_only() {
-        let event = opened("emissions.v10.EventWorkerSubmissionWindowOpened");
-        let key = WindowKey {
-            topic: TopicId(67),
-            nonce: Nonce(148),
-        };
-        assert_eq!(
-            Version::V10.window_opened(&event),
-            Some(OpenWindow {
-                key,
-                end: Height(158)
-            })
-        );
-        assert_eq!(Version::V9.window_opened(&event), None);
-        let reputers = opened("emissions.v10.EventReputerSubmissionWindowOpened");
-        assert_eq!(Version::V10.window_opened(&reputers), None);
-    }
-
-    #[test]
-    fn an_event_without_its_numbers_is_no_window() {
-        let mut event = opened("emissions.v10.EventWorkerSubmissionWindowOpened");
-        event.attributes[0].value = Some("\"soon\"".into());
-        assert_eq!(Version::V10.window_opened(&event), None);
-    }
-
-    #[test]
-    fn v10_labels_the_value_and_v9_does_not() {
-        let key = WindowKey {
-            topic: TopicId(67),
-            nonce: Nonce(148),
-        };
-        let value = Decimal::try_from(0.25).unwrap();
-        let new = inference(Version::V10, "allo1x", key, &value);
-        assert_eq!((new.value.as_str(), new.values.len()), ("0", 1));
-        assert_eq!(new.values[0].value, "0.25");
-        let old = inference(Version::V9, "allo1x", key, &value);
-        assert_eq!((old.value.as_str(), old.values.len()), ("0.25", 0));
-    }
 }

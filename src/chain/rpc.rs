@@ -1,5 +1,7 @@
 //! Requests to the chain's nodes: several endpoints, tried in order until one answers.
 
+mod pool;
+
 use std::{
     sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     time::Duration,
@@ -7,15 +9,14 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use prost::Message;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use self::pool::Failure;
 use super::{
     ChainError,
     jsonrpc::{
-        AbciQuery, AbciResponse, BlockOf, BlockResults, BroadcastSync, Request, Response, RpcError,
-        Status, Tx,
+        AbciQuery, AbciResponse, BlockOf, BlockResults, BroadcastSync, RpcError, Status, Tx,
     },
 };
 use crate::{failpoint::failpoint, types::Height};
@@ -312,129 +313,6 @@ impl Rpc {
             tx_result,
         }))
     }
-
-    async fn call<T: DeserializeOwned>(
-        &self,
-        method: &str,
-        params: Value,
-    ) -> Result<T, ChainError> {
-        self.call_until(method, params, |_| None).await
-    }
-
-    /// Asks one endpoint after the other until one gives a result that `objection` has nothing
-    /// against.
-    async fn call_until<T: DeserializeOwned>(
-        &self,
-        method: &str,
-        params: Value,
-        objection: impl Fn(&T) -> Option<String>,
-    ) -> Result<T, ChainError> {
-        let mut refused = None;
-        let mut tried = Vec::new();
-        for index in self.order() {
-            match self.call_one(index, method, &params).await {
-                Ok(result) => {
-                    if let Some(cause) = objection(&result) {
-                        tried.push(format!("{}: {cause}", self.endpoints[index].name));
-                        continue;
-                    }
-                    if refused.is_none() {
-                        self.preferred.store(index, Ordering::Relaxed);
-                    }
-                    return Ok(result);
-                }
-                Err(Failure {
-                    endpoint,
-                    error: Some(error),
-                    ..
-                }) => {
-                    let method = method.to_owned();
-                    refused.get_or_insert(ChainError::Rpc {
-                        endpoint,
-                        method,
-                        error,
-                    });
-                }
-                Err(failure) => tried.push(failure.to_string()),
-            }
-        }
-        Err(refused.unwrap_or(ChainError::Unreachable { tried }))
-    }
-
-    async fn call_one<T: DeserializeOwned>(
-        &self,
-        index: usize,
-        method: &str,
-        params: &Value,
-    ) -> Result<T, Failure> {
-        let Endpoint { url, name, .. } = &self.endpoints[index];
-        let fail = |cause: String, was_sent| Failure {
-            endpoint: name.clone(),
-            cause,
-            error: None,
-            was_sent,
-        };
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let request = Request::new(id, method, params.clone());
-        let answer = self.http.post(url).json(&request).send().await;
-        let answer = answer.map_err(|error| fail(plain(&error), !error.is_connect()))?;
-        if method == "broadcast_tx_sync" {
-            failpoint("after-send");
-        }
-        let status = answer.status();
-        let body = answer
-            .bytes()
-            .await
-            .map_err(|error| fail(plain(&error), true))?;
-        let response: Response = serde_json::from_slice(&body).map_err(|_| {
-            let start: String = String::from_utf8_lossy(&body).chars().take(60).collect();
-            fail(format!("HTTP {status} without JSON-RPC: {start:?}"), true)
-        })?;
-        response.into_result().map_err(|error| match error.code {
-            RpcError::UNREADABLE => fail(error.to_string(), true),
-            _ => Failure {
-                error: Some(error),
-                ..fail(String::new(), true)
-            },
-        })
-    }
-
-    /// The endpoints that may be asked, the preferred first.
-    fn order(&self) -> impl Iterator<Item = usize> {
-        let count = self.endpoints.len();
-        let first = self.preferred.load(Ordering::Relaxed);
-        (0..count)
-            .map(move |step| first.wrapping_add(step) % count)
-            .filter(|&index| !self.endpoints[index].shut_out.load(Ordering::Relaxed))
-    }
-}
-
-/// Why one endpoint did not give a result.
-#[derive(Debug)]
-struct Failure {
-    endpoint: String,
-    cause: String,
-    /// The node's own error; none when it did not answer sensibly.
-    error: Option<RpcError>,
-    /// Whether the request may have reached the node.
-    was_sent: bool,
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.error {
-            Some(error) => write!(f, "{}: {error}", self.endpoint),
-            None => write!(f, "{}: {}", self.endpoint, self.cause),
-        }
-    }
-}
-
-impl From<Failure> for ChainError {
-    fn from(failure: Failure) -> Self {
-        Self::Unreachable {
-            tried: vec![failure.to_string()],
-        }
-    }
 }
 
 fn decode<A: Message + Default>(path: &str, response: AbciResponse) -> Result<A, ChainError> {
@@ -478,16 +356,4 @@ pub(super) fn redacted(url: &str) -> String {
         .port()
         .map_or_else(String::new, |port| format!(":{port}"));
     format!("{}://{host}{port}", parsed.scheme())
-}
-
-/// The innermost cause, without the URL that reqwest repeats.
-fn plain(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".into();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

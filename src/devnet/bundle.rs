@@ -1,6 +1,5 @@
 //! The checks of a worker's signed bundle.
 
-use data_encoding::HEXLOWER_PERMISSIVE;
 use prost::Message as _;
 
 use super::{ante, config::DevnetTopic, config::OutputArity, refusal::Refusal, state};
@@ -30,7 +29,7 @@ pub(super) fn check(bundle: &InputWorkerDataBundle) -> Result<(), Refusal> {
     if bundle.pubkey.is_empty() {
         return Err(invalid("public key cannot be empty"));
     }
-    let key = HEXLOWER_PERMISSIVE.decode(bundle.pubkey.as_bytes()).ok();
+    let key = hex::decode(bundle.pubkey.as_bytes()).ok();
     let (key, address) = key
         .and_then(|key| ante::address_of(&key).map(|address| (key, address)))
         .ok_or_else(|| invalid("invalid pubkey"))?;

@@ -1,6 +1,6 @@
 //! The application's events, attribute for attribute as the node writes them.
 
-use data_encoding::BASE64;
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 
 use super::{

@@ -1,7 +1,6 @@
 //! Carrying out a transaction's messages.
 
 use cosmrs::{Any, proto::cosmos::base::abci::v1beta1::TxMsgData};
-use data_encoding::HEXUPPER;
 use prost::Message as _;
 
 use super::{
@@ -43,7 +42,7 @@ pub(super) fn gas_used(tx: &Transaction) -> u64 {
         Message::Insert(_) => GAS_SUBMISSION,
         Message::Register(_) => GAS_REGISTRATION,
     };
-    let hash = HEXUPPER.decode(tx.hash.as_bytes()).unwrap_or_default();
+    let hash = hex::decode(&tx.hash).unwrap_or_default();
     let spread = hash
         .iter()
         .take(2)

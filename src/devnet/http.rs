@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 
 use super::{control::Answer, node::Shared, render, ws};
@@ -167,9 +167,7 @@ fn uri_value(name: &str, text: &str) -> String {
     if name == "data" {
         return hex.into();
     }
-    HEXLOWER_PERMISSIVE
-        .decode(hex.as_bytes())
-        .map_or_else(|_| bare.into(), |bytes| BASE64.encode(&bytes))
+    hex::decode(hex.as_bytes()).map_or_else(|_| bare.into(), |bytes| BASE64.encode(&bytes))
 }
 
 fn percent_decoded(text: &str) -> String {
@@ -180,7 +178,7 @@ fn percent_decoded(text: &str) -> String {
         match (first, tail) {
             (b'+', _) => bytes.push(b' '),
             (b'%', [high, low, after @ ..]) => {
-                let pair = HEXLOWER_PERMISSIVE.decode(&[*high, *low]);
+                let pair = hex::decode([*high, *low]);
                 bytes.extend(pair.unwrap_or_else(|_| vec![b'%', *high, *low]));
                 rest = after;
             }

@@ -1,6 +1,6 @@
 //! The node's JSON for blocks, transactions and queries.
 
-use data_encoding::{BASE64, HEXUPPER};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -43,7 +43,7 @@ pub(super) fn no_such_method() -> RpcError {
 
 /// A made-up hash that is always the same for the same things.
 fn hash(parts: &[&str]) -> String {
-    HEXUPPER.encode(&Sha256::digest(parts.join("/")))
+    hex::encode_upper(Sha256::digest(parts.join("/")))
 }
 
 fn timestamp(time: OffsetDateTime) -> String {
@@ -109,7 +109,7 @@ pub(super) fn block_results(chain_id: &str, block: &Block) -> Value {
         "finalize_block_events": block.events,
         "validator_updates": null,
         "consensus_param_updates": null,
-        "app_hash": BASE64.encode(&Sha256::digest(format!("{chain_id}/app/{}", block.height))),
+        "app_hash": BASE64.encode(Sha256::digest(format!("{chain_id}/app/{}", block.height))),
     })
 }
 
@@ -231,7 +231,7 @@ pub(super) fn status(chain: &Chain, address: &str) -> Value {
             "address": hash(&[id, "proposer"])[..40],
             "pub_key": {
                 "type": "tendermint/PubKeyEd25519",
-                "value": BASE64.encode(&Sha256::digest(format!("{id}/validator"))),
+                "value": BASE64.encode(Sha256::digest(format!("{id}/validator"))),
             },
             "voting_power": "100",
         },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use data_encoding::{BASE64, HEXLOWER_PERMISSIVE, HEXUPPER};
+use base64::{DecodeError, Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -104,11 +104,13 @@ impl Params {
     }
 
     fn base64(&self, name: &str) -> Result<Vec<u8>, RpcError> {
-        BASE64.decode(self.text(name)?.as_bytes()).map_err(|error| {
-            render::invalid_params(format!(
-                "illegal base64 data at input byte {}",
-                error.position
-            ))
+        let text = self.text(name)?;
+        BASE64.decode(text).map_err(|error| {
+            let at = match error {
+                DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => at,
+                DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => text.len(),
+            };
+            render::invalid_params(format!("illegal base64 data at input byte {at}"))
         })
     }
 }
@@ -121,8 +123,7 @@ fn abci_info(chain: &Chain) -> Value {
 }
 
 fn abci_query(chain: &mut Chain, params: &Params) -> Result<Value, RpcError> {
-    let data = HEXLOWER_PERMISSIVE
-        .decode(params.text("data")?.as_bytes())
+    let data = hex::decode(params.text("data")?.as_bytes())
         .map_err(|error| render::invalid_params(format!("encoding/hex: {error}")))?;
     let height = params.number("height")?.filter(|height| *height != 0);
     let path = params.text("path")?.to_owned();
@@ -154,7 +155,7 @@ fn indexed(chain: &Chain) -> Result<(), RpcError> {
 
 fn tx(chain: &Chain, params: &Params) -> Result<Value, RpcError> {
     indexed(chain)?;
-    let hash = HEXUPPER.encode(&params.base64("hash")?);
+    let hash = hex::encode_upper(&params.base64("hash")?);
     let found = chain.indexed(&hash);
     let found = found.ok_or_else(|| render::internal(format!("tx ({hash}) not found")))?;
     Ok(render::tx(found))

@@ -7,7 +7,6 @@ use cosmrs::{
         tx::v1beta1::{AuthInfo, SignerInfo, TxBody, TxRaw},
     },
 };
-use data_encoding::HEXUPPER;
 use prost::Message as _;
 use sha2::{Digest, Sha256};
 
@@ -57,7 +56,7 @@ pub(super) struct Transaction {
 
 /// The hash by which a transaction is known.
 pub(super) fn hash(bytes: &[u8]) -> String {
-    HEXUPPER.encode(&Sha256::digest(bytes))
+    hex::encode_upper(Sha256::digest(bytes))
 }
 
 impl Transaction {

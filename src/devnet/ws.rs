@@ -9,7 +9,7 @@ use axum::{
     },
     response::Response,
 };
-use data_encoding::BASE64;
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use cosmrs::{
     Any,
     proto::cosmos::auth::v1beta1::{
         BaseAccount, QueryAccountInfoRequest, QueryAccountInfoResponse,
     },
 };
-use data_encoding::{BASE64, HEXLOWER};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -66,7 +66,7 @@ impl Client {
     }
 
     pub(super) async fn query(&self, path: &str, request: &impl prost::Message) -> AbciResponse {
-        let data = HEXLOWER.encode(&request.encode_to_vec());
+        let data = hex::encode(request.encode_to_vec());
         let answer = self
             .call("abci_query", json!({"path": path, "data": data}))
             .await;
@@ -105,9 +105,7 @@ impl Client {
 
     /// The transaction in its block, if it is in one.
     pub(super) async fn tx(&self, hash: &str) -> Result<Tx, RpcError> {
-        let hash = data_encoding::HEXUPPER
-            .decode(hash.as_bytes())
-            .expect("hex");
+        let hash = hex::decode(hash).expect("hex");
         let found = self
             .call("tx", json!({"hash": BASE64.encode(&hash), "prove": false}))
             .await?;

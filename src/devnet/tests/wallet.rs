@@ -6,7 +6,6 @@ use cosmrs::{
     crypto::secp256k1::SigningKey,
     tx::{Body, Fee, SignDoc, SignerInfo},
 };
-use data_encoding::HEXLOWER;
 use prost::Message as _;
 
 use super::kit::TOPIC;
@@ -98,7 +97,7 @@ impl Wallet {
                 topic_id: TOPIC.0,
                 inference_forecasts_bundle: Some(inner),
                 inferences_forecasts_bundle_signature: signature.to_bytes().to_vec(),
-                pubkey: HEXLOWER.encode(&self.key.public_key().to_bytes()),
+                pubkey: hex::encode(self.key.public_key().to_bytes()),
             }),
         }
     }

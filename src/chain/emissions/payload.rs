@@ -1,0 +1,110 @@
+//! The messages that a worker sends to the emissions module.
+
+use cosmrs::Any;
+use prost::Message;
+
+use super::{Emissions, Version};
+use crate::{
+    chain::{ChainError, Decimal, Signer, proto::emissions as pb},
+    types::{TopicId, WindowKey},
+};
+
+/// The label under which a topic with a single output takes its value on v10.
+const SINGLE_OUTPUT: &str = "y";
+impl Emissions {
+    /// The message that submits `value` for a window, with the bundle signed.
+    ///
+    /// # Errors
+    /// When the key can't sign.
+    pub fn submission(
+        &self,
+        signer: &Signer,
+        key: WindowKey,
+        value: &Decimal,
+    ) -> Result<Any, ChainError> {
+        let version = self.version();
+        let bundle = pb::InputInferenceForecastBundle {
+            inference: Some(inference(version, signer.address(), key, value)),
+            forecast: None,
+        };
+        let signature = signer.sign(&bundle.encode_to_vec())?;
+        let request = pb::InsertWorkerPayloadRequest {
+            sender: signer.address().to_owned(),
+            worker_data_bundle: Some(pb::InputWorkerDataBundle {
+                worker: signer.address().to_owned(),
+                nonce: Some(pb::Nonce {
+                    block_height: key.nonce.0,
+                }),
+                topic_id: key.topic.0,
+                inference_forecasts_bundle: Some(bundle),
+                inferences_forecasts_bundle_signature: signature,
+                pubkey: signer.public_key_hex(),
+            }),
+        };
+        Ok(Any {
+            type_url: version.type_url("InsertWorkerPayloadRequest"),
+            value: request.encode_to_vec(),
+        })
+    }
+
+    /// The message that registers the address as a worker of a topic.
+    #[must_use]
+    pub fn registration(&self, address: &str, topic: TopicId) -> Any {
+        let request = pb::RegisterRequest {
+            sender: address.to_owned(),
+            topic_id: topic.0,
+            owner: address.to_owned(),
+            is_reputer: false,
+        };
+        Any {
+            type_url: self.version().type_url("RegisterRequest"),
+            value: request.encode_to_vec(),
+        }
+    }
+}
+
+fn inference(
+    version: Version,
+    address: &str,
+    key: WindowKey,
+    value: &Decimal,
+) -> pb::InputInference {
+    let (value, values) = match version {
+        Version::V9 => (value.to_string(), Vec::new()),
+        Version::V10 => {
+            let labelled = pb::InputLabeledValue {
+                label: SINGLE_OUTPUT.into(),
+                value: value.to_string(),
+            };
+            (Decimal::zero().to_string(), vec![labelled])
+        }
+    };
+    pb::InputInference {
+        topic_id: key.topic.0,
+        block_height: key.nonce.0,
+        inferer: address.to_owned(),
+        value,
+        values,
+        ..pb::InputInference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Nonce;
+
+    #[test]
+    fn v10_labels_the_value_and_v9_does_not() {
+        let key = WindowKey {
+            topic: TopicId(67),
+            nonce: Nonce(148),
+        };
+        let value = Decimal::try_from(0.25).unwrap();
+        let new = inference(Version::V10, "allo1x", key, &value);
+        assert_eq!((new.value.as_str(), new.values.len()), ("0", 1));
+        assert_eq!(new.values[0].value, "0.25");
+        let old = inference(Version::V9, "allo1x", key, &value);
+        assert_eq!((old.value.as_str(), old.values.len()), ("0.25", 0));
+    }
+}
