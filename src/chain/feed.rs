@@ -4,12 +4,13 @@
 //! proves that the socket lives, and our own transactions. A filtered subscription may rightly be
 //! silent for an hour, so only the heartbeat tells a dead socket from a quiet one.
 
+mod frame;
+
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use futures_util::{SinkExt, StreamExt};
-use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio::{
@@ -23,9 +24,10 @@ use tokio_tungstenite::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::frame::{Frame, Loss, SETUP_LIMIT};
 use super::{
     ChainConfig, ChainError, OpenWindow, Version,
-    jsonrpc::{EventData, Request, RpcError, SubscriptionEvent, TxResult},
+    jsonrpc::{EventData, Request, TxResult},
     rpc::redacted,
 };
 use crate::types::Height;
@@ -78,8 +80,6 @@ const WINDOWS: u64 = 1;
 const HEADERS: u64 = 2;
 const OURS: u64 = 3;
 
-/// How long a node may take to open the socket and to grant the subscriptions.
-const SETUP_LIMIT: Duration = Duration::from_secs(10);
 /// A connection that held this long is sound: the next loss starts with the shortest pause.
 const SOUND_AFTER: Duration = Duration::from_mins(1);
 
@@ -96,31 +96,6 @@ pub struct Feed {
     events: mpsc::Sender<FeedEvent>,
     /// The newest block of all connections, and its time.
     best: Option<(Height, OffsetDateTime)>,
-}
-
-/// Why a connection ended.
-#[derive(Debug, thiserror::Error)]
-enum Loss {
-    #[error("it could not be opened: {0}")]
-    Open(String),
-    #[error("the node did not answer within {} s", SETUP_LIMIT.as_secs())]
-    NoAnswer,
-    #[error("a subscription was refused: {0}")]
-    Refused(RpcError),
-    #[error("no block for {} s", .0.as_secs())]
-    Silent(Duration),
-    #[error("it was closed: {0}")]
-    Closed(String),
-    #[error("it belongs to {0}: correct --ws or --network")]
-    WrongChain(String),
-    #[error("the chain was upgraded")]
-    Upgraded,
-    #[error(
-        "the chain began anew: it is at block {0}, after block {1} was seen; the worker has to be started again"
-    )]
-    Anew(Height, Height),
-    #[error("nobody listens")]
-    Unheard,
 }
 
 impl Feed {
@@ -367,37 +342,5 @@ impl Feed {
     }
 }
 
-/// A frame whose result is read later, if at all.
-#[derive(Deserialize)]
-struct Frame<'a> {
-    #[serde(default)]
-    id: u64,
-    #[serde(borrow)]
-    result: Option<&'a RawValue>,
-    error: Option<RpcError>,
-}
-
-impl<'a> Frame<'a> {
-    fn read(text: &'a str) -> Result<Self, Loss> {
-        let frame: Self =
-            serde_json::from_str(text).map_err(|error| Loss::Closed(error.to_string()))?;
-        match frame.error {
-            Some(error) => Err(Loss::Refused(error)),
-            None => Ok(frame),
-        }
-    }
-
-    /// A subscription is granted by an empty result.
-    fn is_grant(&self) -> bool {
-        self.result
-            .is_some_and(|result| result.get().trim() == "{}")
-    }
-
-    fn event(&self) -> Option<SubscriptionEvent> {
-        serde_json::from_str(self.result?.get()).ok()
-    }
-}
-
 #[cfg(test)]
-#[path = "feed_tests.rs"]
 mod tests;

@@ -10,9 +10,11 @@ mod landing;
 mod ledger;
 mod lookup;
 mod nonces;
+mod parts;
 mod refusal;
 mod registration;
 mod sending;
+mod standing;
 mod startup;
 mod submitter;
 mod upkeep;
@@ -27,8 +29,8 @@ use tokio::{
 
 pub use competition::{Period, Phase};
 pub use config::{CompetitionConfig, TopicConfig, WorkerConfig};
+pub use parts::Tally;
 pub use startup::{StartError, connect};
-pub use submitter::Tally;
 
 use crate::{
     chain::{
@@ -43,7 +45,8 @@ use crate::{
 };
 use ledger::Ledger;
 use nonces::NonceTracker;
-use submitter::{Parts, Submitter};
+use parts::Parts;
+use submitter::Submitter;
 use windows::Windows;
 
 /// The chain as the worker sees it: nodes, module, key and network.

@@ -13,43 +13,20 @@ use tokio::{
 };
 
 use super::{
-    Chain,
     flight::{Flight, Step, Want},
     ledger::Ledger,
     lookup::{Finding, Inclusion, Question, ask},
+    parts::{Parts, Report, Tally},
     registration::{Enrolment, Enrolments},
     windows::Told,
 };
 use crate::{
-    chain::{ChainError, Envelope, GasPrice, Uallo, jsonrpc::TxResult},
-    clock::SharedClock,
+    chain::{ChainError, Envelope, Uallo},
     failpoint::failpoint,
-    forecast::DeskHandle,
-    ops::{Event, Reporter, Shutdown},
-    store::{Journal, SignedTx, State, Submission, Transition},
+    ops::Event,
+    store::{SignedTx, State, Submission, Transition},
     types::{Height, TopicId, WindowKey},
 };
-
-/// What the submitter is told. It is told the same window any number of times and answers it once.
-#[derive(Debug)]
-pub(super) enum Report {
-    /// A window is open.
-    Due {
-        key: WindowKey,
-        end: Height,
-        seen: Instant,
-    },
-    /// A block has passed.
-    Block(Height),
-    /// A transaction of ours is in a block.
-    Included {
-        hash: String,
-        height: Height,
-        result: TxResult,
-    },
-    /// The wallet is to be registered in a topic.
-    Register(TopicId),
-}
 
 /// How long a window may wait for a forecast that is not ready.
 const TRAINING_LIMIT: Duration = Duration::from_secs(2);
@@ -59,35 +36,6 @@ const JOURNAL_LIMIT: Duration = Duration::from_secs(2);
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// Blocks for which a finished window is remembered.
 const REMEMBERED: i64 = 10_000;
-
-/// Windows that came to their end in this run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// With an inference of ours on the chain (or shown, in a dry run).
-    pub answered: u32,
-    /// Without.
-    pub missed: u32,
-}
-
-/// Everything that the submitter needs of the other rooms.
-pub(super) struct Parts {
-    pub(super) chain: Arc<Chain>,
-    pub(super) journal: Arc<dyn Journal>,
-    pub(super) desk: DeskHandle,
-    pub(super) reporter: Reporter,
-    pub(super) clock: SharedClock,
-    pub(super) prices: watch::Receiver<GasPrice>,
-    /// Tells when to stop, and why.
-    pub(super) shutdown: Shutdown,
-    /// Tells the windows' task what became of its reports.
-    pub(super) told: mpsc::Sender<Told>,
-    /// Sign and show, broadcast nothing.
-    pub(super) dry_run: bool,
-    /// End after the first window.
-    pub(super) once: bool,
-    /// How long a stop waits for transactions that are in the air.
-    pub(super) stop_grace: Duration,
-}
 
 pub(super) struct Submitter {
     pub(super) parts: Parts,

@@ -7,7 +7,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Chain, submitter::Tally};
+use super::{Chain, parts::Tally};
 use crate::{
     chain::{GasPrice, Uallo, balance},
     ops::{Event, Reporter},
