@@ -107,7 +107,7 @@ async fn a_forecast_that_is_not_ready_is_trained_within_the_window() {
 #[tokio::test]
 async fn a_trainer_that_hangs_is_passed_by_with_the_last_forecast() {
     let hang = || {
-        std::thread::sleep(Duration::from_secs(2));
+        std::thread::sleep(Duration::from_secs(1));
         Ok(0.25)
     };
     let (_stage, worker, _) = with_bad_forecaster(hang, true).await;
@@ -119,7 +119,7 @@ async fn a_trainer_that_hangs_is_passed_by_with_the_last_forecast() {
 #[tokio::test]
 async fn a_trainer_that_hangs_from_the_start_is_passed_by_with_zero() {
     let hang = || {
-        std::thread::sleep(Duration::from_secs(2));
+        std::thread::sleep(Duration::from_secs(1));
         Ok(0.25)
     };
     let (stage, worker, nonce) = with_bad_forecaster(hang, false).await;

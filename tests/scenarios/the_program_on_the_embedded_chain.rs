@@ -127,7 +127,11 @@ fn with<'a>(args: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn once_exits_0_after_its_window() {
+async fn once_and_a_dry_run_exit_0_after_their_window() {
+    tokio::join!(once(), dry_run());
+}
+
+async fn once() {
     let (stage, args) = quick("allora-once-1").await;
     let home = home_of_the_stages_wallet();
     let (output, said) = home.run(&with(&args, &["--once"])).await;
@@ -137,8 +141,7 @@ async fn once_exits_0_after_its_window() {
     assert_eq!(truth.seen.len(), 1, "{:#?}", truth.seen);
 }
 
-#[tokio::test]
-async fn a_dry_run_once_exits_0_and_sends_nothing() {
+async fn dry_run() {
     let (stage, args) = quick("allora-dry-1").await;
     let home = home_of_the_stages_wallet();
     let (output, said) = home.run(&with(&args, &["--once", "--dry-run"])).await;
