@@ -83,6 +83,7 @@ pub(super) fn open(
     clock: &SharedClock,
     reporter: &Reporter,
 ) -> Result<DeskHandle, Failure> {
+    settings.market.check()?;
     let (notices, heard) = mpsc::channel(NOTICES);
     let mut tickers: Vec<&str> = settings
         .topics

@@ -198,6 +198,7 @@ impl Submitter {
                     return;
                 }
                 Verdict::Look => {
+                    self.ledger.take(expected - 1);
                     if let Some(flight) = self.flights.get_mut(&key) {
                         flight.step = Step::Pending { tx, since: height };
                     }
