@@ -30,7 +30,7 @@ impl Dice {
 fn fault(dice: &mut Dice, address: &str) -> Control {
     let answer = |method: &str, with| Control::Answer {
         method: method.into(),
-        times: 2,
+        times: 1,
         with,
     };
     let page = Answer::Http {
@@ -82,7 +82,7 @@ async fn a_day(seed: u64) {
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let stage = Stage::with(|config| {
         config.automatic_blocks = true;
-        config.block_time = Duration::from_millis(60);
+        config.block_time = Duration::from_millis(100);
         config.topics = vec![DevnetTopic {
             id: TOPIC,
             epoch_length: EPOCH,
@@ -96,7 +96,7 @@ async fn a_day(seed: u64) {
     let worker = stage
         .worker_with(|setup| {
             setup.journal = journal;
-            setup.chain.request_timeout = Duration::from_millis(150);
+            setup.chain.request_timeout = Duration::from_millis(300);
             setup.config.poll_interval = Duration::from_millis(400);
         })
         .await;
