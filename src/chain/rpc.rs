@@ -134,46 +134,41 @@ impl Rpc {
     ///
     /// # Errors
     /// When no endpoint answers, or all that do belong to another chain.
-    pub async fn verify_chain(
-        &self,
-        chain_id: &str,
-    ) -> Result<Vec<(String, ChainError)>, ChainError> {
+    pub async fn verify_chain(&self, chain_id: &str) -> Result<Vec<(String, String)>, ChainError> {
         let mut troubles = Vec::new();
-        let mut sound = false;
+        let mut wrong = None;
+        let (mut sound, mut silent) = (false, Vec::new());
         for (index, endpoint) in self.endpoints.iter().enumerate() {
-            let trouble = match self.call_one::<Status>(index, "status", &json!({})).await {
+            let name = endpoint.name.clone();
+            match self.call_one::<Status>(index, "status", &json!({})).await {
                 Ok(status) if status.node_info.network == chain_id => {
                     if !sound {
                         self.preferred.store(index, Ordering::Relaxed);
                     }
                     sound = true;
-                    continue;
                 }
                 Ok(status) => {
                     endpoint.shut_out.store(true, Ordering::Relaxed);
-                    ChainError::WrongChain {
-                        endpoint: endpoint.name.clone(),
+                    let error = ChainError::WrongChain {
+                        endpoint: name.clone(),
                         expected: chain_id.to_owned(),
                         found: status.node_info.network,
-                    }
+                    };
+                    troubles.push((name, error.to_string()));
+                    wrong.get_or_insert(error);
                 }
-                Err(failure) => failure.into(),
-            };
-            troubles.push((endpoint.name.clone(), trouble));
+                Err(failure) => {
+                    silent.push(failure.to_string());
+                    troubles.push((name, failure.cause()));
+                }
+            }
         }
-        if sound {
-            return Ok(troubles);
+        match wrong {
+            _ if sound => Ok(troubles),
+            // A node that does not answer may turn out to be of the right chain.
+            Some(wrong) if silent.is_empty() => Err(wrong),
+            _ => Err(ChainError::Unreachable { tried: silent }),
         }
-        // A node that does not answer may turn out to be of the right chain.
-        let is_wrong = |error: &ChainError| matches!(error, ChainError::WrongChain { .. });
-        if troubles.iter().all(|(_, error)| is_wrong(error)) {
-            return Err(troubles.swap_remove(0).1);
-        }
-        let tried = troubles
-            .iter()
-            .map(|(_, error)| error.to_string())
-            .collect();
-        Err(ChainError::Unreachable { tried })
     }
 
     /// Asks the application of a node that is not behind. The answer is of its newest height.

@@ -58,10 +58,10 @@ pub(super) fn answer(
         }
         "GetInferencesAtBlock" => inferences(state, &read(data)?, version),
         "GetWorkerLatestInferenceByTopicId" if version == EmissionsVersion::V9 => {
-            latest_inference(state, &read(data)?, version)
+            latest_inference(state, &read(data)?)
         }
         "GetWorkerLatestInputInferenceByTopicId" if version == EmissionsVersion::V10 => {
-            latest_inference(state, &read(data)?, version)
+            latest_inference(state, &read(data)?)
         }
         "GetParams" => {
             let params = pb::Params {
@@ -146,7 +146,6 @@ fn topic_message(topic: &Topic) -> pb::Topic {
 fn latest_inference(
     state: &State,
     request: &pb::LatestInferenceRequest,
-    version: EmissionsVersion,
 ) -> Result<Vec<u8>, Refusal> {
     let (id, worker) = (request.topic_id, &request.worker_address);
     let not_found =
@@ -161,9 +160,12 @@ fn latest_inference(
             "latest input inference not found for topic {id} worker {worker}"
         ))
     })?;
-    let found = message(id, window.nonce, inference, version);
     Ok(pb::LatestInferenceResponse {
-        latest_inference: Some(found),
+        latest_inference: Some(pb::LatestInference {
+            topic_id: id,
+            block_height: window.nonce,
+            inferer: inference.inferer.clone(),
+        }),
     }
     .encode_to_vec())
 }

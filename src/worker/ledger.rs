@@ -11,22 +11,35 @@ pub(super) struct Ledger {
     landed: u64,
     price: GasPrice,
     fees: FeeConfig,
+    /// Gas limit of the next submission: the operator's, or more when that was too little.
+    gas: u64,
 }
 
 impl Ledger {
     pub(super) const fn new(account: Account, price: GasPrice, fees: FeeConfig) -> Self {
-        let landed = account.sequence;
+        let (landed, gas) = (account.sequence, fees.gas_limit);
         Self {
             account,
             landed,
             price,
             fees,
+            gas,
         }
     }
 
     /// The account, with the sequence number of the next signature.
     pub(super) const fn account(&self) -> Account {
         self.account
+    }
+
+    pub(super) const fn gas(&self) -> u64 {
+        self.gas
+    }
+
+    /// So much gas was too little: half as much again from here on. Gives the new limit.
+    pub(super) fn raise_gas(&mut self, tried: u64) -> u64 {
+        self.gas = self.gas.max(tried.saturating_add(tried / 2));
+        self.gas
     }
 
     pub(super) const fn landed(&self) -> u64 {

@@ -85,8 +85,7 @@ impl Submitter {
         if let Some(flight) = self.flights.get_mut(&key) {
             flight.step = Step::Due;
             if *answer == Answer::OutOfGas {
-                // Half as much again.
-                flight.gas = flight.gas.saturating_add(flight.gas / 2);
+                flight.gas = self.ledger.raise_gas(flight.gas);
             }
         }
         match mended {

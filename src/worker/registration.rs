@@ -68,7 +68,7 @@ impl Enrolments {
 impl Submitter {
     /// Begins to register the wallet in a topic, unless that is under way or failed a moment ago.
     pub(super) fn register(&mut self, topic: TopicId) {
-        let gas = self.ledger.fees().gas_limit;
+        let gas = self.ledger.gas();
         let now = Instant::now();
         let request = self.enrolments.topics.entry(topic).or_insert(Request {
             is_running: false,

@@ -65,8 +65,7 @@ pub async fn connect(
 ) -> Result<Arc<Chain>, StartError> {
     let rpc = Arc::new(Rpc::new(&network.rpc, config.request_timeout)?);
     let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
-    for (endpoint, trouble) in troubles {
-        let cause = trouble.to_string();
+    for (endpoint, cause) in troubles {
         reporter.emit(Event::NodeTrouble { endpoint, cause });
     }
     let emissions = patiently(reporter, || Emissions::detect(Arc::clone(&rpc))).await?;

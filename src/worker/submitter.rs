@@ -86,7 +86,7 @@ impl Submitter {
                 nonce,
                 state,
             });
-            let gas = self.ledger.fees().gas_limit;
+            let gas = self.ledger.gas();
             self.flights.insert(key, Flight::resumed(submission, gas));
         }
     }
@@ -141,7 +141,7 @@ impl Submitter {
                 if self.done.contains(&key) || self.flights.contains_key(&key) {
                     return;
                 }
-                let gas = self.ledger.fees().gas_limit;
+                let gas = self.ledger.gas();
                 self.flights.insert(key, Flight::new(key, end, seen, gas));
                 self.send(key).await;
             }

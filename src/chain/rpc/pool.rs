@@ -122,20 +122,18 @@ pub(super) struct Failure {
     pub(super) was_sent: bool,
 }
 
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.error {
-            Some(error) => write!(f, "{}: {error}", self.endpoint),
-            None => write!(f, "{}: {}", self.endpoint, self.cause),
-        }
+impl Failure {
+    /// Why, without where.
+    pub(super) fn cause(&self) -> String {
+        self.error
+            .as_ref()
+            .map_or_else(|| self.cause.clone(), ToString::to_string)
     }
 }
 
-impl From<Failure> for ChainError {
-    fn from(failure: Failure) -> Self {
-        Self::Unreachable {
-            tried: vec![failure.to_string()],
-        }
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.endpoint, self.cause())
     }
 }
 
