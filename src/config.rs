@@ -224,11 +224,12 @@ fn apply_endpoints(document: &Document, network: &mut NetworkConfig, notices: &m
     let Some(rpc) = &document.rpc else { return };
     network.rpc.clone_from(rpc);
     if document.ws.is_none() {
+        // What is no URL is refused for itself.
         let websocket = |url: &String| {
-            let rest = url.strip_prefix("http").unwrap_or(url);
-            format!("ws{}/websocket", rest.trim_end_matches('/'))
+            let rest = url.strip_prefix("http")?;
+            Some(format!("ws{}/websocket", rest.trim_end_matches('/')))
         };
-        network.ws = rpc.iter().map(websocket).collect();
+        network.ws = rpc.iter().filter_map(websocket).collect();
         let shown = network.ws.join(", ");
         notices.push(format!("no --ws was given: {shown} is used"));
     }

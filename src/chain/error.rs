@@ -7,7 +7,7 @@ use super::jsonrpc::RpcError;
 pub enum ChainError {
     /// No endpoint answered.
     #[error(
-        "no node answered ({}); check the network connection and the [rpc] endpoints, the worker tries again",
+        "no node answered ({}); check the network connection and the endpoints (rpc, or --rpc)",
         tried.join("; ")
     )]
     Unreachable {

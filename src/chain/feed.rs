@@ -180,8 +180,8 @@ impl Feed {
             .config
             .reconnect_min
             .saturating_mul(1_u32 << failures.min(16));
-        base.min(self.config.reconnect_max)
-            .mul_f64(rand::random_range(0.8..1.2))
+        base.mul_f64(rand::random_range(0.8..1.2))
+            .min(self.config.reconnect_max)
     }
 
     /// One connection, from opening to loss.

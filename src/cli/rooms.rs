@@ -17,12 +17,17 @@ use crate::{
     types::TopicId,
 };
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// Why the rooms could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Closed(String);
 
 /// What a wallet is given on the embedded chain: 1,000 ALLO.
 pub(super) const POCKET_MONEY: Uallo = Uallo(1_000_000_000_000_000_000_000);
 /// The prices that come with the project, for the embedded chain.
 const BUNDLED_PRICES: &str = "data/btcusd_1h_2023-01_2025-12.csv";
+/// Whose they are. Other tickers have none there, and are forecast as 0.0.
+const BUNDLED_TICKER: &str = "btcusd";
 /// Notices that may wait to be told.
 const NOTICES: usize = 64;
 
@@ -82,8 +87,7 @@ pub(super) fn open(
     store: &Arc<Store>,
     clock: &SharedClock,
     reporter: &Reporter,
-) -> Result<DeskHandle, Failure> {
-    settings.market.check()?;
+) -> Result<DeskHandle, Closed> {
     let (notices, heard) = mpsc::channel(NOTICES);
     let mut tickers: Vec<&str> = settings
         .topics
@@ -97,7 +101,8 @@ pub(super) fn open(
             file_keepers(group, settings, &tickers, &path, age, clock, &notices)?
         }
         Prices::Tiingo(key) => {
-            let source = Arc::new(Tiingo::new(&settings.market, key, Arc::clone(clock))?);
+            let source =
+                Arc::new(Tiingo::new(&settings.market, key, Arc::clone(clock)).map_err(closed)?);
             keepers(
                 group,
                 settings,
@@ -123,7 +128,8 @@ pub(super) fn open(
         target: topic.target,
     });
     let config = settings.forecast.clone();
-    let desk = Desk::new(config, topics.collect(), &histories, Arc::clone(clock))?;
+    let desk =
+        Desk::new(config, topics.collect(), &histories, Arc::clone(clock)).map_err(closed)?;
     let handle = desk.handle();
     let (cancel, working) = (group.token(), desk.clone());
     group.spawn_minor("desk", move || {
@@ -152,15 +158,21 @@ fn file_keepers(
     age: CsvAge,
     clock: &SharedClock,
     notices: &Notices,
-) -> Result<Histories, Failure> {
-    if tickers.len() > 1 {
+) -> Result<Histories, Closed> {
+    if tickers.len() > 1 && settings.prices.is_some() {
         let all = tickers.join(", ");
-        return Err(format!("a price file holds one ticker, and the topics ask for {all}: leave --prices out, or choose topics of one ticker").into());
+        return Err(Closed(format!(
+            "a price file holds one ticker, and the topics ask for {all}: leave --prices out, or choose topics of one ticker"
+        )));
     }
     let mut histories = Histories::new();
     for ticker in tickers {
+        if settings.prices.is_none() && *ticker != BUNDLED_TICKER {
+            histories.insert((*ticker).to_owned(), empty_history());
+            continue;
+        }
         let (keep, clock) = (settings.market.history, Arc::clone(clock));
-        let prices = read_csv(path)?;
+        let prices = read_csv(path).map_err(closed)?;
         let (keeper, history) = FileKeeper::new(ticker, prices, age, keep, clock, notices.clone());
         histories.insert((*ticker).to_owned(), history);
         let (keeper, cancel) = (Arc::new(keeper), group.token());
@@ -268,7 +280,7 @@ fn event(notice: Notice) -> Event {
             ticker,
             count,
             example,
-        } => Event::Trouble {
+        } => Event::Notice {
             cause: format!("{count} candles of {ticker} can't be used: {example}"),
             remedy: "they are left out".into(),
         },
@@ -276,9 +288,13 @@ fn event(notice: Notice) -> Event {
             cause: format!("candles of {ticker} are not kept: {cause}"),
             remedy: "they are fetched again after a restart".into(),
         },
-        Notice::Uneven { ticker, detail } => Event::Trouble {
+        Notice::Uneven { ticker, detail } => Event::Notice {
             cause: format!("the prices of {ticker} are uneven: {detail}"),
             remedy: "correct the file if that is not meant".into(),
         },
     }
+}
+
+fn closed(error: impl fmt::Display) -> Closed {
+    Closed(error.to_string())
 }

@@ -9,37 +9,80 @@ use crate::{
     chain::Signer,
     clock::{SharedClock, SystemClock},
     config::{Settings, WalletSecret},
-    devnet::{Devnet, DevnetConfig},
+    devnet::{Control, Devnet, DevnetConfig},
     ops::{
         Ending, Event, Pidfile, Reporter, ReporterOptions, Shutdown, TaskGroup, WalletLock,
         complaint, install_diagnostics,
     },
-    store::Store,
+    store::{Journal as _, Store, Wallet},
     types::TopicId,
     worker::{CompetitionConfig, Period, Phase, Tally, Worker, connect},
 };
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// Why a worker could not go on.
+struct Failure {
+    cause: String,
+    /// Whether a supervisor's next start may go better. What is wrong in a configuration stays wrong.
+    may_heal: bool,
+}
 
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self {
+            cause: error.to_string(),
+            may_heal: false,
+        }
+    }
+}
+
+impl Failure {
+    fn passing(cause: String) -> Self {
+        Self {
+            cause,
+            may_heal: true,
+        }
+    }
+
+    fn remedy(&self) -> &'static str {
+        if self.may_heal {
+            "a supervisor such as systemd starts the worker again"
+        } else {
+            "correct it and start again"
+        }
+    }
+
+    fn exit_code(&self) -> ExitCode {
+        if self.may_heal {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::from(WRONG)
+        }
+    }
+}
+
+/// Exit code when starting again changes nothing (`EX_CONFIG` of sysexits).
+const WRONG: u8 = 78;
 /// Threads for everything that is not training; training has its own.
 const THREADS: usize = 2;
 /// How long the logs may take to be written at the end.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),
-/// non-zero when it could not go on, so that a supervisor starts it again.
+/// 78 when something has to be corrected first, and 1 when a supervisor should start it again.
 #[allow(clippy::print_stderr, reason = "before there is a log")]
 pub(super) fn run(args: &RunArgs) -> ExitCode {
     match prepare(args) {
         Ok(prepared) => {
             let reporter = prepared.reporter.clone();
-            let code = serve(prepared, args);
+            // The guards are held until the last word is written: whoever waits for them reads it.
+            let (code, _guards) = serve(prepared, args);
             let _ = reporter.flush(LAST_WORDS);
             code
         }
         Err(refused) => {
-            eprintln!("{}", complaint(time::OffsetDateTime::now_utc(), &refused));
-            ExitCode::FAILURE
+            let now = time::OffsetDateTime::now_utc();
+            eprintln!("{}", complaint(now, &refused.cause));
+            refused.exit_code()
         }
     }
 }
@@ -50,8 +93,7 @@ struct Prepared {
     signer: Signer,
     reporter: Reporter,
     started: std::time::Instant,
-    /// Held while the process lives.
-    _pidfile: Pidfile,
+    pidfile: Pidfile,
 }
 
 fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
@@ -74,8 +116,8 @@ fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
         pid: std::process::id(),
     });
     for notice in &settings.notices {
-        let remedy = "nothing has to be done if that is meant".into();
-        reporter.emit(Event::Trouble {
+        let remedy = "change it if that is not meant".into();
+        reporter.emit(Event::Notice {
             cause: notice.clone(),
             remedy,
         });
@@ -85,47 +127,76 @@ fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
         signer,
         reporter,
         started,
-        _pidfile: pidfile,
+        pidfile,
     })
 }
 
-fn serve(prepared: Prepared, args: &RunArgs) -> ExitCode {
-    let reporter = prepared.reporter.clone();
+fn serve(prepared: Prepared, args: &RunArgs) -> (ExitCode, (Pidfile, Option<WalletLock>)) {
+    let Prepared {
+        settings,
+        signer,
+        reporter,
+        started,
+        pidfile,
+    } = prepared;
+    let path = pidfile.path().display().to_string();
+    let mut wallet = None;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
         .build();
     let ended = runtime.map_err(Failure::from).and_then(|runtime| {
-        let ended = runtime.block_on(live(prepared, args));
+        let start = Start {
+            settings,
+            signer,
+            reporter: reporter.clone(),
+            started,
+            pidfile: path,
+        };
+        let ended = runtime.block_on(live(start, &mut wallet, args));
         // A training that is under way is not waited for.
         runtime.shutdown_background();
         ended
     });
-    match ended {
+    let code = match ended {
         Ok(reason) => {
             reporter.emit(Event::Stopped { reason });
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            let remedy = "see above; a supervisor such as systemd starts the worker again".into();
+            let (code, remedy) = (failure.exit_code(), failure.remedy().into());
             reporter.emit(Event::Fatal {
-                cause: failure.to_string(),
+                cause: failure.cause,
                 remedy,
             });
-            ExitCode::FAILURE
+            code
         }
-    }
+    };
+    (code, (pidfile, wallet))
+}
+
+/// What a worker starts from.
+struct Start {
+    settings: Settings,
+    signer: Signer,
+    reporter: Reporter,
+    started: std::time::Instant,
+    pidfile: String,
 }
 
 /// From the first signal handler to the last task; gives why it ended.
-async fn live(prepared: Prepared, args: &RunArgs) -> Result<String, Failure> {
-    let Prepared {
+async fn live(
+    start: Start,
+    wallet: &mut Option<WalletLock>,
+    args: &RunArgs,
+) -> Result<String, Failure> {
+    let Start {
         mut settings,
         signer,
         reporter,
         started,
-        _pidfile: pidfile,
-    } = prepared;
+        pidfile,
+    } = start;
     let shutdown = Shutdown::install()?;
     let clock: SharedClock = Arc::new(SystemClock);
     let address = signer.address().to_owned();
@@ -134,18 +205,32 @@ async fn live(prepared: Prepared, args: &RunArgs) -> Result<String, Failure> {
         address: address.clone(),
         prices: prices.to_string(),
     });
-    let _wallet = WalletLock::acquire(&settings.network.chain_id, &address, &settings.artifacts)?;
-    reporter.emit(Event::SingletonPassed {
-        pidfile: pidfile.path().display().to_string(),
-    });
+    // An embedded chain is this process's own: nobody else can spend from its wallet.
+    if !settings.network.rpc.is_empty() {
+        *wallet = Some(WalletLock::acquire(
+            &settings.network.chain_id,
+            &address,
+            &settings.artifacts,
+        )?);
+    }
+    reporter.emit(Event::SingletonPassed { pidfile });
     let period = settings.competition.as_ref().map(period);
     if !await_start(period, &clock, &reporter, &shutdown).await {
         return Ok(shutdown.requested().await);
     }
-    let _devnet = embedded_chain(&mut settings, &address).await?;
+    let devnet = embedded_chain(&mut settings, &address, args.dry_run).await?;
 
     let database = settings.artifacts.database();
     let journal = Arc::new(Store::open(&database).await?);
+    if devnet.is_some() {
+        // Each start is a new chain: what went to the last one is lost with it.
+        let wallet = Wallet {
+            chain_id: settings.network.chain_id.clone(),
+            address: address.clone(),
+        };
+        let aside = format!("{}, before {}", wallet.chain_id, clock.now());
+        journal.set_aside(&wallet, &aside).await?;
+    }
     // A connection of its own, so that no write of candles stands before the journal's.
     let candles = Arc::new(Store::open(&database).await?);
     let mut group = TaskGroup::new(shutdown.clone(), reporter.clone());
@@ -189,14 +274,16 @@ async fn live(prepared: Prepared, args: &RunArgs) -> Result<String, Failure> {
     let asked = group.shutdown();
     match group.join().await {
         Ending::Asked => conclude(&asked, *tally.borrow(), args.once),
-        Ending::Returned(task) => Err(format!("the task {task:?} ended by itself").into()),
-        Ending::Panicked(task) => Err(format!("the task {task:?} panicked").into()),
+        Ending::Returned(task) => Err(Failure::passing(format!(
+            "the task {task:?} ended by itself"
+        ))),
+        Ending::Panicked(task) => Err(Failure::passing(format!("the task {task:?} panicked"))),
     }
 }
 
 fn conclude(shutdown: &Shutdown, tally: Tally, once: bool) -> Result<String, Failure> {
     if once && tally.answered == 0 && tally.missed > 0 {
-        return Err("the window was not answered".into());
+        return Err(Failure::passing("the one window was not answered".into()));
     }
     Ok(shutdown.reason().unwrap_or_default().to_owned())
 }
@@ -267,23 +354,37 @@ async fn nap(wait: time::Duration) {
     tokio::time::sleep(wait.min(Duration::from_mins(1))).await;
 }
 
-/// Starts the embedded chain when the network has no endpoints, and points the settings at it.
-async fn embedded_chain(settings: &mut Settings, address: &str) -> Result<Option<Devnet>, Failure> {
+/// Starts the embedded chain when the network has no endpoints, and points the settings at it. For a
+/// dry run, which registers nothing, the wallet is registered there.
+async fn embedded_chain(
+    settings: &mut Settings,
+    address: &str,
+    register: bool,
+) -> Result<Option<Devnet>, Failure> {
     let network = &mut settings.network;
     if !(network.rpc.is_empty() && network.ws.is_empty()) {
         return Ok(None);
     }
+    let topics = settings
+        .topics
+        .iter()
+        .map(|topic| rooms::devnet_topic(topic.id));
     let devnet = Devnet::start(DevnetConfig {
         chain_id: network.chain_id.clone(),
-        topics: settings
-            .topics
-            .iter()
-            .map(|topic| rooms::devnet_topic(topic.id))
-            .collect(),
+        topics: topics.collect(),
         funded: vec![(address.to_owned(), rooms::POCKET_MONEY.0)],
         ..DevnetConfig::default()
     })
     .await?;
+    for topic in settings.topics.iter().filter(|_| register) {
+        let (topic, address) = (topic.id, address.to_owned());
+        let order = Control::Register {
+            topic,
+            address,
+            registered: true,
+        };
+        devnet.control(order).await?;
+    }
     network.rpc = vec![devnet.rpc_url()];
     network.ws = vec![devnet.ws_url()];
     Ok(Some(devnet))

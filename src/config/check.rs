@@ -6,7 +6,10 @@ use reqwest::Url;
 use tracing_subscriber::EnvFilter;
 
 use super::{Finding, document::Document};
-use crate::{chain::NetworkConfig, ops::OpsConfig, worker::TopicConfig};
+use crate::{
+    chain::NetworkConfig, forecast::ForecastError, market::MarketError, ops::OpsConfig,
+    worker::TopicConfig,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -29,6 +32,7 @@ impl<'a> Check<'a> {
         self.chain(document);
         self.worker(document);
         self.topics(&document.topics);
+        self.rooms(document);
         self.ops(&document.ops);
         self.found
     }
@@ -103,6 +107,17 @@ impl<'a> Check<'a> {
         self.expect(holds, &["fees", "gas_limit"], wrong, right);
         let right = "nothing could be sent: write an amount above zero, such as \"0.001 allo\"";
         self.expect(fees.max_fee.0 > 0, &["fees", "max_fee"], "is zero", right);
+    }
+
+    /// What the rooms of prices and forecasts say of their own sections.
+    fn rooms(&mut self, document: &Document) {
+        if let Err(ForecastError::BadValue { key, value, remedy }) = document.forecast.check() {
+            let wrong = format!("is {value}");
+            self.expect(false, &["forecast", key], wrong, remedy);
+        }
+        if let Err(MarketError::BadValue { key, remedy }) = document.market.check() {
+            self.expect(false, &["market", key], "makes no sense", remedy);
+        }
     }
 
     fn worker(&mut self, document: &Document) {

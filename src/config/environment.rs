@@ -12,6 +12,9 @@ use super::{
     layer::{Layer, merge, nested},
 };
 
+/// The sections of a configuration file.
+const SECTIONS: [&str; 6] = ["chain", "fees", "worker", "market", "forecast", "ops"];
+
 /// Variables of ours that are no keys of the configuration.
 const RESERVED: [&str; 7] = [
     "ALLORA_CONFIG",
@@ -131,6 +134,17 @@ impl Environment {
         let first = path[0].as_str();
         if KEYS.contains(&first) {
             return Ok(Some(path));
+        }
+        // A section and its key, parted by one underscore only.
+        let split = SECTIONS.into_iter().find_map(|section| {
+            let key = first.strip_prefix(section)?.strip_prefix('_')?;
+            Some((section, key))
+        });
+        if let Some((section, key)) = split.filter(|_| path.len() == 1) {
+            let (section, key) = (section.to_uppercase(), key.to_uppercase());
+            let right = format!("did you mean ALLORA_{section}__{key}, with two underscores?");
+            let wrong = "there is no such key";
+            return Err(ConfigError::refused(self.place(variable), wrong, right));
         }
         let near = hint::nearest(first, KEYS);
         if path.len() == 1 && near.is_none() {

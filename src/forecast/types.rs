@@ -1,6 +1,6 @@
 //! What a forecast is made of, and what it says of itself.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -81,6 +81,24 @@ pub enum Fallback {
     },
     /// No forecast was ready in time.
     Late,
+}
+
+impl fmt::Display for Fallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShortHistory { closes, needed } => {
+                write!(
+                    f,
+                    "{closes} of the {needed} closes that are needed are known"
+                )
+            }
+            Self::StaleHistory { age_seconds } => {
+                write!(f, "the newest candle is {} hours old", age_seconds / 3600)
+            }
+            Self::Unfit { detail } => write!(f, "the fit gave nothing usable: {detail}"),
+            Self::Late => f.write_str("no forecast was ready in time"),
+        }
+    }
 }
 
 /// A forecast and how it came about.

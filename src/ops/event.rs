@@ -125,6 +125,13 @@ pub enum Event {
         /// From the window's event to the node's answer.
         latency_ms: f64,
     },
+    /// The same bytes are with a node once more: it had lost them, or another had not told.
+    SubmissionResent {
+        topic: TopicId,
+        nonce: Nonce,
+        hash: String,
+        endpoint: String,
+    },
     /// What would have been submitted.
     DryRun {
         topic: TopicId,
@@ -212,6 +219,8 @@ pub enum Event {
     NodeTrouble { endpoint: String, cause: String },
     /// Something is wrong that the operator should know of; the worker goes on.
     Trouble { cause: String, remedy: String },
+    /// Something is not as one might think; nothing is wrong.
+    Notice { cause: String, remedy: String },
     /// The worker can't go on.
     Fatal { cause: String, remedy: String },
     /// The worker was asked to stop.

@@ -75,7 +75,7 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
+    name.push(format!(".new-{}", std::process::id()));
     let beside = folder.join(name);
     let written = File::create(&beside).and_then(|mut file| {
         file.write_all(content)?;

@@ -101,10 +101,7 @@ pub(super) fn forecast_level(forecast: &Forecast) -> Level {
 
 pub(super) fn basis(forecast: &Forecast) -> String {
     match &forecast.fallback {
-        Some(why) => format!(
-            "fallback because of {}",
-            serde_json::to_string(why).unwrap_or_default()
-        ),
+        Some(why) => format!("the fallback: {why}"),
         None => format!("from {} closes", forecast.closes),
     }
 }

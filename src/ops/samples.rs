@@ -123,6 +123,12 @@ fn healthy_window() -> Vec<Event> {
             endpoint: "http://127.0.0.1:26657".into(),
             latency_ms: 12.5,
         },
+        Event::SubmissionResent {
+            topic,
+            nonce,
+            hash: hash.clone(),
+            endpoint: "http://127.0.0.1:26657".into(),
+        },
         Event::DryRun {
             topic,
             nonce,
@@ -211,6 +217,10 @@ pub(super) fn troubled() -> Vec<Event> {
         Event::NodeTrouble {
             endpoint,
             cause: cause.clone(),
+        },
+        Event::Notice {
+            cause: "the prices are uneven".into(),
+            remedy: "correct the file if that is not meant".into(),
         },
         Event::Trouble {
             cause: cause.clone(),

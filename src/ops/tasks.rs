@@ -87,6 +87,7 @@ impl TaskGroup {
                 let mut task = JoinSet::new();
                 task.spawn(make());
                 let ended = tokio::select! {
+                    biased;
                     () = cancel.cancelled() => return,
                     ended = task.join_next() => ended,
                 };

@@ -144,6 +144,10 @@ impl Event {
             } => good("📤", "Prediction submitted").with(format!(
                 "(topic {topic}, nonce={nonce}, value={value}, fee {fee}, tx {hash}, {latency_ms:.1} ms)"
             )),
+            Self::SubmissionResent { topic, nonce, hash, endpoint } => good(
+                "🔁", "The same submission sent again",
+            )
+            .with(format!("(topic {topic}, nonce={nonce}, tx {hash}, to {endpoint})")),
             Self::DryRun {
                 topic,
                 nonce,
@@ -235,6 +239,7 @@ impl Event {
             Self::NodeTrouble { endpoint, cause } => {
                 warning(format!("Node {endpoint} has trouble: {cause}"))
             }
+            Self::Notice { cause, remedy } => warning(format!("{cause}; {remedy}")),
             Self::Trouble { cause, remedy } => bad(format!("{cause}; {remedy}")),
             Self::Fatal { cause, remedy } => {
                 bad(format!("The worker can't go on: {cause}; {remedy}"))

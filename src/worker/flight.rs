@@ -35,6 +35,8 @@ pub(super) struct Flight {
     pub(super) asked_at: Height,
     /// Whether an earlier run left it.
     pub(super) is_resumed: bool,
+    /// The hash of the transaction that was told to be submitted.
+    pub(super) announced: String,
     /// What was last told to stand in the way, so that it is told once.
     pub(super) told: String,
 }
@@ -90,6 +92,7 @@ impl Flight {
             asking: false,
             asked_at: Height::default(),
             is_resumed: false,
+            announced: String::new(),
             told: String::new(),
         }
     }

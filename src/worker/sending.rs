@@ -224,18 +224,28 @@ impl Submitter {
         };
         let (end, fee) = (flight.end, flight.fee);
         let value = flight.value.as_ref().map(ToString::to_string);
-        let latency_ms = flight.seen.elapsed().as_secs_f64() * 1e3;
+        let again = std::mem::replace(&mut flight.announced, tx.hash.clone()) == tx.hash;
+        let latency_ms = (flight.seen.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         self.ledger.take(tx.sequence);
-        self.tell(Event::Submitted {
-            topic: key.topic,
-            nonce: key.nonce,
-            value: value.clone().unwrap_or_default(),
-            hash: tx.hash.clone(),
-            sequence: tx.sequence,
-            fee,
-            endpoint: endpoint.clone(),
-            latency_ms,
-        });
+        if again {
+            self.tell(Event::SubmissionResent {
+                topic: key.topic,
+                nonce: key.nonce,
+                hash: tx.hash.clone(),
+                endpoint: endpoint.clone(),
+            });
+        } else {
+            self.tell(Event::Submitted {
+                topic: key.topic,
+                nonce: key.nonce,
+                value: value.clone().unwrap_or_default(),
+                hash: tx.hash.clone(),
+                sequence: tx.sequence,
+                fee,
+                endpoint: endpoint.clone(),
+                latency_ms,
+            });
+        }
         self.record(
             key,
             end,

@@ -46,6 +46,8 @@ pub enum StartError {
 
 /// A pause before the chain is asked again.
 const AGAIN: Duration = Duration::from_secs(5);
+/// The longest such pause.
+const LONGEST: Duration = Duration::from_secs(60);
 /// A node that is so many blocks behind may merely lag, whatever its clock says.
 const MOST_LAG: i64 = 5;
 /// Finished submissions that are read from the journal, so that their windows are not answered again.
@@ -133,7 +135,7 @@ async fn funded(
         match chain.account().await {
             Ok(account) if coins > Uallo(0) => return Ok((account, coins)),
             Ok(_) | Err(ChainError::NoAccount { .. }) => {}
-            Err(error) if error.is_transient() => tell_waiting(reporter, &error),
+            Err(error) if error.is_transient() => tell_waiting(reporter, &error, AGAIN),
             Err(error) => return Err(error.into()),
         }
         if !std::mem::replace(&mut told, true) {
@@ -187,17 +189,19 @@ async fn patiently<T, F: Future<Output = Result<T, ChainError>>>(
     reporter: &Reporter,
     mut question: impl FnMut() -> F,
 ) -> Result<T, ChainError> {
+    let mut pause = AGAIN;
     loop {
         match question().await {
-            Err(error) if error.is_transient() => tell_waiting(reporter, &error),
+            Err(error) if error.is_transient() => tell_waiting(reporter, &error, pause),
             answer => return answer,
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(pause).await;
+        pause = LONGEST.min(pause * 2);
     }
 }
 
-fn tell_waiting(reporter: &Reporter, error: &ChainError) {
-    let remedy = format!("asking again in {} s", AGAIN.as_secs());
+fn tell_waiting(reporter: &Reporter, error: &ChainError, pause: Duration) {
+    let remedy = format!("asking again in {} s", pause.as_secs());
     reporter.emit(Event::Trouble {
         cause: error.to_string(),
         remedy,

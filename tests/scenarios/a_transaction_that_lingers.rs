@@ -13,7 +13,7 @@ use crate::{
 
 fn hashes(worker: &Running) -> Vec<String> {
     let hash = |event| match event {
-        Event::Submitted { hash, .. } => Some(hash),
+        Event::Submitted { hash, .. } | Event::SubmissionResent { hash, .. } => Some(hash),
         _ => None,
     };
     worker.told.events().into_iter().filter_map(hash).collect()
@@ -21,8 +21,8 @@ fn hashes(worker: &Running) -> Vec<String> {
 
 async fn sent_again(worker: &Running) {
     worker
-        .expect_nth(2, "the same is sent again", |event| {
-            matches!(event, Event::Submitted { .. })
+        .expect("the same is sent again", |event| {
+            matches!(event, Event::SubmissionResent { .. })
         })
         .await;
 }

@@ -22,7 +22,7 @@ async fn the_demo_answers_two_windows_refuses_a_second_start_and_stops() {
     home.told("ready", 1).await;
 
     let (output, said) = home.run(&["run", "--network", "devnet"]).await;
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(78));
     assert!(said.contains(&pid.to_string()), "{said}");
 
     home.told("counted", 2).await;

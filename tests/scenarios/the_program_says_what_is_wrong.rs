@@ -41,7 +41,7 @@ async fn a_competition_in_the_past_ends_at_once_and_well() {
 async fn a_flag_that_makes_no_sense_is_refused(#[case] flags: &[&str], #[case] parts: &[&str]) {
     let home = Home::new();
     let (output, said) = home.run(&[&["run"], flags].concat()).await;
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(78), "{said}");
     assert!(said.contains("ERROR"), "{said}");
     for part in parts {
         assert!(said.contains(part), "{part} is not in: {said}");
@@ -58,7 +58,7 @@ async fn an_unknown_key_is_refused_with_its_place_and_the_one_that_was_meant() {
     .unwrap();
     let args = ["run", "--network", "devnet", "--config", "mine.toml"];
     let (output, said) = home.run(&args).await;
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(78), "{said}");
     for part in ["mine.toml", "tire", "tier"] {
         assert!(said.contains(part), "{part} is not in: {said}");
     }
@@ -70,7 +70,7 @@ async fn without_a_key_the_testnet_is_refused_with_what_to_set() {
     let mut command = home.command(&["run", "--network", "testnet"]);
     command.env_remove("PRIVATE_KEY");
     let (output, said) = ended(command).await;
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(78), "{said}");
     for part in ["MNEMONIC", ".env", "--network devnet needs none"] {
         assert!(said.contains(part), "{part} is not in: {said}");
     }
@@ -82,7 +82,7 @@ async fn a_mnemonic_that_everybody_knows_is_refused_on_the_testnet_and_not_repea
     let mut command = home.command(&["run", "--network", "testnet"]);
     command.env_remove("PRIVATE_KEY").env("MNEMONIC", VECTOR);
     let (output, said) = ended(command).await;
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(78), "{said}");
     assert!(said.contains("MNEMONIC"), "{said}");
     assert!(!said.contains("abandon abandon abandon"), "{said}");
 }
@@ -103,7 +103,7 @@ async fn a_wrong_mnemonic_is_refused_without_its_words(#[case] phrase: &str, #[c
     let mut command = home.command(&["run", "--network", "testnet"]);
     command.env_remove("PRIVATE_KEY").env("MNEMONIC", phrase);
     let (output, said) = ended(command).await;
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(78), "{said}");
     assert!(said.contains(cause), "{said}");
     assert!(!said.contains("abandon"), "{said}");
 }
@@ -116,11 +116,11 @@ async fn a_topic_that_the_chain_does_not_have_ends_the_program() {
     let on_it = ["run", "--network", "devnet", "--rpc", &rpc, "--ws", &ws];
     let topic = ["--chain-id", "allora-notopic-1", "--topic", "99"];
     let (output, said) = home.run(&[&on_it[..], &topic].concat()).await;
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(78), "{said}");
     assert!(said.contains("no topic 99"), "{said}");
 
     let (output, said) = home.run(&on_it).await;
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(78), "{said}");
     for part in ["allora-notopic-1", "allora-devnet-1", "--chain-id"] {
         assert!(said.contains(part), "{part} is not in: {said}");
     }
