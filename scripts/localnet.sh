@@ -272,7 +272,7 @@ run_until_eof() {
 }
 
 case ${1:-} in
-  up) start_node; create_topic; say "ready: allora-worker run --network localnet (wallets: see the head of this script)" ;;
+  up) start_node; create_topic; say "ready: ./start_worker.sh --network localnet --chain-id $chain_id --rpc http://127.0.0.1:$port (wallets: see the head of this script)" ;;
   run) run_until_eof ;;
   node) start_node ;;
   topic) create_topic ;;
