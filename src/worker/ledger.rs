@@ -67,19 +67,19 @@ impl Ledger {
 
     /// A transaction with this sequence is signed and may be out: the next one follows it.
     pub(super) fn take(&mut self, sequence: u64) {
-        self.account.sequence = self.account.sequence.max(sequence + 1);
+        self.account.sequence = self.account.sequence.max(sequence.saturating_add(1));
     }
 
     /// A transaction with this sequence was refused before it spent it.
     pub(super) const fn give_back(&mut self, sequence: u64) {
-        if self.account.sequence == sequence + 1 {
+        if self.account.sequence == sequence.saturating_add(1) {
             self.account.sequence = sequence;
         }
     }
 
     /// A block spent this sequence.
     pub(super) fn spent(&mut self, sequence: u64) {
-        self.landed = self.landed.max(sequence + 1);
+        self.landed = self.landed.max(sequence.saturating_add(1));
         self.take(sequence);
     }
 

@@ -198,7 +198,7 @@ impl Submitter {
                     return;
                 }
                 Verdict::Look => {
-                    self.ledger.take(expected - 1);
+                    self.ledger.take(expected.saturating_sub(1));
                     if let Some(flight) = self.flights.get_mut(&key) {
                         flight.step = Step::Pending { tx, since: height };
                     }
@@ -282,7 +282,7 @@ impl Submitter {
             return Verdict::Look;
         }
         let after_held = held.into_iter().filter(|held| *held >= expected).max();
-        Verdict::Obey(after_held.map_or(expected, |held| held + 1))
+        Verdict::Obey(after_held.map_or(expected, |held| held.saturating_add(1)))
     }
 
     fn show(&mut self, key: WindowKey, value: &Decimal, tx: &SignedTx) {
