@@ -171,3 +171,34 @@ async fn a_client_that_was_too_slow_for_the_node_subscribes_again() {
     assert_eq!(stage.truth().await.each_answered_at_once(next), 1);
     worker.stop().await;
 }
+
+#[tokio::test]
+async fn a_node_that_lags_decides_nothing() {
+    let stage = Stage::new().await;
+    let worker = stage.worker().await;
+    stage.answer_a_window(&worker).await;
+    stage.control(Control::Lag(6)).await;
+    let nonce = stage.open_window().await;
+    worker.submitted(nonce).await;
+    let height = stage.block().await;
+    assert_eq!(worker.successful(nonce).await, height);
+    stage.close_window(nonce).await;
+    for _ in 0..3 {
+        stage.block().await;
+    }
+    let ended = |event: &Event| {
+        matches!(event,
+            Event::WindowMissed { nonce: n, .. } | Event::Counted { nonce: n, .. }
+            if n.0 == nonce)
+    };
+    assert_eq!(
+        worker.told.count(ended),
+        0,
+        "by a node that is behind the close"
+    );
+    stage.control(Control::Lag(0)).await;
+    stage.block().await;
+    worker.counted(nonce).await;
+    assert_eq!(stage.truth().await.at(nonce).len(), 1);
+    worker.stop().await;
+}
