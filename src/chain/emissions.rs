@@ -34,15 +34,11 @@ pub struct WindowStatus {
     pub is_active: bool,
 }
 
-/// What the chain charges and whom it counts.
+/// What the chain charges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params {
     /// Fee of a registration, beside gas.
     pub registration_fee: Uallo,
-    /// Fee of a submission, beside gas.
-    pub data_fee: Uallo,
-    /// How many inferers of a nonce count.
-    pub places: u64,
 }
 
 /// The emissions module of the chain, in whichever version it speaks.
@@ -201,7 +197,7 @@ impl Emissions {
         }
     }
 
-    /// Fees and limits.
+    /// What the chain charges.
     ///
     /// # Errors
     /// When the chain can't be asked.
@@ -212,8 +208,6 @@ impl Emissions {
         let amount = |text: &str| text.parse().map(Uallo).unwrap_or_default();
         Ok(Params {
             registration_fee: amount(&params.registration_fee),
-            data_fee: amount(&params.data_sending_fee),
-            places: params.max_top_inferers_to_reward,
         })
     }
 

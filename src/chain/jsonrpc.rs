@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::types::Height;
-
 /// A request as sent to a node, over HTTP or a WebSocket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
@@ -333,12 +331,6 @@ pub struct EventTx {
     pub tx: String,
     /// How it went.
     pub result: TxResult,
-}
-
-impl From<Height> for Value {
-    fn from(height: Height) -> Self {
-        height.0.to_string().into()
-    }
 }
 
 /// Whole numbers that travel as strings (and, from some proxies, as numbers).

@@ -21,4 +21,4 @@ pub use decimal::{Decimal, DecimalError};
 pub use emissions::{Emissions, OpenWindow, Params, Version, WindowStatus, has_many_outputs};
 pub use error::ChainError;
 pub use rpc::{Rpc, Sent};
-pub use signer::{Envelope, KeyError, Signer, is_address};
+pub use signer::{Envelope, KeyError, Signer};

@@ -2,7 +2,7 @@
 
 use bip39::Mnemonic;
 use cosmrs::{
-    AccountId, Any,
+    Any,
     bip32::{DerivationPath, XPrv},
     crypto::secp256k1::SigningKey,
     tendermint::{block::Height as BlockHeight, chain::Id as ChainId},
@@ -159,13 +159,6 @@ impl std::fmt::Debug for Signer {
             .field("address", &self.address)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether a text is an address of this chain.
-#[must_use]
-pub fn is_address(text: &str) -> bool {
-    text.parse::<AccountId>()
-        .is_ok_and(|id| id.prefix() == ADDRESS_PREFIX)
 }
 
 /// Words in lower case, parted by single spaces.

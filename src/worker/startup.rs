@@ -56,8 +56,8 @@ const REMEMBERED: u32 = 1_000;
 /// Connects to the chain. Nodes that don't answer are waited for; nodes of another chain are not.
 ///
 /// # Errors
-/// A wrong chain id, an endpoint that can't be used, an unknown version of the emissions module, a
-/// topic that does not exist or asks for more than one number.
+/// A wrong chain id, an endpoint that can't be used, a topic that does not exist or asks for more than
+/// one number.
 pub async fn connect(
     config: &ChainConfig,
     network: NetworkConfig,
