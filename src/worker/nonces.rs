@@ -52,6 +52,10 @@ impl NonceTracker {
     /// Takes note of a submission of an earlier run: its window needs no report.
     pub(super) fn recall(&mut self, submission: &Submission) {
         let (key, end) = (submission.key, submission.window_end);
+        if submission.is_prepared() {
+            // It may have been signed ahead of a window that never opened.
+            return;
+        }
         let state = submission.state.name();
         if state.is_answered() || state.is_final() {
             self.answered(key);

@@ -70,7 +70,9 @@ impl Windows {
             self.again.insert(topic);
         }
         if let Some(nonce) = nonce.filter(|nonce| Some(*nonce) == answered) {
-            self.tracker.answered(WindowKey { topic, nonce });
+            let key = WindowKey { topic, nonce };
+            self.tracker.answered(key);
+            self.report(Report::Held(key)).await;
         }
         let (window, changed) = self.tracker.told(topic, &status, confirmed);
         match self.tracker.obstacle(topic) {
