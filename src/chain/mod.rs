@@ -20,5 +20,5 @@ pub use config::{ChainConfig, FeeConfig, FeeTier, NetworkConfig};
 pub use decimal::{Decimal, DecimalError};
 pub use emissions::{Emissions, OpenWindow, Params, Version, WindowStatus, has_many_outputs};
 pub use error::ChainError;
-pub use rpc::{Rpc, Sent};
+pub use rpc::{EndpointHealth, EndpointKind, Rpc, Sent};
 pub use signer::{Envelope, KeyError, Signer};

@@ -118,6 +118,15 @@ impl NonceTracker {
         }
     }
 
+    /// Takes note of a window that is closed by now. True when it is one of ours that nobody told of
+    /// while it was open.
+    pub(super) fn missed(&mut self, key: WindowKey) -> bool {
+        let Some(topic) = self.topics.get_mut(&key.topic) else {
+            return false;
+        };
+        !topic.open.contains_key(&key.nonce) && topic.answered.insert(key.nonce)
+    }
+
     /// Forgets what is past at `height`.
     pub(super) fn advance(&mut self, height: Height) {
         for topic in self.topics.values_mut() {
@@ -222,6 +231,19 @@ mod tests {
         assert!(tracker.opened(window(112)));
         tracker.advance(Height(123));
         assert!(!tracker.opened(window(112)));
+    }
+
+    #[test]
+    fn a_closed_window_is_missed_when_nobody_told_of_it() {
+        let mut tracker = NonceTracker::new([T]);
+        assert!(tracker.missed(window(100).key));
+        assert!(!tracker.missed(window(100).key), "it is told once");
+        tracker.opened(window(112));
+        assert!(!tracker.missed(window(112).key));
+        tracker.answered(window(124).key);
+        assert!(!tracker.missed(window(124).key));
+        let mut others = NonceTracker::new([TopicId(1)]);
+        assert!(!others.missed(window(100).key));
     }
 
     #[test]
