@@ -22,6 +22,9 @@
 mod answers;
 mod bad_inputs;
 mod chain;
+#[path = "../conformance/mod.rs"]
+mod conformance;
+mod conformance_of_the_node;
 mod gate;
 mod kills;
 mod ledger;
