@@ -14,7 +14,7 @@ use allora_worker::store::{self, Journal, StateName, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{chain::Chain, gate, node::Node, wallet::Wallet};
+use crate::{chain::Chain, gate, node::{Endpoint, Node}, wallet::Wallet};
 
 const PRICES: &str = "data/btcusd_1h_2023-01_2025-12.csv";
 /// From the start to ready, with a registration in between and a debug build on a busy machine.
@@ -28,6 +28,7 @@ pub(crate) struct Site<'a> {
     node: &'a Node,
     wallet: &'a Wallet,
     arguments: Vec<String>,
+    endpoints: Vec<Endpoint>,
 }
 
 impl<'a> Site<'a> {
@@ -47,6 +48,10 @@ impl<'a> Site<'a> {
             node,
             wallet,
             arguments: Vec::new(),
+            endpoints: vec![Endpoint {
+                rpc: node.rpc.clone(),
+                ws: node.ws.clone(),
+            }],
         }
     }
 
@@ -55,6 +60,25 @@ impl<'a> Site<'a> {
         self.arguments
             .extend(arguments.iter().map(|&argument| argument.to_owned()));
         self
+    }
+
+    /// Names these endpoints to the worker, in this order, instead of the node's own.
+    pub(crate) fn reached_by(mut self, endpoints: &[Endpoint]) -> Self {
+        self.endpoints = endpoints.to_vec();
+        self
+    }
+
+    /// Has all topics of the chain answered, and not the first alone.
+    pub(crate) fn all_topics(self) -> Self {
+        let topics = self.node.topics.clone().map(|id| {
+            format!(
+                "[[topics]]\nid = {id}\nticker = \"btcusd\"\nhorizon = \"7d\"\ntarget = \"log_return\"\n"
+            )
+        });
+        let file = self.path().join("topics.toml");
+        fs::write(&file, topics.collect::<String>()).expect("a writable folder");
+        let file = file.display().to_string();
+        self.with(&["--config", &file])
     }
 
     /// Everything that the worker wrote lies here.
@@ -102,10 +126,12 @@ impl<'a> Site<'a> {
         command
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .args(["run", "--network", "localnet"])
-            .args(["--rpc", &self.node.rpc, "--ws", &self.node.ws])
             .arg("--data-dir")
             .arg(self.data())
             .args(["--prices", PRICES]);
+        for Endpoint { rpc, ws } in &self.endpoints {
+            command.args(["--rpc", rpc, "--ws", ws]);
+        }
         if !self
             .arguments
             .iter()
