@@ -194,7 +194,7 @@ impl<'a> Record<'a> {
         for window in self.ledger.windows_after(self.begun) {
             if window.counted.contains(&self.wallet.address) {
                 assert_eq!(
-                    journal.get(&window.nonce),
+                    journal.get(&(TOPIC, window.nonce)),
                     Some(&StateName::Counted),
                     "the journal on window {}",
                     window.nonce

@@ -154,9 +154,9 @@ impl<'a> Ledger<'a> {
     }
 
     fn known(&mut self, topic: u64, nonce: i64) -> &mut Window {
-        self.windows
-            .get_mut(&(nonce, topic))
-            .unwrap_or_else(|| panic!("topic {topic} closed window {nonce} without having opened it"))
+        self.windows.get_mut(&(nonce, topic)).unwrap_or_else(|| {
+            panic!("topic {topic} closed window {nonce} without having opened it")
+        })
     }
 }
 

@@ -22,9 +22,11 @@
 mod answers;
 mod bad_inputs;
 mod chain;
+mod figures;
 mod gate;
 mod kills;
 mod ledger;
+mod many_topics;
 mod node;
 mod outranked;
 mod secrets;

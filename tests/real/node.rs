@@ -141,7 +141,11 @@ impl Plan {
         let chain_id = format!("allora-test-{name}");
         let count = i64::try_from(self.topics).expect("few topics");
         // Staggered, the windows of an epoch take a block each.
-        let epoch = if self.is_staggered { EPOCH.max(count + 4) } else { EPOCH };
+        let epoch = if self.is_staggered {
+            EPOCH.max(count + 4)
+        } else {
+            EPOCH
+        };
         let mut environment = vec![
             ("LOCALNET_HOME", home.display().to_string()),
             ("LOCALNET_PORT", port.to_string()),
@@ -210,7 +214,14 @@ impl Node {
             .args(arguments)
             .args(["--from", "admin", "--keyring-backend", "test", "--yes"])
             .args(["--chain-id", &self.chain_id, "--node", &node])
-            .args(["--gas", "500000", "--gas-prices", "20uallo", "--output", "json"]);
+            .args([
+                "--gas",
+                "500000",
+                "--gas-prices",
+                "20uallo",
+                "--output",
+                "json",
+            ]);
         let answer = self.run(&mut command, arguments);
         let answer: serde_json::Value = serde_json::from_str(&answer).expect("the node's JSON");
         assert_eq!(answer["code"], 0, "{arguments:?} was refused: {answer}");

@@ -14,7 +14,13 @@ use allora_worker::store::{self, Journal, StateName, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{chain::Chain, gate, node::{Endpoint, Node}, wallet::Wallet};
+use crate::{
+    chain::Chain,
+    gate,
+    ledger::Window,
+    node::{Endpoint, Node},
+    wallet::Wallet,
+};
 
 const PRICES: &str = "data/btcusd_1h_2023-01_2025-12.csv";
 /// From the start to ready, with a registration in between and a debug build on a busy machine.
@@ -91,8 +97,8 @@ impl<'a> Site<'a> {
         &self.wallet.mnemonic
     }
 
-    /// How the journal says that each nonce ended, with the worker stopped.
-    pub(crate) fn journal(&self, chain: &Chain) -> BTreeMap<i64, StateName> {
+    /// How the journal says that each topic's nonces ended, with the worker stopped.
+    pub(crate) fn journal(&self, chain: &Chain) -> BTreeMap<(u64, i64), StateName> {
         let wallet = store::Wallet {
             chain_id: self.node.chain_id.clone(),
             address: self.wallet.address.clone(),
@@ -100,12 +106,28 @@ impl<'a> Site<'a> {
         let path = self.data().join("artifacts/worker.db");
         chain.block_on(async {
             let store = Store::open(&path).await.expect("the worker's database");
-            let submissions = store.recent(&wallet, 1000).await.expect("the journal");
+            let submissions = store.recent(&wallet, 10_000).await.expect("the journal");
             submissions
                 .into_iter()
-                .map(|submission| (submission.key.nonce.0, submission.state.name()))
+                .map(|submission| {
+                    let key = submission.key;
+                    ((key.topic.0, key.nonce.0), submission.state.name())
+                })
                 .collect()
         })
+    }
+
+    /// Asserts that the journal ended with what the chain knows: these windows count. The worker must
+    /// be stopped.
+    pub(crate) fn assert_counted(&self, chain: &Chain, windows: &[Window]) {
+        let journal = self.journal(chain);
+        for Window { topic, nonce, .. } in windows {
+            assert_eq!(
+                journal.get(&(*topic, *nonce)),
+                Some(&StateName::Counted),
+                "the journal on topic {topic}, window {nonce}"
+            );
+        }
     }
 
     /// Starts the worker.
@@ -211,11 +233,13 @@ impl Worker {
             .collect()
     }
 
-    /// The first event of a kind for a nonce.
-    pub(crate) fn find(&self, kind: &str, nonce: i64) -> Option<Value> {
-        self.events()
-            .into_iter()
-            .find(|event| event["event"] == kind && event["nonce"] == nonce)
+    /// Waits until the worker knows how each of these windows ended for it.
+    pub(crate) fn wait_for_verdicts(&mut self, windows: &[Window]) {
+        // Read from the last on: the log of many topics is long.
+        for window in windows.iter().rev() {
+            let what = format!("verdict on topic {}, window {}", window.topic, window.nonce);
+            self.wait_for(&what, READY, |event| is_verdict(event, window));
+        }
     }
 
     /// Waits for an event of this run that fits, and fails when the worker ends before.
@@ -318,6 +342,12 @@ impl Worker {
             tail(&self.printed())
         )
     }
+}
+
+fn is_verdict(event: &Value, window: &Window) -> bool {
+    event["nonce"] == window.nonce
+        && event["topic"] == window.topic
+        && (event["event"] == "counted" || event["event"] == "outranked")
 }
 
 impl Drop for Worker {
