@@ -16,6 +16,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use prost::Message;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use tokio::runtime::{Builder, Runtime};
 
 /// The node's RPC.
@@ -63,6 +64,17 @@ struct FoundTx {
     tx: String,
 }
 
+#[derive(Deserialize)]
+struct FoundHeader {
+    header: Header,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    #[serde(with = "time::serde::rfc3339")]
+    time: OffsetDateTime,
+}
+
 impl Chain {
     /// Speaks to the node at `rpc`.
     pub(crate) fn new(rpc: &str) -> Self {
@@ -108,6 +120,12 @@ impl Chain {
     /// What a block's transactions and its end gave.
     pub(crate) fn block_results(&self, height: i64) -> BlockResults {
         self.ask("block_results", &json!({ "height": height.to_string() }))
+    }
+
+    /// The time that a block bears.
+    pub(crate) fn time(&self, height: i64) -> OffsetDateTime {
+        let found: FoundHeader = self.ask("header", &json!({ "height": height.to_string() }));
+        found.header.time
     }
 
     /// All submissions of an address to a topic that ever came into a block, refused ones included,

@@ -61,7 +61,7 @@ fn a_topic_that_refuses_its_answer_costs_the_others_nothing() {
     let wallet = Wallet::funded(Funded::Worker);
     let site = Site::new(&node, &wallet).all_topics();
     let mut worker = site.start();
-    worker.wait_until_ready();
+    worker.wait_until_prepared(count);
     let mut ledger = Ledger::of(&chain, node.topics.clone());
     let ready_at = ledger.advance();
     // A window that goes well first: the worker has asked for all standings after it.
@@ -193,7 +193,7 @@ fn answer_all(node: &Node, manner: &str, epochs: u64) {
     let wallet = Wallet::funded(Funded::Worker);
     let site = Site::new(node, &wallet).all_topics();
     let mut worker = site.start();
-    worker.wait_until_ready();
+    worker.wait_until_prepared(topics);
     let mut ledger = Ledger::of(&chain, node.topics.clone());
     let ready_at = ledger.advance();
     let windows = ledger.wait_for_closed(ready_at, count);

@@ -26,12 +26,13 @@ pub(crate) const WINDOW: i64 = 5;
 
 /// What a chain is made of, before it is started.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Plan<'a> {
     release: Release,
     topics: u64,
     is_staggered: bool,
     has_second: bool,
     places: u32,
+    upgrade: Option<&'a Path>,
 }
 
 /// A running chain. It ends with its last user: when this is dropped, and also when this process
@@ -88,7 +89,7 @@ impl Endpoint {
     }
 }
 
-impl Plan {
+impl<'a> Plan<'a> {
     /// One validator of the newest release with one topic, and places for 32 inferers.
     pub(crate) const fn new() -> Self {
         Self {
@@ -97,6 +98,7 @@ impl Plan {
             is_staggered: false,
             has_second: false,
             places: 32,
+            upgrade: None,
         }
     }
 
@@ -125,6 +127,12 @@ impl Plan {
         self
     }
 
+    /// With a binary that `upgrade` starts.
+    pub(crate) const fn upgradable(mut self, target: &'a Path) -> Self {
+        self.upgrade = Some(target);
+        self
+    }
+
     /// With so many places for inferers in each window.
     pub(crate) const fn places(mut self, places: u32) -> Self {
         self.places = places;
@@ -136,7 +144,9 @@ impl Plan {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{count}", std::process::id());
-        let [port, grpc, second] = free_ports();
+        // RPC, gRPC and p2p of the first node, then of the second.
+        let port = free_ports(6);
+        let (grpc, second) = (port + 1, port + 3);
         let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("node-{name}"));
         let chain_id = format!("allora-test-{name}");
         let count = i64::try_from(self.topics).expect("few topics");
@@ -150,6 +160,7 @@ impl Plan {
             ("LOCALNET_HOME", home.display().to_string()),
             ("LOCALNET_PORT", port.to_string()),
             ("LOCALNET_GRPC_PORT", grpc.to_string()),
+            ("LOCALNET_P2P_PORT", (port + 2).to_string()),
             ("LOCALNET_NODE2_PORT", second.to_string()),
             ("LOCALNET_NODE_VERSION", self.release.version().to_owned()),
             ("LOCALNET_CHAIN_ID", chain_id.clone()),
@@ -159,8 +170,9 @@ impl Plan {
             ("LOCALNET_TOP_INFERERS", self.places.to_string()),
             ("LOCALNET_FORGET", "1".to_owned()),
         ];
-        if self.release == Release::Newest {
-            environment.push(("ALLORA_NODE_BIN", binary.display().to_string()));
+        environment.push(("ALLORA_NODE_BIN", binary.display().to_string()));
+        if let Some(target) = &self.upgrade {
+            environment.push(("ALLORA_UPGRADE_BIN", target.display().to_string()));
         }
         for (is_set, name) in [
             (self.is_staggered, "LOCALNET_ACTIVE_PER_BLOCK"),
@@ -197,9 +209,16 @@ impl Node {
 
     /// Runs a subcommand of the script on this chain and gives what it printed. It must succeed.
     pub(crate) fn order(&self, arguments: &[&str]) -> String {
+        self.order_with(arguments, &[])
+    }
+
+    /// As [`Node::order`], with more settings.
+    pub(crate) fn order_with(&self, arguments: &[&str], settings: &[(&str, String)]) -> String {
         // The admin's account has one sequence: one order at a time.
         let _turn = self.faucet.lock().unwrap_or_else(PoisonError::into_inner);
-        self.run(localnet(&self.environment).args(arguments), arguments)
+        let mut command = localnet(&self.environment);
+        let settings = settings.iter().map(|(name, value)| (name, value));
+        self.run(command.args(arguments).envs(settings), arguments)
     }
 
     /// Sends a transaction of the admin's; it is in a block soon after.
@@ -294,14 +313,22 @@ fn localnet(environment: &[(&'static str, String)]) -> Command {
     let mut command = Command::new("bash");
     command
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/localnet.sh"))
-        // What the run's own settings say of another chain or binary is not for this one.
-        .env_remove("ALLORA_NODE_BIN")
         .envs(environment.iter().map(|(name, value)| (name, value)));
     command
 }
 
-fn free_ports<const N: usize>() -> [u16; N] {
-    // Held together, so that they differ.
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port on loopback"));
-    held.map(|listener| listener.local_addr().expect("a bound port").port())
+/// The first of `count` neighbouring ports that are free at present.
+fn free_ports(count: u16) -> u16 {
+    for _ in 0..100 {
+        let first = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
+        let port = first.local_addr().expect("a bound port").port();
+        // Held together until all are known to be free.
+        let others: Vec<_> = (1..count)
+            .map_while(|next| TcpListener::bind(("127.0.0.1", port.checked_add(next)?)).ok())
+            .collect();
+        if others.len() + 1 == usize::from(count) {
+            return port;
+        }
+    }
+    panic!("no {count} neighbouring ports are free on loopback");
 }

@@ -276,6 +276,28 @@ impl Worker {
         self.wait_for("ready", READY, |event| event["event"] == "ready");
     }
 
+    /// Waits until the worker is ready and holds a forecast for each of so many topics: a debug build
+    /// trains for seconds.
+    pub(crate) fn wait_until_prepared(&mut self, topics: usize) {
+        self.wait_until_ready();
+        let deadline = Instant::now() + READY;
+        loop {
+            let events = self.events();
+            let prepared = events
+                .iter()
+                .filter(|event| event["event"] == "forecast_prepared");
+            if prepared.count() >= topics {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "not all of {topics} forecasts are prepared within {READY:?}{}",
+                self.last_words()
+            );
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// Waits until the worker has ended by itself.
     pub(crate) fn wait_for_exit(&mut self, timeout: Duration) -> ExitStatus {
         let deadline = Instant::now() + timeout;
