@@ -43,15 +43,16 @@ fn the_first_of_two_nodes_is_killed_frozen_and_left_behind_and_each_window_is_an
     let chain = Chain::new(&node.rpc);
     let wallet = Wallet::funded(Funded::Worker);
     let site = Site::new(&node, &wallet).reached_by(&[second, own(&node)]);
-    let mut trial = Trial::begin(&site, &chain, &wallet, "both are well");
-    trial.windows(1);
     let lag = number("ALLORA_REAL_LAG", 10).to_string();
     let troubles: [(&str, &[&str], &[&str]); 3] = [
         ("the first is killed", &["node2-kill"], &["node2"]),
         ("the first is frozen", &["node2-freeze"], &["node2-thaw"]),
         ("the first lags", &["node2-lag", &lag], &["node2"]),
     ];
+    // A worker for each: it uses the first endpoint until the trouble comes.
     for (name, trouble, relief) in troubles {
+        let mut trial = Trial::begin(&site, &chain, &wallet, "both are well");
+        trial.windows(1);
         trial.before_an_opening();
         trial.phase(name);
         say(node.order(trouble).trim_end());
@@ -59,11 +60,8 @@ fn the_first_of_two_nodes_is_killed_frozen_and_left_behind_and_each_window_is_an
         say(node.order(relief).trim_end());
         trial.phase("both are well again");
         trial.windows(1);
+        trial.finish(&site, &format!("two nodes, {name}"));
     }
-    trial.finish(
-        &site,
-        "two nodes, the first of them in trouble, one worker throughout",
-    );
 }
 
 #[test]
@@ -74,29 +72,31 @@ fn a_first_endpoint_that_answers_html_costs_no_window() {
     node.fund(&wallet.address, 5);
     let own = own(node);
     let way = Way::To(port_of(&own));
-    // From the start on, and again later.
-    let proxy = Proxy::open(Way::Page);
+    let proxy = Proxy::open(way.clone());
     let site = Site::new(node, &wallet).reached_by(&[proxy.endpoint(), own]);
-    let mut trial = Trial::begin(&site, &chain, &wallet, "the first answers HTML");
-    trial.windows(1);
-    trial.phase("both are well");
-    proxy.lead(way.clone());
+    let mut trial = Trial::begin(&site, &chain, &wallet, "both are well");
     trial.windows(1);
     trial.before_an_opening();
-    trial.phase("the first answers HTML again");
+    trial.phase("the first answers HTML");
     proxy.lead(Way::Page);
     trial.windows(windows());
+    let pages = proxy.pages();
     trial.phase("both are well again");
     proxy.lead(way);
     trial.windows(1);
-    let pages = proxy.pages();
     trial.finish(
         &site,
-        &format!(
-            "two endpoints, the first answers HTML ({pages} pages served), one worker throughout"
-        ),
+        &format!("two endpoints, the first comes to answer HTML ({pages} pages served)"),
     );
     assert!(pages > 0, "the worker never asked the first endpoint");
+
+    proxy.lead(Way::Page);
+    let mut trial = Trial::begin(&site, &chain, &wallet, "the first answers HTML");
+    trial.windows(1);
+    trial.finish(
+        &site,
+        "two endpoints, the first answers HTML since before the worker's start",
+    );
 }
 
 #[test]
@@ -146,9 +146,6 @@ fn a_first_endpoint_of_another_chain_is_named_and_shut_out() {
     trial.phase("the second, too, has come to lead to another chain");
     proxy.lead(Way::To(elsewhere.address().port()));
     trial.windows(windows());
-    trial.finish(
-        &site,
-        "three endpoints, the first of another chain, one worker throughout",
-    );
+    trial.finish(&site, "three endpoints, the first of another chain");
     runtime.block_on(elsewhere.shutdown());
 }

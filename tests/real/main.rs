@@ -27,6 +27,7 @@
     reason = "a test's helpers fail like the test itself"
 )]
 
+mod another_hand;
 mod answers;
 mod bad_inputs;
 mod chain;
@@ -38,6 +39,7 @@ mod ledger;
 mod many_topics;
 mod node;
 mod outranked;
+mod peer;
 mod proxy;
 mod secrets;
 mod trial;

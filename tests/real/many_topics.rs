@@ -25,7 +25,7 @@ fn topics() -> u64 {
 
 /// The chain whose topics open their windows in the same block, for one worker at a time: the wallet
 /// that is registered in all of them is one.
-fn in_step() -> Option<&'static Mutex<Node>> {
+pub(crate) fn in_step() -> Option<&'static Mutex<Node>> {
     static IN_STEP: OnceLock<Mutex<Node>> = OnceLock::new();
     let binary = gate::node_binary()?;
     Some(IN_STEP.get_or_init(|| Mutex::new(Plan::new().topics(topics()).start(&binary))))

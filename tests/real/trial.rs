@@ -80,7 +80,7 @@ impl<'a> Trial<'a> {
         let begun = self.phases[0].0;
         let newest = self.ledger.advance();
         let open = self.ledger.windows_after(begun);
-        let count = open.filter(|window| window.end < newest).count();
+        let count = open.filter(|window| window.end <= newest).count();
         let windows = self.ledger.wait_for_closed(begun, count);
         self.worker.wait_for_verdicts(&windows);
         let txs = self.chain.all_submissions(&self.wallet.address);
@@ -104,7 +104,7 @@ impl<'a> Trial<'a> {
 
     fn table(&self, answered: &[Answered], log: &Log, title: &str) -> String {
         let mut text = format!(
-            "\n{title}\n| then | window (nonce) | heard by | transactions | included at | taken by | event to mempool |\n|---|---|---|---|---|---|---|\n"
+            "\n{title}; one worker throughout\n| then | window (nonce) | heard by | transactions | included at | taken by | event to mempool |\n|---|---|---|---|---|---|---|\n"
         );
         for one in answered {
             let Answered { window, txs } = one;

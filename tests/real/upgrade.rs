@@ -34,13 +34,14 @@ fn a_worker_answers_every_window_before_and_after_an_upgrade_of_the_chain() {
     });
     let mut ledger = Ledger::new(&chain);
     let ready_at = ledger.advance();
+    ledger.wait_for_closed(ready_at, 1);
     let halt = upgrade(&node, &chain, &mut ledger);
 
     ledger.advance();
     ledger.wait_for_closed(halt, after);
     let newest = ledger.advance();
     let closed = ledger.windows_after(ready_at);
-    let count = closed.filter(|window| window.end < newest).count();
+    let count = closed.filter(|window| window.end <= newest).count();
     let windows = ledger.wait_for_closed(ready_at, count);
     worker.wait_for_verdicts(&windows);
     let txs = chain.all_submissions(&wallet.address);
