@@ -140,7 +140,7 @@ fn told(answered: &[Answered], taken: u64, opening: i64, (relayed, back_at): (i6
 fn fault(one: &Answered, taken: u64, opening: i64, address: &str) -> Option<String> {
     let window = &one.window;
     if window.nonce != opening {
-        return one.fault(address, 1);
+        return one.fault(address, WINDOW);
     }
     let accepted = one.txs.iter().filter(|tx| tx.code == 0).count();
     let fell = one.txs.len() - accepted;

@@ -44,6 +44,14 @@ impl Log {
         self.find("submitted", window)?["latency_ms"].as_f64()
     }
 
+    /// How many of these windows were answered with a transaction that was signed before they opened.
+    pub(crate) fn presigned<'a>(&self, windows: impl Iterator<Item = &'a Window>) -> usize {
+        windows
+            .filter_map(|window| self.find("submitted", window))
+            .filter(|event| event["presigned"] == true)
+            .count()
+    }
+
     /// The steps of an answered window that are not in the log.
     pub(crate) fn gaps(&self, window: &Window) -> Vec<String> {
         let Window { topic, nonce, .. } = window;

@@ -96,7 +96,6 @@ fn a_topic_that_refuses_its_answer_costs_the_others_nothing() {
         row(&mut text, &answered, bad);
         for one in &answered {
             let shut = one.window.nonce < healed_at && one.window.topic == bad;
-            let late = one.window.nonce == opening;
             let fault = if shut {
                 let accepted = one.blocks_after();
                 accepted.map(|_| {
@@ -106,12 +105,7 @@ fn a_topic_that_refuses_its_answer_costs_the_others_nothing() {
                     )
                 })
             } else {
-                undamaged(
-                    one,
-                    &wallet.address,
-                    if late { SECOND_TRY } else { 1 },
-                    healed_at,
-                )
+                undamaged(one, &wallet.address, SECOND_TRY, healed_at)
             };
             faults.extend(fault);
         }
@@ -243,7 +237,7 @@ fn table(answered: &[Answered], topics: usize, manner: &str, address: &str, log:
     writeln!(
         text,
         "{} windows, {} answered, {} at nonce+1; {} transactions with {:.1} messages each, at most {}; \
-         {:.0} gas an answer; event to mempool {}",
+         {:.0} gas an answer; {} signed before the window opened; event to mempool {}",
         answered.len(),
         answered.iter().filter(|one| one.blocks_after().is_some()).count(),
         answered.iter().filter(|one| one.blocks_after() == Some(1)).count(),
@@ -251,6 +245,7 @@ fn table(answered: &[Answered], topics: usize, manner: &str, address: &str, log:
         per(messages as f64, sent.len()),
         largest.unwrap_or_default(),
         per(gas as f64, messages),
+        log.presigned(answered.iter().map(|one| &one.window)),
         Spread::of(latencies.collect())
     )
     .expect("a string takes all");

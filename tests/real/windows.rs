@@ -95,7 +95,8 @@ fn table(answered: &[Answered], address: &str, log: &Log, release: Release) -> S
     writeln!(
         text,
         "{all} windows opened: {one}/{all} with exactly one transaction, {next_block}/{all} in the next block, \
-         {counted}/{all} counted; event to mempool {}",
+         {counted}/{all} counted; {} signed before the window opened; event to mempool {}",
+        log.presigned(answered.iter().map(|one| &one.window)),
         Spread::of(latencies)
     )
     .expect("a string takes all");
