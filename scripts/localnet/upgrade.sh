@@ -56,11 +56,15 @@ await_halt() {
 exchange() {
   second_ran=$(pid_in "$second") || second_ran=''
   stop_nodes
-  [[ -z $3 ]] || kill -0 "$3" 2>/dev/null || die "'run' (pid $3), which held the chain, has ended"
+  is_held "$3" || die "'run' (pid $3), which held the chain, has ended"
   printf '%s\n' "$2" >"$home/upgraded"
   printf '%s\n' "$1" >"$home/version"
   choose_version
   spawn_first
-  # Whoever holds the chain may have gone in between; then nobody would stop the new node.
-  [[ -z $3 ]] || kill -0 "$3" 2>/dev/null || { stop_nodes; die "'run' (pid $3), which held the chain, has ended"; }
+  # Had it ended in between, nobody would stop the new node.
+  is_held "$3" || { stop_nodes; die "'run' (pid $3), which held the chain, has ended"; }
 }
+
+# Whether the 'run' that held the chain still does; true when there was none. It takes its file away
+# before it stops the node.
+is_held() { [[ -z $1 ]] || { [[ -e $home/run.pid ]] && kill -0 "$1" 2>/dev/null; }; }
