@@ -1,7 +1,7 @@
 //! The worker's real binary as a child process, and what it wrote.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs::{self, File},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -25,6 +25,8 @@ use crate::{
 const PRICES: &str = "data/btcusd_1h_2023-01_2025-12.csv";
 /// From the start to ready, with a registration in between and a debug build on a busy machine.
 pub(crate) const READY: Duration = Duration::from_secs(60);
+/// From a window's close to the worker's word on it.
+const VERDICT: Duration = Duration::from_secs(20);
 /// From SIGTERM to the exit.
 pub(crate) const STOP: Duration = Duration::from_secs(20);
 
@@ -233,12 +235,21 @@ impl Worker {
             .collect()
     }
 
-    /// Waits until the worker knows how each of these windows ended for it.
+    /// Waits until the worker has told how each of these windows ended for it, or no longer.
     pub(crate) fn wait_for_verdicts(&mut self, windows: &[Window]) {
-        // Read from the last on: the log of many topics is long.
-        for window in windows.iter().rev() {
-            let what = format!("verdict on topic {}, window {}", window.topic, window.nonce);
-            self.wait_for(&what, READY, |event| is_verdict(event, window));
+        let deadline = Instant::now() + VERDICT;
+        let mut left: HashSet<(u64, i64)> = windows
+            .iter()
+            .map(|window| (window.topic, window.nonce))
+            .collect();
+        while !left.is_empty() && Instant::now() < deadline {
+            for event in self.events().iter().filter(|event| is_verdict(event)) {
+                let key = (event["topic"].as_u64(), event["nonce"].as_i64());
+                if let (Some(topic), Some(nonce)) = key {
+                    left.remove(&(topic, nonce));
+                }
+            }
+            thread::sleep(Duration::from_millis(100));
         }
     }
 
@@ -366,10 +377,9 @@ impl Worker {
     }
 }
 
-fn is_verdict(event: &Value, window: &Window) -> bool {
-    event["nonce"] == window.nonce
-        && event["topic"] == window.topic
-        && (event["event"] == "counted" || event["event"] == "outranked")
+fn is_verdict(event: &Value) -> bool {
+    let kind = event["event"].as_str();
+    kind.is_some_and(|kind| ["counted", "outranked", "window_missed"].contains(&kind))
 }
 
 impl Drop for Worker {
