@@ -196,6 +196,7 @@ mod tests {
         WindowStatus {
             open,
             next_start: Some(Height(next)),
+            next_end: Some(Height(next + 10)),
             is_registered: true,
             is_whitelisted: true,
             is_active: true,

@@ -1,7 +1,7 @@
 //! The list of requests, transactions and their answers, played to real nodes: what it expects is
 //! what they say.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use prost::Message;
@@ -9,8 +9,8 @@ use tokio::runtime::Builder;
 
 use crate::{
     conformance::{self, Change, Client, Target, Version, scene, wallet},
-    gate,
-    node::{EPOCH, Node, WINDOW},
+    gate::{self, Release},
+    node::{EPOCH, Node, Plan, WINDOW},
 };
 
 /// A node of its own: the list changes the chain's settings.
@@ -120,40 +120,26 @@ impl Target for Real {
     }
 }
 
-fn play(binary: &std::path::Path, version: Version) {
-    let node = Node::start(binary, 32);
+fn play(release: Release, version: Version) {
+    let Some(binary) = gate::binary_of(release) else {
+        return;
+    };
+    let node = Plan::new().release(release).start(&binary);
     let target = Real { node, version };
     let runtime = Builder::new_current_thread().enable_all().build();
     let book = runtime
         .expect("a runtime")
         .block_on(conformance::play(&target));
-    let report = book.print(&format!(
-        "the node {}, {}",
-        binary.display(),
-        version.word()
-    ));
+    let report = book.print(&format!("the node {}", release.version()));
     assert!(book.agrees(), "{report}");
 }
 
 #[test]
-fn the_node_of_the_newer_version_answers_as_it_is_written() {
-    if let Some(binary) = gate::node_binary() {
-        play(&binary, Version::V10);
-    }
+fn the_newest_release_answers_as_it_is_written() {
+    play(Release::Newest, Version::V10);
 }
 
 #[test]
-fn the_node_of_the_older_version_answers_as_it_is_written() {
-    let Some(newer) = gate::node_binary() else {
-        return;
-    };
-    let older: PathBuf = newer.with_file_name("allorad-v0.16.0");
-    if older.is_file() {
-        play(&older, Version::V9);
-    } else {
-        gate::say(&format!(
-            "SKIPPED: no node of the older version at {}; build it with 'LOCALNET_NODE_VERSION=v0.16.0 scripts/localnet.sh build'",
-            older.display()
-        ));
-    }
+fn the_release_before_it_answers_as_it_is_written() {
+    play(Release::Older, Version::V9);
 }
