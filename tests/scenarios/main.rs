@@ -38,5 +38,6 @@ mod versions_of_the_chain;
 mod windows_are_found_without_events;
 
 // The scenarios: the built program.
+mod answers_are_signed_ahead;
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;
