@@ -10,6 +10,7 @@
 )]
 
 // The stage and its hands.
+mod blocks_that_went_by_unheard;
 mod doubles;
 mod events;
 mod gate;
