@@ -26,10 +26,13 @@ use crate::{
 /// What the application answers, by the end of the path: a message, or gRPC's code and text.
 type Script = Vec<(&'static str, Result<Vec<u8>, (u8, &'static str)>)>;
 
+/// Paths and questions.
+type Asked = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// An application at height 100, and what it was asked.
 struct App {
     url: String,
-    asked: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    asked: Asked,
 }
 
 impl App {
@@ -71,7 +74,7 @@ fn latest(chain: &str) -> GetLatestBlockResponse {
     }
 }
 
-async fn serve(client: TcpStream, script: Arc<Script>, asked: Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
+async fn serve(client: TcpStream, script: Arc<Script>, asked: Asked) {
     let mut connection = h2::server::handshake(client).await.unwrap();
     while let Some(Ok((request, respond))) = connection.accept().await {
         tokio::spawn(answer(request, respond, script.clone(), asked.clone()));
@@ -82,7 +85,7 @@ async fn answer(
     request: Request<h2::RecvStream>,
     mut respond: h2::server::SendResponse<Bytes>,
     script: Arc<Script>,
-    asked: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    asked: Asked,
 ) {
     let path = request.uri().path().to_owned();
     let mut body = request.into_body();
@@ -137,7 +140,7 @@ async fn queries_bear_the_height_of_their_answer() {
     };
     let answer = QueryAccountInfoResponse { info: Some(info) }.encode_to_vec();
     let app = App::new(vec![("Query/AccountInfo", Ok(answer))]).await;
-    let pool = pool(&[app.url.clone()]);
+    let pool = pool(std::slice::from_ref(&app.url));
     assert!(pool.verify_chain(CHAIN).await.unwrap().is_empty());
     let account = Account::of(&pool, "allo1x").await.unwrap();
     assert_eq!((account.number, account.sequence), (7, 3));
@@ -182,7 +185,10 @@ async fn a_mempool_answers_as_over_rpc() {
         Ok(in_mempool("sdk", 32, "expected 5")),
     )])
     .await;
-    let sent = pool(&[app.url.clone()]).broadcast(b"tx").await.unwrap();
+    let sent = pool(std::slice::from_ref(&app.url))
+        .broadcast(b"tx")
+        .await
+        .unwrap();
     let answer = sent.answer.unwrap();
     assert_eq!((answer.code, answer.log.as_str()), (32, "expected 5"));
     let (_, question) = hold(&app.asked).pop().unwrap();
