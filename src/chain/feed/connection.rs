@@ -130,7 +130,7 @@ impl Feed {
     /// With another URL at hand a node is not waited for long.
     fn setup_limit(&self) -> Duration {
         if self.urls.len() > 1 {
-            self.pace.patience(SHORT_LIMIT)
+            self.pace.patience(SHORT_LIMIT.min(self.config.silence))
         } else {
             SETUP_LIMIT
         }
