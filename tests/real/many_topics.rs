@@ -6,18 +6,32 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError},
 };
 
+use allora_worker::chain::Answer;
+use cosmrs::Any;
+use prost::Message;
+
 use crate::{
     chain::Chain,
     figures::{Log, Spread},
     gate::{self, number, say},
     ledger::{Answered, Ledger, Window, pair, strays},
     node::{Node, Plan},
+    peer::{Peer, meaning},
     wallet::{Funded, Wallet},
     worker::Site,
 };
 
 /// How many blocks after the nonce a window may be answered when another topic spoilt its transaction.
 const SECOND_TRY: i64 = 2;
+
+/// `EnableTopicWorkerWhitelistRequest` and its counterpart.
+#[derive(Clone, PartialEq, Message)]
+struct Switch {
+    #[prost(string, tag = "1")]
+    sender: String,
+    #[prost(uint64, tag = "2")]
+    topic_id: u64,
+}
 
 fn topics() -> u64 {
     number("ALLORA_REAL_TOPICS", 16)
@@ -51,9 +65,6 @@ fn topics_that_open_one_block_after_the_other_are_each_answered_once_in_the_next
 #[test]
 fn a_topic_that_refuses_its_answer_costs_the_others_nothing() {
     let Some(node) = in_step() else { return };
-    let Some(binary) = gate::node_binary() else {
-        return;
-    };
     let node = node.lock().unwrap_or_else(PoisonError::into_inner);
     let count = node.topics.clone().count();
     let bad = (node.topics.start() + node.topics.end()) / 2;
@@ -70,16 +81,16 @@ fn a_topic_that_refuses_its_answer_costs_the_others_nothing() {
 
     // A block or two before the windows open, the topic closes to workers that are not on its list.
     let opening = ledger.next_opening(node.epoch);
+    let mut owner = Peer::new(&node, &chain, &Wallet::funded(Funded::Admin));
     chain.wait_for(opening - 3);
-    let admin = Wallet::funded(Funded::Admin).address;
-    let switch = |word: &str| {
-        let command = format!("{word}-topic-worker-whitelist");
-        node.admin(&binary, &["emissions", &command, &admin, &bad.to_string()]);
-    };
-    switch("enable");
+    let closed_at = switch(&mut owner, "Enable", bad);
+    assert!(
+        closed_at <= opening,
+        "topic {bad} closed in block {closed_at}, after {opening}"
+    );
     let spoilt = ledger.wait_for_closed(opening - 1, count);
     let after = ledger.wait_for_closed(opening, count);
-    switch("disable");
+    switch(&mut owner, "Disable", bad);
     let healed_at = ledger.next_opening(node.epoch);
     let healed = ledger.wait_for_closed(healed_at - 1, 2 * count);
 
@@ -120,6 +131,22 @@ fn a_topic_that_refuses_its_answer_costs_the_others_nothing() {
     ));
     assert!(faults.is_empty(), "{faults:#?}{}", worker.last_words());
     worker.stop();
+}
+
+/// Has the topic's owner enable or disable its list of workers, on which nobody stands. Gives the block.
+fn switch(owner: &mut Peer<'_>, word: &str, topic: u64) -> i64 {
+    let message = Switch {
+        sender: owner.signer.address().to_owned(),
+        topic_id: topic,
+    };
+    let version = owner.emissions.version().name();
+    let tx = owner.send_message(Any {
+        type_url: format!("/emissions.{version}.{word}TopicWorkerWhitelistRequest"),
+        value: message.encode_to_vec(),
+    });
+    let (height, result) = owner.landed(&tx);
+    assert_eq!(meaning(&result), Answer::Accepted, "{result:?}");
+    height
 }
 
 /// What is wrong with a window that another topic may have spoilt a transaction of: anything but one

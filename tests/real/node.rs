@@ -52,7 +52,6 @@ pub(crate) struct Node {
     pub(crate) topics: RangeInclusive<u64>,
     /// Blocks from one window of a topic to its next.
     pub(crate) epoch: i64,
-    home: PathBuf,
     environment: Vec<(&'static str, String)>,
     script: Mutex<Script>,
     faucet: Mutex<()>,
@@ -193,7 +192,6 @@ impl<'a> Plan<'a> {
             chain_id,
             topics: TOPIC..=TOPIC + self.topics - 1,
             epoch,
-            home,
             environment,
             script: Mutex::new(script),
             faucet: Mutex::new(()),
@@ -219,31 +217,6 @@ impl Node {
         let mut command = localnet(&self.environment);
         let settings = settings.iter().map(|(name, value)| (name, value));
         self.run(command.args(arguments).envs(settings), arguments)
-    }
-
-    /// Sends a transaction of the admin's; it is in a block soon after.
-    pub(crate) fn admin(&self, binary: &Path, arguments: &[&str]) {
-        let _turn = self.faucet.lock().unwrap_or_else(PoisonError::into_inner);
-        let node = self.rpc.replacen("http", "tcp", 1);
-        let mut command = Command::new(binary);
-        command
-            .arg("--home")
-            .arg(&self.home)
-            .arg("tx")
-            .args(arguments)
-            .args(["--from", "admin", "--keyring-backend", "test", "--yes"])
-            .args(["--chain-id", &self.chain_id, "--node", &node])
-            .args([
-                "--gas",
-                "500000",
-                "--gas-prices",
-                "20uallo",
-                "--output",
-                "json",
-            ]);
-        let answer = self.run(&mut command, arguments);
-        let answer: serde_json::Value = serde_json::from_str(&answer).expect("the node's JSON");
-        assert_eq!(answer["code"], 0, "{arguments:?} was refused: {answer}");
     }
 
     fn run(&self, command: &mut Command, arguments: &[&str]) -> String {
