@@ -16,8 +16,8 @@ use crate::{
     many_topics::in_step,
     node::WINDOW,
     peer::{Peer, meaning},
+    site::Site,
     wallet::{Funded, Wallet},
-    worker::Site,
 };
 
 #[test]

@@ -5,11 +5,13 @@ use allora_worker::devnet::{Devnet, DevnetConfig};
 use crate::{
     chain::Chain,
     gate::{self, number, say},
-    node::{self, Endpoint, Node, Plan},
+    node::{self, Endpoint, Node},
+    plan::Plan,
     proxy::{Proxy, Way},
+    site::Site,
     trial::Trial,
     wallet::{Funded, Wallet},
-    worker::{READY, Site},
+    worker::READY,
 };
 
 /// The chain that a wrong endpoint belongs to.

@@ -7,9 +7,11 @@ use crate::{
     figures::Log,
     gate::{self, Release, number, say},
     ledger::{Answered, Ledger, Window, pair, strays},
-    node::{Node, Plan, WINDOW},
+    node::{Node, WINDOW},
+    plan::Plan,
+    site::Site,
     wallet::{Funded, Wallet},
-    worker::{READY, Site, Worker},
+    worker::{READY, Worker},
 };
 
 /// Blocks from the proposal to the halt, at the least: the vote takes most of them.
