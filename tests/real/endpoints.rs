@@ -151,3 +151,22 @@ fn a_first_endpoint_of_another_chain_is_named_and_shut_out() {
     trial.finish(&site, "three endpoints, the first of another chain");
     runtime.block_on(elsewhere.shutdown());
 }
+
+#[test]
+fn with_grpc_alone_for_queries_and_broadcasts_every_window_is_answered_once() {
+    let Some(node) = node::shared() else { return };
+    let chain = Chain::new(&node.rpc);
+    let wallet = Wallet::random();
+    node.fund(&wallet.address, 5);
+    let endpoint = Endpoint {
+        rpc: format!("grpc+{}", node.grpc),
+        ws: node.ws.clone(),
+    };
+    let site = Site::new(node, &wallet).reached_by(&[endpoint]);
+    let mut trial = Trial::begin(&site, &chain, &wallet, "gRPC and a WebSocket");
+    trial.windows(windows());
+    trial.finish(
+        &site,
+        "queries and broadcasts over gRPC alone, events over the WebSocket",
+    );
+}
