@@ -70,7 +70,9 @@ impl Windows {
             self.again.insert(topic);
         }
         if let Some(nonce) = nonce.filter(|nonce| Some(*nonce) == answered) {
-            self.tracker.answered(WindowKey { topic, nonce });
+            let key = WindowKey { topic, nonce };
+            self.tracker.answered(key);
+            self.report(Report::Held(key)).await;
         }
         let (window, changed) = self.tracker.told(topic, &status, confirmed);
         match self.tracker.obstacle(topic) {
@@ -88,6 +90,11 @@ impl Windows {
             _ => {}
         }
         if let Some(window) = window {
+            let opened = window.key.nonce.height();
+            if self.connected && self.heard_from.is_some_and(|from| from < opened) {
+                // Its event was not heard though blocks were: it may have another name by now.
+                self.redetect();
+            }
             self.due(vec![window], Instant::now(), WindowSource::Poll)
                 .await;
         }

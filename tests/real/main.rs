@@ -32,6 +32,9 @@ mod another_hand;
 mod answers;
 mod bad_inputs;
 mod chain;
+#[path = "../conformance/mod.rs"]
+mod conformance;
+mod conformance_of_the_node;
 mod endpoints;
 mod figures;
 mod gate;
