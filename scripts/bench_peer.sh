@@ -169,14 +169,14 @@ resident() { awk '$1 == "VmRSS:" { printf "%.1f", $2 * 1024 / 1e6 }' "/proc/${pi
 opened() { grep -c '"kind":"block".*"opened":' "$record" || true; }
 has_opened() { (($(opened) >= $1)); }
 
-# Both started one after the other, so that neither start slows the other.
+# Both started one after the other, so that neither slows the other; any argument: the CPU time counts.
 start_both() {
   start_ours
   await "our subscription" 60 subscribed ours
-  figure ours start_cpu_s "$(seconds_of "$(ticks ours)")"
+  [[ -z ${1:-} ]] || figure ours start_cpu_s "$(seconds_of "$(ticks ours)")"
   start_peer
   await "the peer's subscription" 120 subscribed peer
-  figure peer start_cpu_s "$(seconds_of "$(ticks peer)")"
+  [[ -z ${1:-} ]] || figure peer start_cpu_s "$(seconds_of "$(ticks peer)")"
 }
 
 measure_windows() {
@@ -188,7 +188,7 @@ measure_windows() {
   sleep 8
   end ours
   end peer
-  start_both
+  start_both counted
   "$recorder" delay -direct "127.0.0.1:$port" -through "127.0.0.1:$((port + 10))" | jq -c --argjson at "$(now)" '. + {at: $at}' >>"$figures"
   local before
   before=$(opened)
@@ -235,8 +235,8 @@ measure_idle() {
 
 print_table() {
   {
-    printf '`scripts/bench_peer.sh %s` on %s, %s cores, load %s: allorad %s, %s, %s\n\n' "$windows" "$(date +%F)" "$(nproc)" \
-      "$(cut -d' ' -f1 /proc/loadavg)" "$("$ALLORA_NODE_BIN" version 2>&1 | tail -n 1)" "$("$python" --version)" "$(go version | cut -d' ' -f3)"
+    printf '`scripts/bench_peer.sh %s` on %s, %s cores, load %s: %s, %s, %s\n\n' "$windows" "$(date +%F)" "$(nproc)" \
+      "$(cut -d' ' -f1 /proc/loadavg)" "$(basename "$ALLORA_NODE_BIN")" "$("$python" --version)" "$(go version | cut -d' ' -f3)"
     "$recorder" table -topic "$topic" -ours "$("$binary" --version)=$ours_address" -peer "allora-sdk $sdk=$peer_address" \
       "$work"/record-windows.jsonl "$work"/said-*.jsonl "$figures"
   } | tee "$work/table.md"

@@ -40,9 +40,17 @@ func openings(events []chainEvent) []window {
 	return found
 }
 
-// followChain records each block as soon as the node tells of it, on a
-// subscription of its own that passes through no proxy.
+// followChain records each block as soon as the node tells of it, on
+// subscriptions of its own that pass through no proxy: whole blocks on one
+// connection, and on another the headers, which come sooner.
 func followChain(node string, record *record) error {
+	ended := make(chan error, 2)
+	go func() { ended <- subscription(node, "NewBlock", record, block) }()
+	go func() { ended <- subscription(node, "NewBlockHeader", record, header) }()
+	return <-ended
+}
+
+func subscription(node, event string, record *record, read func(*side, []byte)) error {
 	connection, err := net.Dial("tcp", node)
 	if err != nil {
 		return fmt.Errorf("the node at %s can't be reached: %w", node, err)
@@ -52,18 +60,20 @@ func followChain(node string, record *record) error {
 		"Connection: Upgrade\r\nSec-WebSocket-Key: cmVjb3JkZXItcmVjb3JkZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", node)
 	chunks := make(chan chunk, 4096)
 	stream := &stamped{chunks: chunks}
-	told := &side{bufio.NewReader(stream), stream, "", record}
+	// The node hangs up on who leaves its pings without an answer.
+	pong := func() { connection.Write([]byte{0x8a, 0x80, 0, 0, 0, 0}) }
+	told := &side{Reader: bufio.NewReader(stream), stream: stream, record: record, ping: pong}
 	go pass(connection, discard{connection}, chunks, make(chan struct{}, 1))
 	for line := "?"; line != ""; line = strings.TrimSpace(line) {
 		if line, err = told.ReadString('\n'); err != nil {
 			return fmt.Errorf("the node at %s opens no WebSocket: %w", node, err)
 		}
 	}
-	request := `{"jsonrpc":"2.0","id":1,"method":"subscribe","params":{"query":"tm.event='NewBlock'"}}`
+	request := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"subscribe","params":{"query":"tm.event='%s'"}}`, event)
 	if _, err := connection.Write(clientFrame(request)); err != nil {
 		return err
 	}
-	frames(told, func(payload []byte) { block(told, payload) })
+	frames(told, func(payload []byte) { read(told, payload) })
 	return fmt.Errorf("the node at %s ended the recorder's subscription", node)
 }
 
@@ -111,4 +121,21 @@ func block(told *side, payload []byte) {
 		line.Txs = append(line.Txs, tx)
 	}
 	told.record.write(line)
+}
+
+func header(told *side, payload []byte) {
+	var frame struct {
+		Result struct {
+			Data struct {
+				Value struct{ Header struct{ Height string } }
+			}
+		}
+	}
+	if err := json.Unmarshal(payload, &frame); err != nil {
+		return
+	}
+	line := entry{At: told.arrived(), Kind: kindHeader}
+	if _, err := fmt.Sscan(frame.Result.Data.Value.Header.Height, &line.Height); err == nil {
+		told.record.write(line)
+	}
 }

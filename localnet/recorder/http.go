@@ -57,6 +57,9 @@ func frames(of *side, hand func([]byte)) {
 		}
 		// Control frames stand between those of a message.
 		if opcode >= 8 {
+			if opcode == 9 && of.ping != nil {
+				of.ping()
+			}
 			continue
 		}
 		message = append(message, payload...)

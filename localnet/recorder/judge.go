@@ -30,10 +30,10 @@ func judge(lines []entry, who contender, topic uint64, windows []int64) result {
 		trails[nonce] = &trail{}
 	}
 	result := result{places: map[int64]int{}, bys: map[string]int{}}
-	holders := holdersOf(lines, topic)
+	holders, sights := holdersOf(lines, topic), sightsOf(lines)
 	for _, line := range lines {
 		if line.Kind == kindBlock {
-			result.spent += inBlock(line, who.sender, topic, trails)
+			result.spent += inBlock(line, sights[line.Height], who.sender, topic, trails)
 			continue
 		}
 		if line.Client != who.name {
@@ -52,6 +52,18 @@ func judge(lines []entry, who contender, topic uint64, windows []int64) result {
 		sort.Float64s(times)
 	}
 	return result
+}
+
+// sightsOf finds when each block was first seen by anyone: the node tells its
+// subscribers of a block one after the other, and small frames sooner.
+func sightsOf(lines []entry) map[int64]int64 {
+	sights := map[int64]int64{}
+	for _, line := range lines {
+		if at, seen := sights[line.Height]; line.Height > 0 && (!seen || line.At < at) {
+			sights[line.Height] = line.At
+		}
+	}
+	return sights
 }
 
 // holdersOf lists, for each transaction that was handed in, the nonces it answers.
@@ -76,10 +88,10 @@ func of(topic uint64, windows []window) []int64 {
 }
 
 // inBlock notes a block's openings and inclusions; it counts the sender's transactions.
-func inBlock(line entry, sender string, topic uint64, trails map[int64]*trail) int {
+func inBlock(line entry, seen int64, sender string, topic uint64, trails map[int64]*trail) int {
 	for _, nonce := range of(topic, line.Opened) {
 		if trail := trails[nonce]; trail != nil {
-			trail.block = line.At
+			trail.block = seen
 		}
 	}
 	count := 0
@@ -91,7 +103,7 @@ func inBlock(line entry, sender string, topic uint64, trails map[int64]*trail) i
 			}
 			count++
 			if tx.Code == 0 && trail.inclusion == 0 {
-				trail.inclusion, trail.height = line.At, line.Height
+				trail.inclusion, trail.height = seen, line.Height
 			}
 		}
 	}

@@ -40,6 +40,8 @@ type side struct {
 	stream *stamped
 	client string
 	record *record
+	// ping answers a WebSocket's ping; nil where another is there to answer.
+	ping func()
 }
 
 func (s *side) arrived() int64 { return s.stream.newest.arrived }
@@ -69,8 +71,8 @@ func serve(client net.Conn, way route, record *record) {
 	requests, answers := make(chan chunk, 4096), make(chan chunk, 4096)
 	asked := &stamped{chunks: requests}
 	told := &stamped{chunks: answers}
-	from := &side{bufio.NewReader(asked), asked, way.client, record}
-	to := &side{bufio.NewReader(told), told, way.client, record}
+	from := &side{Reader: bufio.NewReader(asked), stream: asked, client: way.client, record: record}
+	to := &side{Reader: bufio.NewReader(told), stream: told, client: way.client, record: record}
 	kind := make(chan bool, 1)
 	go readRequests(from, kind)
 	go readAnswers(to, kind)

@@ -19,6 +19,7 @@ const (
 	kindKnown     = "known"     // an answer that tells the client of an inclusion has passed
 	kindSaid      = "said"      // the client itself wrote that it is in
 	kindBlock     = "block"     // a block, seen on the recorder's own subscription
+	kindHeader    = "header"    // its header, on another one
 	kindFigure    = "figure"    // a number that the script measured
 	kindMark      = "mark"      // a moment that the script names
 )
