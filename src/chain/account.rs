@@ -1,7 +1,7 @@
 //! The wallet's account and the price of gas.
 
 use super::{
-    ChainError, FeeConfig, FeeTier, Rpc, Uallo,
+    ChainError, FeeTier, Rpc, Uallo,
     proto::{
         cosmos::{
             auth::v1beta1::{QueryAccountInfoRequest, QueryAccountInfoResponse},
@@ -118,13 +118,6 @@ impl GasPrice {
         let fraction = (raised % PRICE_SCALE).saturating_mul(u128::from(gas));
         Uallo(whole.saturating_add(fraction.div_ceil(PRICE_SCALE)))
     }
-
-    /// The fee for one submission under the operator's settings; none when it passes the cap.
-    #[must_use]
-    pub fn within(self, gas: u64, config: &FeeConfig) -> Option<Uallo> {
-        let fee = self.fee(gas, config.tier);
-        (fee <= config.max_fee).then_some(fee)
-    }
 }
 
 #[cfg(test)]
@@ -169,22 +162,5 @@ mod tests {
             floor: u128::MAX,
         };
         assert!(absurd.fee(u64::MAX, FeeTier::Priority) > Uallo(1 << 64));
-    }
-
-    #[test]
-    fn the_cap_holds_the_worker_back() {
-        let config = FeeConfig {
-            max_fee: Uallo(3_000_000),
-            ..FeeConfig::default()
-        };
-        assert_eq!(GasPrice::floor(10).within(250_000, &config), None);
-        let config = FeeConfig {
-            tier: FeeTier::Eco,
-            ..config
-        };
-        assert_eq!(
-            GasPrice::floor(10).within(250_000, &config),
-            Some(Uallo(2_500_000))
-        );
     }
 }

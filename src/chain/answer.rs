@@ -170,9 +170,20 @@ impl Answer {
     }
 }
 
+/// The message, counted from 0, because of which a block refused a transaction:
+/// `failed to execute message; message index: I: …`.
+#[must_use]
+pub fn refused_message(log: &str) -> Option<usize> {
+    number_after(log, "message index: ")
+}
+
 /// The number in `account sequence mismatch, expected E, got G`.
 fn expected_sequence(log: &str) -> Option<u64> {
-    let after = log.split_once("expected ")?.1;
+    number_after(log, "expected ")
+}
+
+fn number_after<T: std::str::FromStr>(log: &str, words: &str) -> Option<T> {
+    let after = log.split_once(words)?.1;
     let digits = after
         .split(|letter: char| !letter.is_ascii_digit())
         .next()?;

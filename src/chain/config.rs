@@ -63,10 +63,12 @@ impl Default for ChainConfig {
 pub struct FeeConfig {
     /// What is paid above the fee market's price.
     pub tier: FeeTier,
-    /// Gas limit of one submission; 144 000 to 146 000 are used. Raised once by half when the chain
+    /// Gas limit of one answer; 144 000 to 146 000 are used. Each further answer in the same
+    /// transaction adds two fifths of it. Raised once by half when the chain
     /// says that it was too low.
     pub gas_limit: u64,
-    /// The most that one transaction may pay in fees; above it the worker waits for a lower price.
+    /// The most that one answer may pay in fees; above it the worker waits for a lower price. A
+    /// transaction with several answers may pay as much for each.
     pub max_fee: Uallo,
     /// A balance below this is warned of.
     pub low_balance: Uallo,

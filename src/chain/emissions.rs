@@ -8,6 +8,7 @@ use std::sync::Arc;
 use prost::Message;
 use tokio::sync::watch;
 
+pub use payload::answered_windows;
 pub use version::{OpenWindow, Version};
 
 use super::{
@@ -26,6 +27,8 @@ pub struct WindowStatus {
     pub open: Option<OpenWindow>,
     /// The next block that can open a window; topics that are due together may open later.
     pub next_start: Option<Height>,
+    /// The last block of the window that opens then.
+    pub next_end: Option<Height>,
     /// Whether the address is registered as a worker.
     pub is_registered: bool,
     /// Whether the address may submit.
@@ -111,6 +114,7 @@ impl Emissions {
         Ok(WindowStatus {
             open,
             next_start: (next > 0).then_some(Height(next)),
+            next_end: (next > 0).then_some(Height(status.next_window_end_block)),
             is_registered: status.is_registered,
             is_whitelisted: status.is_whitelisted,
             is_active: status.is_topic_active,

@@ -57,11 +57,11 @@ pub enum FeedEvent {
         /// Its time.
         time: OffsetDateTime,
     },
-    /// A submission window is open.
-    Window {
+    /// A block has opened submission windows.
+    Opened {
         /// Which.
-        window: OpenWindow,
-        /// When its frame arrived.
+        windows: Vec<OpenWindow>,
+        /// When their frame arrived.
         seen: Instant,
     },
     /// A transaction of ours is in a block.
@@ -320,12 +320,17 @@ impl Feed {
             return Ok(Vec::new());
         };
         Ok(match event.data {
-            EventData::NewBlockEvents { events, .. } => events
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|event| version.window_opened(event))
-                .map(|window| FeedEvent::Window { window, seen })
-                .collect(),
+            EventData::NewBlockEvents { events, .. } => {
+                let events = events.unwrap_or_default();
+                let opened = events
+                    .iter()
+                    .filter_map(|event| version.window_opened(event));
+                let windows: Vec<_> = opened.collect();
+                if windows.is_empty() {
+                    return Ok(Vec::new());
+                }
+                vec![FeedEvent::Opened { windows, seen }]
+            }
             EventData::NewBlockHeader { header } => {
                 if header.chain_id != self.chain_id {
                     return Err(Loss::WrongChain(header.chain_id));

@@ -15,10 +15,12 @@ mod signer;
 
 pub use account::{Account, GasPrice, balance};
 pub use amount::{NotAnAmount, Uallo};
-pub use answer::{Answer, Next};
+pub use answer::{Answer, Next, refused_message};
 pub use config::{ChainConfig, FeeConfig, FeeTier, NetworkConfig};
 pub use decimal::{Decimal, DecimalError};
-pub use emissions::{Emissions, OpenWindow, Params, Version, WindowStatus, has_many_outputs};
+pub use emissions::{
+    Emissions, OpenWindow, Params, Version, WindowStatus, answered_windows, has_many_outputs,
+};
 pub use error::ChainError;
 pub use rpc::{Rpc, Sent};
 pub use signer::{Envelope, KeyError, Signer};

@@ -122,6 +122,8 @@ pub enum Event {
         sequence: u64,
         fee: Uallo,
         endpoint: String,
+        /// Whether it was signed and journaled before the window opened.
+        presigned: bool,
         /// From the window's event to the node's answer.
         latency_ms: f64,
     },

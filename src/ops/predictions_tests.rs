@@ -13,6 +13,7 @@ fn submitted(nonce: i64) -> Event {
         sequence: 1,
         fee: Uallo(25),
         endpoint: "http://127.0.0.1:26657".into(),
+        presigned: true,
         latency_ms: 1.5,
     }
 }

@@ -121,6 +121,7 @@ fn healthy_window() -> Vec<Event> {
             sequence: 5,
             fee: Uallo(25),
             endpoint: "http://127.0.0.1:26657".into(),
+            presigned: true,
             latency_ms: 12.5,
         },
         Event::SubmissionResent {

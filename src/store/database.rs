@@ -10,9 +10,14 @@ use sqlx::{
 
 use super::StoreError;
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "journal", include_str!("migrations/0001_journal.sql")),
     (2, "candles", include_str!("migrations/0002_candles.sql")),
+    (
+        3,
+        "transactions",
+        include_str!("migrations/0003_transactions.sql"),
+    ),
 ];
 
 /// The store: every repository trait is implemented on it.

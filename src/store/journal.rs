@@ -1,5 +1,7 @@
 //! The journal of submissions: every step of every window's answer, written before it is taken.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
@@ -43,7 +45,7 @@ pub enum State {
     /// Its window is open and nothing is signed yet.
     Due,
     /// Signed, and from here on taken as sent.
-    Prepared(SignedTx),
+    Prepared(Arc<SignedTx>),
     /// A node has taken it into its mempool.
     Broadcast {
         /// The transaction's hash.
@@ -69,7 +71,7 @@ pub enum State {
         /// What stood in the way.
         reason: String,
     },
-    /// Prepared bytes were replaced before their window opened.
+    /// Prepared bytes were replaced, or withdrawn, before their window opened.
     Superseded,
 }
 
@@ -191,21 +193,29 @@ pub struct Submission {
     /// The newest state.
     pub state: State,
     /// The newest signed transaction that the chain has not refused.
-    pub signed: Option<SignedTx>,
+    pub signed: Option<Arc<SignedTx>>,
     /// The value that was signed last.
     pub value: Option<String>,
+}
+
+impl Submission {
+    /// Whether it is signed, and no node is known to have taken it.
+    #[must_use]
+    pub const fn is_prepared(&self) -> bool {
+        matches!(self.state, State::Prepared(_))
+    }
 }
 
 /// The journal of submissions. What is appended is on the disk when the call returns.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
-    /// Writes one step.
+    /// Writes steps in their order: all, or none.
     ///
     /// # Errors
-    /// When it is not certain to be on the disk.
-    async fn append(&self, transition: &Transition) -> Result<(), StoreError>;
+    /// When they are not certain to be on the disk.
+    async fn append(&self, steps: &[Transition]) -> Result<(), StoreError>;
 
-    /// The submissions whose newest state is not final, oldest first.
+    /// The submissions whose newest state is not final and that were not withdrawn, oldest first.
     ///
     /// # Errors
     /// When the database can't be read.

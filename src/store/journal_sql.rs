@@ -1,7 +1,9 @@
 //! The journal in SQL.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
 use super::{
@@ -10,21 +12,24 @@ use super::{
 use crate::types::{Height, Nonce, TopicId, WindowKey};
 
 const INSERT: &str = "INSERT INTO journal (at, chain_id, address, topic, nonce, window_end, state, \
-    value, tx_bytes, tx_hash, sequence, endpoint, height, code, codespace, detail) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    value, tx_hash, endpoint, height, code, codespace, detail) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+const KEEP: &str = "INSERT OR IGNORE INTO transactions (hash, bytes, sequence) VALUES (?, ?, ?)";
 
 /// The newest step of each window, with its first step's time and its newest signed transaction,
 /// if that was not refused or replaced since.
 const LATEST: &str = "SELECT j.*, \
     (SELECT min(f.at) FROM journal f WHERE f.chain_id = j.chain_id AND f.address = j.address \
         AND f.topic = j.topic AND f.nonce = j.nonce) AS since, \
-    s.tx_bytes AS s_bytes, s.tx_hash AS s_hash, s.sequence AS s_sequence, s.value AS s_value \
+    t.bytes AS s_bytes, t.hash AS s_hash, t.sequence AS s_sequence, s.value AS s_value \
     FROM journal j LEFT JOIN journal s ON s.id = \
         (SELECT max(p.id) FROM journal p WHERE p.chain_id = j.chain_id AND p.address = j.address \
             AND p.topic = j.topic AND p.nonce = j.nonce AND p.state = 'prepared') \
         AND NOT EXISTS (SELECT 1 FROM journal r WHERE r.chain_id = j.chain_id \
             AND r.address = j.address AND r.topic = j.topic AND r.nonce = j.nonce \
             AND r.id > s.id AND r.state IN ('rejected', 'superseded')) \
+    LEFT JOIN transactions t ON t.hash = s.tx_hash \
     WHERE j.chain_id = ? AND j.address = ? AND j.id = \
         (SELECT max(n.id) FROM journal n WHERE n.chain_id = j.chain_id AND n.address = j.address \
             AND n.topic = j.topic AND n.nonce = j.nonce)";
@@ -32,7 +37,6 @@ const LATEST: &str = "SELECT j.*, \
 /// The columns of a state, in the order of [`INSERT`].
 #[derive(Default)]
 struct Columns<'a> {
-    tx: Option<&'a SignedTx>,
     hash: Option<&'a str>,
     endpoint: Option<&'a str>,
     height: Option<i64>,
@@ -46,7 +50,6 @@ impl<'a> From<&'a State> for Columns<'a> {
         match state {
             State::Due | State::Counted | State::Outranked | State::Superseded => Self::default(),
             State::Prepared(tx) => Self {
-                tx: Some(tx),
                 hash: Some(&tx.hash),
                 ..Self::default()
             },
@@ -76,35 +79,27 @@ impl<'a> From<&'a State> for Columns<'a> {
 
 #[async_trait]
 impl Journal for Store {
-    async fn append(&self, step: &Transition) -> Result<(), StoreError> {
-        let columns = Columns::from(&step.state);
-        let sequence = columns.tx.map(|tx| tx.sequence.cast_signed());
-        sqlx::query(INSERT)
-            .bind(nanoseconds(step.at))
-            .bind(&step.wallet.chain_id)
-            .bind(&step.wallet.address)
-            .bind(step.key.topic.0.cast_signed())
-            .bind(step.key.nonce.0)
-            .bind(step.window_end.0)
-            .bind(step.state.name().as_str())
-            .bind(&step.value)
-            .bind(columns.tx.map(|tx| tx.bytes.as_slice()))
-            .bind(columns.hash)
-            .bind(sequence)
-            .bind(columns.endpoint)
-            .bind(columns.height)
-            .bind(columns.code)
-            .bind(columns.codespace)
-            .bind(columns.detail)
-            .execute(&self.pool)
-            .await
-            .map_err(|cause| self.failed(cause))?;
-        Ok(())
+    async fn append(&self, steps: &[Transition]) -> Result<(), StoreError> {
+        let failed = |cause| self.failed(cause);
+        let mut all = self.pool.begin().await.map_err(failed)?;
+        let mut kept = None;
+        for step in steps {
+            // The windows of one transaction follow each other.
+            if let State::Prepared(tx) = &step.state
+                && kept != Some(&tx.hash)
+            {
+                keep(&mut all, tx).await.map_err(failed)?;
+                kept = Some(&tx.hash);
+            }
+            insert(&mut all, step).await.map_err(failed)?;
+        }
+        all.commit().await.map_err(failed)
     }
 
     async fn unfinished(&self, wallet: &Wallet) -> Result<Vec<Submission>, StoreError> {
         let sql = format!(
-            "{LATEST} AND j.state NOT IN ('counted', 'outranked', 'expired') ORDER BY j.nonce, j.topic"
+            "{LATEST} AND j.state NOT IN ('counted', 'outranked', 'expired', 'superseded') \
+                ORDER BY j.nonce, j.topic"
         );
         self.submissions(sql, wallet, i64::MAX).await
     }
@@ -148,6 +143,38 @@ impl Store {
     }
 }
 
+async fn keep(all: &mut SqliteConnection, tx: &SignedTx) -> Result<(), sqlx::Error> {
+    sqlx::query(KEEP)
+        .bind(&tx.hash)
+        .bind(tx.bytes.as_slice())
+        .bind(tx.sequence.cast_signed())
+        .execute(all)
+        .await
+        .map(|_| ())
+}
+
+async fn insert(all: &mut SqliteConnection, step: &Transition) -> Result<(), sqlx::Error> {
+    let columns = Columns::from(&step.state);
+    sqlx::query(INSERT)
+        .bind(nanoseconds(step.at))
+        .bind(&step.wallet.chain_id)
+        .bind(&step.wallet.address)
+        .bind(step.key.topic.0.cast_signed())
+        .bind(step.key.nonce.0)
+        .bind(step.window_end.0)
+        .bind(step.state.name().as_str())
+        .bind(&step.value)
+        .bind(columns.hash)
+        .bind(columns.endpoint)
+        .bind(columns.height)
+        .bind(columns.code)
+        .bind(columns.codespace)
+        .bind(columns.detail)
+        .execute(all)
+        .await
+        .map(|_| ())
+}
+
 fn corrupt(cause: &sqlx::Error) -> StoreError {
     StoreError::Corrupt {
         what: "a submission",
@@ -156,14 +183,7 @@ fn corrupt(cause: &sqlx::Error) -> StoreError {
 }
 
 fn submission(row: &SqliteRow) -> Result<Submission, sqlx::Error> {
-    let signed = match row.try_get::<Option<Vec<u8>>, _>("s_bytes")? {
-        Some(bytes) => Some(SignedTx {
-            bytes,
-            hash: row.try_get("s_hash")?,
-            sequence: row.try_get::<i64, _>("s_sequence")?.cast_unsigned(),
-        }),
-        None => None,
-    };
+    let signed = signed(row)?;
     Ok(Submission {
         key: WindowKey {
             topic: TopicId(row.try_get::<i64, _>("topic")?.cast_unsigned()),
@@ -171,13 +191,25 @@ fn submission(row: &SqliteRow) -> Result<Submission, sqlx::Error> {
         },
         window_end: Height(row.try_get("window_end")?),
         since: date(row.try_get("since")?),
-        state: state(row)?,
+        state: state(row, signed.as_ref())?,
         signed,
         value: row.try_get("s_value")?,
     })
 }
 
-fn state(row: &SqliteRow) -> Result<State, sqlx::Error> {
+/// The newest signed transaction that still stands.
+fn signed(row: &SqliteRow) -> Result<Option<Arc<SignedTx>>, sqlx::Error> {
+    let Some(bytes) = row.try_get::<Option<Vec<u8>>, _>("s_bytes")? else {
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(SignedTx {
+        bytes,
+        hash: row.try_get("s_hash")?,
+        sequence: row.try_get::<i64, _>("s_sequence")?.cast_unsigned(),
+    })))
+}
+
+fn state(row: &SqliteRow, signed: Option<&Arc<SignedTx>>) -> Result<State, sqlx::Error> {
     let name: String = row.try_get("state")?;
     let text = |column| {
         Ok::<_, sqlx::Error>(
@@ -190,11 +222,10 @@ fn state(row: &SqliteRow) -> Result<State, sqlx::Error> {
         Some(StateName::Counted) => State::Counted,
         Some(StateName::Outranked) => State::Outranked,
         Some(StateName::Superseded) => State::Superseded,
-        Some(StateName::Prepared) => State::Prepared(SignedTx {
-            bytes: row.try_get("tx_bytes")?,
-            hash: row.try_get("tx_hash")?,
-            sequence: row.try_get::<i64, _>("sequence")?.cast_unsigned(),
-        }),
+        Some(StateName::Prepared) => {
+            let missing = || sqlx::Error::Decode("a prepared submission without its bytes".into());
+            State::Prepared(signed.ok_or_else(missing)?.clone())
+        }
         Some(StateName::Broadcast) => State::Broadcast {
             hash: text("tx_hash")?,
             endpoint: text("endpoint")?,

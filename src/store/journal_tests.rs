@@ -22,12 +22,12 @@ fn step(nonce: i64, state: State) -> Transition {
     }
 }
 
-fn signed(mark: u8) -> SignedTx {
-    SignedTx {
+fn signed(mark: u8) -> Arc<SignedTx> {
+    Arc::new(SignedTx {
         bytes: vec![mark; 3],
         hash: format!("HASH{mark}"),
         sequence: u64::from(mark),
-    }
+    })
 }
 
 fn refusal() -> Refusal {
@@ -61,7 +61,7 @@ async fn every_state_comes_back_as_it_was() {
     ];
     let store = Store::in_memory().await.unwrap();
     for (nonce, state) in (100..).zip(&states) {
-        store.append(&step(nonce, state.clone())).await.unwrap();
+        store.append(&[step(nonce, state.clone())]).await.unwrap();
     }
     let mut found = store.recent(&wallet(), 100).await.unwrap();
     found.reverse();
@@ -88,7 +88,7 @@ async fn what_is_not_final_is_found_with_its_bytes() {
         ),
         (3, State::Prepared(signed(3))),
     ] {
-        store.append(&step(nonce, state)).await.unwrap();
+        store.append(&[step(nonce, state)]).await.unwrap();
     }
     let open = store.unfinished(&wallet()).await.unwrap();
     let found: Vec<_> = open
@@ -109,8 +109,10 @@ async fn refused_and_replaced_bytes_are_not_sent_again() {
         (2, State::Prepared(signed(2))),
         (2, State::Superseded),
         (2, State::Prepared(signed(3))),
+        (3, State::Prepared(signed(4))),
+        (3, State::Superseded),
     ] {
-        store.append(&step(nonce, state)).await.unwrap();
+        store.append(&[step(nonce, state)]).await.unwrap();
     }
     let open = store.unfinished(&wallet()).await.unwrap();
     let found: Vec<_> = open.iter().map(|s| s.signed.clone()).collect();
@@ -120,7 +122,7 @@ async fn refused_and_replaced_bytes_are_not_sent_again() {
 #[tokio::test]
 async fn wallets_are_kept_apart_and_can_be_set_aside() {
     let store = Store::in_memory().await.unwrap();
-    store.append(&step(1, State::Due)).await.unwrap();
+    store.append(&[step(1, State::Due)]).await.unwrap();
     let other = Wallet {
         address: "allo1y".into(),
         ..wallet()
@@ -139,10 +141,28 @@ async fn what_was_appended_outlives_the_process() {
     let path = folder.path().join("worker.db");
     let store = Store::open(&path).await.unwrap();
     store
-        .append(&step(5, State::Prepared(signed(5))))
+        .append(&[step(5, State::Prepared(signed(5)))])
         .await
         .unwrap();
     // A second opening while the first is not closed: as after a kill.
     let again = Store::open(&path).await.unwrap();
     assert_eq!(again.unfinished(&wallet()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_windows_of_one_transaction_share_its_bytes() {
+    let store = Store::in_memory().await.unwrap();
+    let tx = signed(7);
+    let steps: Vec<_> = (1..=64)
+        .map(|nonce| step(nonce, State::Prepared(tx.clone())))
+        .collect();
+    store.append(&steps).await.unwrap();
+    let open = store.unfinished(&wallet()).await.unwrap();
+    assert_eq!(open.len(), 64);
+    assert!(open.iter().all(|it| it.signed.as_ref() == Some(&tx)));
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM transactions")
+        .fetch_one(&store.pool)
+        .await
+        .unwrap();
+    assert_eq!(kept, 1);
 }

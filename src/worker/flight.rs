@@ -1,9 +1,12 @@
 //! One window's answer on its way: which step it is at, and what may follow.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
+use super::parcel::Letter;
 use crate::{
-    chain::{Decimal, Uallo},
+    chain::{Decimal, OpenWindow, Uallo},
     store::{SignedTx, State, Submission},
     types::{Height, WindowKey},
 };
@@ -18,11 +21,18 @@ pub(super) struct Flight {
     pub(super) seen: Instant,
     pub(super) step: Step,
     pub(super) value: Option<Decimal>,
+    /// The answer, its bundle signed, once it is written.
+    pub(super) letter: Option<Letter>,
     pub(super) gas: u64,
     /// What the newest signature pays.
     pub(super) fee: Uallo,
-    /// Transactions of ours that blocks refused: each cost a fee.
+    /// Transactions of ours that blocks refused for this answer: each cost a fee.
     pub(super) refusals: u32,
+    /// Transactions that blocks refused for another answer in them.
+    pub(super) delays: u32,
+    /// Whether its transaction was signed before the window opened.
+    pub(super) is_presigned: bool,
+
     /// Signatures since the last block: a bound on haste.
     pub(super) haste: u32,
     /// Every signature that a block may still hold: hash and sequence.
@@ -33,12 +43,22 @@ pub(super) struct Flight {
     pub(super) asking: bool,
     /// The height at which it was last asked.
     pub(super) asked_at: Height,
-    /// Whether an earlier run left it.
-    pub(super) is_resumed: bool,
+    pub(super) origin: Origin,
     /// The hash of the transaction that was told to be submitted.
     pub(super) announced: String,
     /// What was last told to stand in the way, so that it is told once.
     pub(super) told: String,
+}
+
+/// Which run began it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// This one: its window is known to be open.
+    Here,
+    /// An earlier one, and its window has opened.
+    Earlier,
+    /// An earlier one, which prepared for a window that may never have opened.
+    Unconfirmed,
 }
 
 /// Where a flight is.
@@ -49,15 +69,17 @@ pub(super) enum Step {
     /// Something outside has to change before it makes sense to sign again.
     Hindered,
     /// Signed and journaled. From here on the same bytes are sent, never others.
-    Prepared(SignedTx),
+    Prepared(Arc<SignedTx>),
     /// In a mempool since a height.
-    Pending { tx: SignedTx, since: Height },
+    Pending { tx: Arc<SignedTx>, since: Height },
     /// In a block; the window's close tells whether it counts.
     Included,
 }
 
 /// Blocks after which a transaction that no event told of is asked for.
 const PATIENCE: i64 = 2;
+/// Refusals because of another answer in the same transaction, before an answer goes alone.
+const MOST_DELAYS: u32 = 2;
 /// Signatures between two blocks.
 const MAX_HASTE: u32 = 3;
 
@@ -67,6 +89,8 @@ pub(super) enum Want {
     Nothing,
     /// Sign, if need be, and send.
     Send,
+    /// Ask whether the window ever opened.
+    Opening,
     /// Ask whether the window is open to us.
     Standing,
     /// Ask whether the transaction is in a block.
@@ -76,22 +100,25 @@ pub(super) enum Want {
 }
 
 impl Flight {
-    pub(super) fn new(key: WindowKey, end: Height, seen: Instant, gas: u64) -> Self {
+    pub(super) fn new(window: OpenWindow, seen: Instant, gas: u64) -> Self {
         Self {
-            key,
-            end,
+            key: window.key,
+            end: window.end,
             seen,
             step: Step::Due,
             value: None,
+            letter: None,
             gas,
             fee: Uallo::default(),
             refusals: 0,
+            delays: 0,
+            is_presigned: false,
             haste: 0,
             signatures: Vec::new(),
             uncertain: false,
             asking: false,
             asked_at: Height::default(),
-            is_resumed: false,
+            origin: Origin::Here,
             announced: String::new(),
             told: String::new(),
         }
@@ -103,6 +130,15 @@ impl Flight {
             .value
             .as_deref()
             .and_then(|value| value.parse().ok());
+        let origin = if submission.is_prepared() {
+            Origin::Unconfirmed
+        } else {
+            Origin::Earlier
+        };
+        let window = OpenWindow {
+            key: submission.key,
+            end: submission.window_end,
+        };
         let step = match (submission.state, submission.signed) {
             (State::Included { .. }, _) => Step::Included,
             (State::Prepared(tx), _) | (State::Broadcast { .. }, Some(tx)) => Step::Prepared(tx),
@@ -110,12 +146,12 @@ impl Flight {
             (State::Rejected(_), _) => Step::Hindered,
             _ => Step::Due,
         };
-        let mut flight = Self::new(submission.key, submission.window_end, Instant::now(), gas);
+        let mut flight = Self::new(window, Instant::now(), gas);
         if let Step::Prepared(tx) = &step {
             flight.signatures.push((tx.hash.clone(), tx.sequence));
             flight.uncertain = true;
         }
-        flight.is_resumed = true;
+        flight.origin = origin;
         flight.step = step;
         flight.value = value;
         flight
@@ -129,6 +165,14 @@ impl Flight {
         // The chain's answer changes with its blocks.
         let may_ask = height > self.asked_at;
         match &self.step {
+            // While it may be open, the chain's own word confirms it.
+            _ if self.origin == Origin::Unconfirmed => {
+                if may_ask && height > self.end {
+                    Want::Opening
+                } else {
+                    Want::Nothing
+                }
+            }
             _ if height > self.end => {
                 if may_ask {
                     Want::Outcome
@@ -150,6 +194,44 @@ impl Flight {
         self.signatures.iter().any(|(signed, _)| signed == hash)
     }
 
+    /// The window is open: what an earlier run prepared for it may be sent. True when that is news.
+    pub(super) fn confirm(&mut self) -> bool {
+        let is_news = self.origin == Origin::Unconfirmed;
+        if is_news {
+            self.origin = Origin::Earlier;
+            self.asked_at = Height::default();
+        }
+        is_news
+    }
+
+    /// The window, as a node told of it.
+    pub(super) const fn window(&self) -> OpenWindow {
+        OpenWindow {
+            key: self.key,
+            end: self.end,
+        }
+    }
+
+    /// The hashes of all that was signed for it and may be in a block.
+    pub(super) fn hashes(&self) -> Vec<String> {
+        self.signatures
+            .iter()
+            .map(|(hash, _)| hash.clone())
+            .collect()
+    }
+
+    /// Whether it is to have a transaction of its own: in company it was refused, or held up by
+    /// others' refusals.
+    pub(super) const fn is_alone(&self) -> bool {
+        self.refusals > 0 || self.delays >= MOST_DELAYS
+    }
+
+    /// The sequence that a signature of ours spends.
+    pub(super) fn sequence_of(&self, hash: &str) -> Option<u64> {
+        let signature = self.signatures.iter().find(|(signed, _)| signed == hash);
+        signature.map(|(_, sequence)| *sequence)
+    }
+
     /// Whether what is sent now can still be in a block of the window.
     pub(super) fn is_in_time(&self, height: Height) -> bool {
         height < self.end
@@ -161,11 +243,16 @@ impl Flight {
     }
 
     /// The transaction that is out, or about to be.
-    pub(super) const fn tx(&self) -> Option<&SignedTx> {
+    pub(super) const fn tx(&self) -> Option<&Arc<SignedTx>> {
         match &self.step {
             Step::Prepared(tx) | Step::Pending { tx, .. } => Some(tx),
             Step::Due | Step::Hindered | Step::Included => None,
         }
+    }
+
+    /// Whether nothing is signed for it.
+    pub(super) const fn is_due(&self) -> bool {
+        matches!(self.step, Step::Due)
     }
 
     /// Whether a stop should wait for it.
@@ -184,12 +271,12 @@ mod tests {
     use rstest::rstest;
     use time::OffsetDateTime;
 
-    fn tx() -> SignedTx {
-        SignedTx {
+    fn tx() -> Arc<SignedTx> {
+        Arc::new(SignedTx {
             bytes: vec![1],
             hash: "A".into(),
             sequence: 4,
-        }
+        })
     }
 
     fn flight(step: Step) -> Flight {
@@ -197,9 +284,13 @@ mod tests {
             topic: TopicId(67),
             nonce: Nonce(100),
         };
+        let window = OpenWindow {
+            key,
+            end: Height(110),
+        };
         Flight {
             step,
-            ..Flight::new(key, Height(110), Instant::now(), 250_000)
+            ..Flight::new(window, Instant::now(), 250_000)
         }
     }
 
@@ -223,6 +314,20 @@ mod tests {
     ) {
         let flight = flight(step);
         assert_eq!(flight.want(Height(height)), expected);
+        let unsure = Flight {
+            origin: Origin::Unconfirmed,
+            ..flight
+        };
+        let asks = if height > 110 {
+            Want::Opening
+        } else {
+            Want::Nothing
+        };
+        assert_eq!(unsure.want(Height(height)), asks);
+        let flight = Flight {
+            origin: Origin::Earlier,
+            ..unsure
+        };
         let asked = Flight {
             asking: true,
             ..flight
@@ -249,9 +354,11 @@ mod tests {
             signed,
             value: Some("0.001".into()),
         };
+        let is_prepared = submission.is_prepared();
         let flight = Flight::resumed(submission, 250_000);
         assert_eq!(flight.tx().is_some(), sent);
         assert_eq!(flight.uncertain, sent);
+        assert_eq!(flight.origin == Origin::Unconfirmed, is_prepared);
         assert_eq!(flight.is_in_the_air(), sent);
     }
 }

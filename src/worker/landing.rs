@@ -1,13 +1,8 @@
 //! The submitter's way in: inclusion in a block, and how the window closed.
 
-use super::{
-    flight::{Flight, Step},
-    lookup::Outcome,
-    submitter::Submitter,
-    windows::Told,
-};
+use super::{flight::Step, lookup::Outcome, submitter::Submitter, windows::Told};
 use crate::{
-    chain::{Answer, Next, jsonrpc::TxResult},
+    chain::{Answer, Next, answered_windows, jsonrpc::TxResult, refused_message},
     ops::Event,
     store::{Refusal, State},
     types::{Height, WindowKey},
@@ -18,22 +13,14 @@ const PURSUED: i64 = 100;
 
 impl Submitter {
     /// A transaction of ours stands in a block.
-    pub(super) async fn land(
-        &mut self,
-        key: WindowKey,
-        hash: String,
-        height: Height,
-        result: TxResult,
-    ) {
-        let Some(flight) = self.flights.get_mut(&key) else {
-            return;
-        };
-        let Some(index) = flight
-            .signatures
-            .iter()
-            .position(|(signed, _)| *signed == hash)
-        else {
-            // Told before.
+    pub(super) async fn land(&mut self, hash: String, height: Height, result: TxResult) {
+        let signed = self.flights.values().filter(|flight| flight.signed(&hash));
+        let keys: Vec<_> = signed.map(|flight| flight.key).collect();
+        let sequence = keys
+            .first()
+            .and_then(|key| self.flights.get(key)?.sequence_of(&hash));
+        let Some(sequence) = sequence else {
+            // Not ours, or told before.
             return;
         };
         let TxResult {
@@ -49,39 +36,52 @@ impl Submitter {
             log,
         };
         let answer = Answer::to_refusal(&refusal);
-        let (_, sequence) = flight.signatures[index];
-        if answer == Answer::Accepted || answer.next() == Next::Done {
+        if answer == Answer::Accepted {
             self.ledger.spent(sequence);
-            self.included(key, hash, height, gas_used).await;
+            for key in keys {
+                self.included(key, hash.clone(), height, gas_used);
+            }
             return;
         }
-        flight.signatures.remove(index);
+        let newest = self.carried(&hash);
+        let culprit = self.culprit(&hash, &newest, &refusal.log);
+        for flight in self.flights_of(&keys) {
+            flight.signatures.retain(|(signed, _)| *signed != hash);
+        }
         if answer.is_free() {
-            self.resync(key).await;
+            self.resync(&keys).await;
         } else {
             self.ledger.spent(sequence);
-            if let Some(flight) = self.flights.get_mut(&key) {
-                flight.refusals += 1;
+            for flight in self.flights_of(&keys) {
+                let is_to_blame = culprit.is_none_or(|culprit| culprit == flight.key);
+                flight.refusals += u32::from(is_to_blame);
             }
         }
-        let is_newest = self
-            .flights
-            .get(&key)
-            .and_then(Flight::tx)
-            .is_some_and(|tx| tx.hash == hash);
-        if is_newest {
-            self.refused_by_block(key, refusal, answer).await;
+        let (blamed, others): (Vec<_>, Vec<_>) = newest
+            .into_iter()
+            .partition(|&key| culprit.is_none_or(|culprit| culprit == key));
+        if !others.is_empty() {
+            self.held_up(others, &refusal).await;
+        }
+        if answer.next() == Next::Done {
+            for key in blamed {
+                self.included(key, hash.clone(), height, gas_used);
+            }
+        } else {
+            self.refused_by_block(&blamed, refusal, answer).await;
         }
     }
 
+    /// The window whose answer made a block refuse a transaction, when the refusal names one of several.
+    fn culprit(&self, hash: &str, keys: &[WindowKey], log: &str) -> Option<WindowKey> {
+        let index = refused_message(log)?;
+        let flight = self.flights.get(keys.first()?)?;
+        let tx = flight.tx().filter(|tx| tx.hash == hash)?;
+        answered_windows(&tx.bytes).get(index).copied()
+    }
+
     /// The chain holds our inference.
-    pub(super) async fn included(
-        &mut self,
-        key: WindowKey,
-        hash: String,
-        height: Height,
-        gas_used: i64,
-    ) {
+    pub(super) fn included(&mut self, key: WindowKey, hash: String, height: Height, gas_used: i64) {
         let Some(flight) = self.flights.get_mut(&key) else {
             return;
         };
@@ -89,7 +89,6 @@ impl Submitter {
             return;
         }
         flight.step = Step::Included;
-        let (end, value) = (flight.end, flight.value.as_ref().map(ToString::to_string));
         let WindowKey { topic, nonce } = key;
         self.tell(Event::SubmissionSuccessful {
             topic,
@@ -99,23 +98,22 @@ impl Submitter {
             blocks_after_nonce: height.0 - nonce.0,
             gas_used,
         });
-        self.record(key, end, value, State::Included { hash, height })
-            .await;
+        self.note(key, State::Included { hash, height });
         self.told(Told::Answered(key));
     }
 
     /// The chain holds our inference, and no index tells in which block it came.
-    pub(super) async fn admitted(&mut self, key: WindowKey) {
+    pub(super) fn admitted(&mut self, key: WindowKey) {
         let newest = self
             .flights
             .get(&key)
             .and_then(|flight| flight.signatures.last());
         let hash = newest.map(|(hash, _)| hash.clone()).unwrap_or_default();
-        self.included(key, hash, self.height, 0).await;
+        self.included(key, hash, self.height, 0);
     }
 
     /// The window is closed and the chain has told how.
-    pub(super) async fn close(&mut self, key: WindowKey, outcome: Outcome) {
+    pub(super) fn close(&mut self, key: WindowKey, outcome: Outcome) {
         let Some(flight) = self.flights.get(&key) else {
             return;
         };
@@ -124,7 +122,7 @@ impl Submitter {
             let (height, result) = (Height(tx.height), tx.tx_result);
             included = result.code == 0;
             if included {
-                self.included(key, tx.hash, height, result.gas_used).await;
+                self.included(key, tx.hash, height, result.gas_used);
             } else if !outcome.admitted {
                 let TxResult {
                     code,
@@ -133,36 +131,36 @@ impl Submitter {
                     ..
                 } = result;
                 let cause = format!("the chain refused the submission: {log} ({codespace} {code})");
-                self.miss(key, cause).await;
+                self.miss(key, cause);
                 return;
             }
         }
         if !included && outcome.admitted {
-            self.admitted(key).await;
+            self.admitted(key);
         } else if !included {
             let cause = "the window closed before a transaction of this wallet was in a block";
-            self.miss(key, cause.into()).await;
+            self.miss(key, cause.into());
             return;
         }
-        self.classify(key, outcome.counted, outcome.places).await;
+        self.classify(key, outcome.counted, outcome.places);
     }
 
     /// Ours is on the chain: does it count?
-    async fn classify(&mut self, key: WindowKey, counted: bool, places: usize) {
+    fn classify(&mut self, key: WindowKey, counted: bool, places: usize) {
         let WindowKey { topic, nonce } = key;
         let Some(end) = self.flights.get(&key).map(|flight| flight.end) else {
             return;
         };
         if counted {
             self.tell(Event::Counted { topic, nonce });
-            self.end(key, State::Counted).await;
+            self.end(key, State::Counted);
         } else if places > 0 {
             self.tell(Event::Outranked {
                 topic,
                 nonce,
                 places,
             });
-            self.end(key, State::Outranked).await;
+            self.end(key, State::Outranked);
         } else if self.height > end.plus(PURSUED) {
             // No set at all: pruned, most likely. The journal keeps what is known.
             self.tell(Event::Trouble {
@@ -174,7 +172,7 @@ impl Submitter {
     }
 
     /// Gives a window up.
-    pub(super) async fn miss(&mut self, key: WindowKey, cause: String) {
+    pub(super) fn miss(&mut self, key: WindowKey, cause: String) {
         let Some(flight) = self.flights.get(&key) else {
             return;
         };
@@ -186,16 +184,12 @@ impl Submitter {
             window_end,
             cause: cause.clone(),
         });
-        self.end(key, State::Expired { reason: cause }).await;
+        self.end(key, State::Expired { reason: cause });
     }
 
-    async fn end(&mut self, key: WindowKey, state: State) {
-        let Some(flight) = self.flights.get(&key) else {
-            return;
-        };
-        let (end, value) = (flight.end, flight.value.as_ref().map(ToString::to_string));
+    fn end(&mut self, key: WindowKey, state: State) {
         let answered = state.name().is_answered();
-        self.record(key, end, value, state).await;
+        self.note(key, state);
         self.finish(key, answered);
     }
 }

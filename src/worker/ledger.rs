@@ -55,9 +55,11 @@ impl Ledger {
         self.price = price;
     }
 
-    /// The fee for `gas` at the present price; none above the operator's cap.
-    pub(super) fn fee(&self, gas: u64) -> Option<Uallo> {
-        self.price.within(gas, &self.fees)
+    /// The fee for `gas` at the present price; none above the operator's cap for so many answers.
+    pub(super) fn fee(&self, gas: u64, answers: usize) -> Option<Uallo> {
+        let fee = self.uncapped(gas);
+        let answers = u128::try_from(answers).unwrap_or(u128::MAX);
+        (fee.0 <= self.fees.max_fee.0.saturating_mul(answers)).then_some(fee)
     }
 
     /// What the fee would be without the cap.
@@ -98,6 +100,14 @@ impl Ledger {
     }
 }
 
+/// The limit of a transaction with so many answers, the first of which may use `single`. Each
+/// further answer uses less than half of what one alone does (65 000 of 144 000).
+pub(super) fn gas_for(single: u64, answers: usize) -> u64 {
+    let further = u64::try_from(answers.saturating_sub(1)).unwrap_or(u64::MAX);
+    let share = single.saturating_mul(2) / 5;
+    single.saturating_add(share.saturating_mul(further))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +135,22 @@ mod tests {
             7,
             "another one follows it already"
         );
+    }
+
+    #[test]
+    fn each_further_answer_takes_and_may_cost_less_than_the_first() {
+        let ledger = ledger(5);
+        assert_eq!(gas_for(250_000, 1), 250_000);
+        assert_eq!(gas_for(250_000, 64), 250_000 + 63 * 100_000);
+        let capped = FeeConfig {
+            max_fee: Uallo(4_000_000),
+            ..FeeConfig::default()
+        };
+        let account = ledger.account();
+        let ledger = Ledger::new(account, GasPrice::floor(10), capped);
+        assert_eq!(ledger.fee(250_000, 1), Some(Uallo(3_750_000)));
+        assert_eq!(ledger.fee(500_000, 1), None);
+        assert_eq!(ledger.fee(500_000, 2), Some(Uallo(7_500_000)));
     }
 
     #[test]

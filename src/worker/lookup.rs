@@ -16,6 +16,8 @@ pub(super) enum Finding {
     Forecast(Arc<Forecast>),
     /// The transaction in its block, if one holds it.
     Inclusion(Inclusion),
+    /// Whether the window has opened.
+    Opening(bool),
     /// Whether the window is open to us.
     Standing(bool),
     /// How the window ended.
@@ -62,6 +64,8 @@ pub(super) enum Question {
     Inclusion {
         hashes: Vec<String>,
     },
+    /// Whether it opened at all.
+    Opening,
     Standing,
     /// After `end`.
     Outcome {
@@ -88,6 +92,7 @@ pub(super) async fn ask(
             .await
             .map(Finding::Inclusion),
         Question::Price => chain.gas_price().await.map(Finding::Price),
+        Question::Opening => opening(&chain, key).await.map(Finding::Opening),
         Question::Standing => standing(&chain, key).await.map(Finding::Standing),
         Question::Outcome { end, hashes } => outcome(&chain, key, end, &hashes)
             .await
@@ -131,6 +136,15 @@ async fn is_admitted(chain: &Chain, key: WindowKey) -> Result<bool, ChainError> 
         .latest_nonce(key.topic, chain.signer.address())
         .await?;
     Ok(latest == Some(key.nonce))
+}
+
+/// Whether a window that was prepared for has opened: no other of its topic may be open.
+async fn opening(chain: &Chain, key: WindowKey) -> Result<bool, ChainError> {
+    let status = chain
+        .emissions
+        .window_status(key.topic, chain.signer.address())
+        .await?;
+    Ok(status.open.is_none_or(|window| window.key == key))
 }
 
 async fn standing(chain: &Chain, key: WindowKey) -> Result<bool, ChainError> {

@@ -10,14 +10,20 @@ mod landing;
 mod ledger;
 mod lookup;
 mod nonces;
+mod parcel;
 mod parts;
+mod preparing;
 mod refusal;
 mod registration;
+mod scribe;
 mod sending;
+mod staging;
 mod standing;
 mod startup;
+mod steps;
 mod submitter;
 mod upkeep;
+mod verdict;
 mod windows;
 
 use std::sync::Arc;
@@ -46,6 +52,7 @@ use crate::{
 use ledger::Ledger;
 use nonces::NonceTracker;
 use parts::Parts;
+use scribe::Scribe;
 use submitter::Submitter;
 use windows::Windows;
 
@@ -167,9 +174,10 @@ impl Worker {
             self.started,
         );
         let low = self.fees.low_balance;
+        let (scribe, writing) = Scribe::new(self.journal, self.reporter.clone());
         let parts = Parts {
             chain: Arc::clone(&self.chain),
-            journal: self.journal,
+            scribe,
             desk: self.desk,
             reporter: self.reporter.clone(),
             clock: self.clock,
@@ -186,6 +194,7 @@ impl Worker {
         let cancel = group.token();
         group.spawn("feed", feed.run(cancel.clone()));
         group.spawn("windows", windows.run(feed_events, tells, cancel));
+        group.spawn("journal", writing.run(group.token()));
         group.spawn("submitter", submitter.run(reported));
         let chain = Arc::clone(&self.chain);
         group.spawn_minor("gas price", move || {

@@ -52,6 +52,10 @@ impl NonceTracker {
     /// Takes note of a submission of an earlier run: its window needs no report.
     pub(super) fn recall(&mut self, submission: &Submission) {
         let (key, end) = (submission.key, submission.window_end);
+        if submission.is_prepared() {
+            // It may have been signed ahead of a window that never opened.
+            return;
+        }
         let state = submission.state.name();
         if state.is_answered() || state.is_final() {
             self.answered(key);
@@ -196,6 +200,7 @@ mod tests {
         WindowStatus {
             open,
             next_start: Some(Height(next)),
+            next_end: Some(Height(next + 10)),
             is_registered: true,
             is_whitelisted: true,
             is_active: true,

@@ -7,24 +7,30 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Chain, windows::Told};
+use super::{Chain, scribe::Scribe, windows::Told};
 use crate::{
-    chain::{GasPrice, jsonrpc::TxResult},
+    chain::{GasPrice, OpenWindow, jsonrpc::TxResult},
     clock::SharedClock,
     forecast::DeskHandle,
     ops::{Reporter, Shutdown},
-    store::Journal,
+    store::{State, Transition},
     types::{Height, TopicId, WindowKey},
 };
 
 /// What the submitter is told. It is told the same window any number of times and answers it once.
 #[derive(Debug)]
 pub(super) enum Report {
-    /// A window is open.
-    Due {
-        key: WindowKey,
-        end: Height,
+    /// Windows are open: those of one block, or what a question to the chain found.
+    Opened {
+        windows: Vec<OpenWindow>,
         seen: Instant,
+    },
+    /// A window is open and holds an inference of ours already: what an earlier run left is the one.
+    Held(WindowKey),
+    /// The next block in which a topic's window may open; none when it is not to be answered.
+    Foretold {
+        topic: TopicId,
+        next: Option<OpenWindow>,
     },
     /// A block has passed.
     Block(Height),
@@ -50,7 +56,7 @@ pub struct Tally {
 /// Everything that the submitter needs of the other rooms.
 pub(super) struct Parts {
     pub(super) chain: Arc<Chain>,
-    pub(super) journal: Arc<dyn Journal>,
+    pub(super) scribe: Scribe,
     pub(super) desk: DeskHandle,
     pub(super) reporter: Reporter,
     pub(super) clock: SharedClock,
@@ -65,4 +71,24 @@ pub(super) struct Parts {
     pub(super) once: bool,
     /// How long a stop waits for transactions that are in the air.
     pub(super) stop_grace: Duration,
+}
+
+impl Parts {
+    /// A step of a submission, now.
+    pub(super) fn transition(
+        &self,
+        key: WindowKey,
+        window_end: Height,
+        value: Option<String>,
+        state: State,
+    ) -> Transition {
+        Transition {
+            at: self.clock.now(),
+            wallet: self.chain.wallet(),
+            key,
+            window_end,
+            value,
+            state,
+        }
+    }
 }

@@ -16,81 +16,115 @@ impl Submitter {
     /// excludes it.
     pub(super) async fn refused_by_mempool(
         &mut self,
-        key: WindowKey,
+        keys: &[WindowKey],
         refusal: Refusal,
         answer: Answer,
     ) {
-        let uncertain = self
-            .flights
-            .get(&key)
-            .is_some_and(|flight| flight.uncertain);
-        self.tell_refusal(key, &refusal, &answer);
-        self.note_refusal(key, &refusal).await;
+        for &key in keys {
+            self.tell_refusal(key, &refusal, answer.advice());
+        }
+        self.note_refusal(keys, &refusal);
         match answer.next() {
-            // Earlier bytes may be out: the window's close tells.
-            Next::GiveUp if !uncertain => self.miss(key, reason(&refusal)).await,
-            Next::Rebuild => self.rebuild(key, &answer).await,
-            _ => self.hinder(key),
+            Next::GiveUp => {
+                for &key in keys {
+                    // Earlier bytes may be out: the window's close tells.
+                    if self.flights.get(&key).is_some_and(|it| it.uncertain) {
+                        self.hinder(key);
+                    } else {
+                        self.miss(key, reason(&refusal));
+                    }
+                }
+            }
+            Next::Rebuild => self.rebuild(keys, &answer).await,
+            _ => keys.iter().for_each(|&key| self.hinder(key)),
         }
     }
 
-    /// A block refused the transaction, which can't come again.
+    /// A block refused the transaction of these windows, which can't come again.
     pub(super) async fn refused_by_block(
         &mut self,
-        key: WindowKey,
+        keys: &[WindowKey],
         refusal: Refusal,
         answer: Answer,
     ) {
-        self.tell_refusal(key, &refusal, &answer);
-        self.note_refusal(key, &refusal).await;
-        let Some(flight) = self.flights.get_mut(&key) else {
-            return;
-        };
-        flight.uncertain = !flight.signatures.is_empty();
-        let worn_out = flight.refusals >= MAX_REFUSALS;
-        match answer.next() {
-            Next::GiveUp => self.miss(key, reason(&refusal)).await,
-            _ if worn_out => {
-                let cause = format!("{MAX_REFUSALS} refusals, the last: {}", reason(&refusal));
-                self.miss(key, cause).await;
+        for &key in keys {
+            self.tell_refusal(key, &refusal, answer.advice());
+        }
+        self.note_refusal(keys, &refusal);
+        let mut again = Vec::new();
+        for &key in keys {
+            let Some(flight) = self.flights.get_mut(&key) else {
+                continue;
+            };
+            flight.uncertain = !flight.signatures.is_empty();
+            let worn_out = flight.refusals >= MAX_REFUSALS;
+            match answer.next() {
+                Next::GiveUp => self.miss(key, reason(&refusal)),
+                _ if worn_out => {
+                    let cause = format!("{MAX_REFUSALS} refusals, the last: {}", reason(&refusal));
+                    self.miss(key, cause);
+                }
+                Next::Rebuild => again.push(key),
+                _ => self.hinder(key),
             }
-            Next::Rebuild => self.rebuild(key, &answer).await,
-            _ => self.hinder(key),
+        }
+        if !again.is_empty() {
+            self.rebuild(&again, &answer).await;
         }
     }
 
-    pub(super) fn tell_refusal(&self, key: WindowKey, refusal: &Refusal, answer: &Answer) {
+    /// A block refused the transaction of these windows because of another answer in it: they go again
+    /// at once, without that one.
+    pub(super) async fn held_up(&mut self, keys: Vec<WindowKey>, refusal: &Refusal) {
+        self.note_refusal(&keys, refusal);
+        for &key in &keys {
+            let next = "another answer in the same transaction was refused; sending without it";
+            self.tell_refusal(key, refusal, next);
+        }
+        for flight in self.flights_of(&keys) {
+            flight.uncertain = !flight.signatures.is_empty();
+            flight.delays += 1;
+            flight.step = Step::Due;
+        }
+        Box::pin(self.launch(keys)).await;
+    }
+
+    pub(super) fn tell_refusal(&self, key: WindowKey, refusal: &Refusal, next: &str) {
         self.tell(Event::SubmissionRefused {
             topic: key.topic,
             nonce: key.nonce,
             codespace: refusal.codespace.clone(),
             code: refusal.code,
             log: refusal.log.clone(),
-            next: answer.advice().into(),
+            next: next.into(),
         });
     }
 
-    async fn note_refusal(&mut self, key: WindowKey, refusal: &Refusal) {
-        let Some(flight) = self.flights.get(&key) else {
-            return;
-        };
-        let (end, value) = (flight.end, flight.value.as_ref().map(ToString::to_string));
-        self.record(key, end, value, State::Rejected(refusal.clone()))
-            .await;
+    fn note_refusal(&self, keys: &[WindowKey], refusal: &Refusal) {
+        let rejected = |&key| self.step(key, State::Rejected(refusal.clone()));
+        let steps = keys.iter().filter_map(rejected).collect();
+        self.parts.scribe.write(steps);
     }
 
-    /// Mends what was wrong and signs anew.
-    async fn rebuild(&mut self, key: WindowKey, answer: &Answer) {
+    /// Mends what was wrong and signs anew. The recursion of sending and answer is bounded by the
+    /// flights' haste.
+    async fn rebuild(&mut self, keys: &[WindowKey], answer: &Answer) {
         let mended = self.mend(answer).await;
-        if let Some(flight) = self.flights.get_mut(&key) {
+        let tried = self.flights_of(keys).map(|flight| flight.gas).max();
+        let gas = match tried {
+            Some(tried) if *answer == Answer::OutOfGas => Some(self.ledger.raise_gas(tried)),
+            _ => None,
+        };
+        for flight in self.flights_of(keys) {
             flight.step = Step::Due;
-            if *answer == Answer::OutOfGas {
-                flight.gas = self.ledger.raise_gas(flight.gas);
-            }
+            flight.gas = gas.unwrap_or(flight.gas);
         }
         match mended {
-            Ok(()) => self.resend(key).await,
-            Err(error) => self.delayed(key, error.to_string(), "trying again at the next block"),
+            Ok(()) => Box::pin(self.launch(keys.to_vec())).await,
+            Err(error) => {
+                let next = "trying again at the next block";
+                self.delay(keys, &error.to_string(), next);
+            }
         }
     }
 

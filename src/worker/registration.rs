@@ -8,7 +8,13 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Chain, sending::refusal, submitter::Submitter, windows::Told};
+use super::{
+    Chain,
+    parcel::{Terms, sign},
+    submitter::Submitter,
+    verdict::refusal,
+    windows::Told,
+};
 use crate::{
     chain::{Answer, ChainError, Next, Uallo, jsonrpc::Tx},
     ops::Event,
@@ -156,7 +162,7 @@ impl Submitter {
         request.attempts += 1;
         let gas = request.gas;
         self.reprice();
-        let Some(fee) = self.ledger.fee(gas) else {
+        let Some(fee) = self.ledger.fee(gas, 1) else {
             let (fee, cap) = (self.ledger.uncapped(gas), self.ledger.fees().max_fee);
             let cause = format!("the registration's gas costs {fee}, above the cap of {cap}");
             return Err((cause, "raise fees.max_fee or lower fees.tier"));
@@ -164,7 +170,14 @@ impl Submitter {
         let chain = Arc::clone(&self.parts.chain);
         let failed = |error: ChainError| (error.to_string(), "trying again by itself");
         let message = chain.emissions.registration(chain.signer.address(), topic);
-        let tx = self.sign(message, gas, fee, None).map_err(failed)?;
+        let account = self.ledger.account();
+        let terms = Terms {
+            account_number: account.number,
+            sequence: account.sequence,
+            gas,
+            fee,
+        };
+        let tx = sign(&chain, vec![message], terms, None).map_err(failed)?;
         let sent = chain.rpc.broadcast(&tx.bytes).await.map_err(failed)?;
         let answer = Answer::to_broadcast(&sent.answer);
         if answer.next() == Next::AwaitInclusion {

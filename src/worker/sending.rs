@@ -1,311 +1,252 @@
-//! The submitter's way out: forecast, signature, journal, broadcast, and the mempool's answer.
+//! The submitter's way out: forecast, signature, journal, broadcast.
+
+use std::sync::Arc;
 
 use super::{
     flight::{Flight, Step},
+    ledger::gas_for,
     lookup::Question,
+    parcel::{Letter, MOST_LETTERS, Parcel},
     submitter::Submitter,
-    windows::Told,
 };
 use crate::{
-    chain::{Answer, ChainError, Decimal, Next, Sent},
+    chain::{Answer, ChainError, Decimal},
     failpoint::failpoint,
     forecast::Forecast,
     ops::Event,
-    store::{Refusal, SignedTx, State},
+    store::{SignedTx, State},
     types::WindowKey,
 };
 
-/// What to do about a sequence number that a node expects instead of ours.
-enum Verdict {
-    /// Send the same bytes again: the node is behind, or a transaction of ours has to come first.
-    Wait,
-    /// Look whether our own bytes took the number.
-    Look,
-    /// Sign anew with this one.
-    Obey(u64),
-}
+const AGAIN: &str = "trying again at the next block";
 
 impl Submitter {
-    /// Sends what is prepared, or prepares it first.
-    pub(super) async fn send(&mut self, key: WindowKey) {
-        let Some(flight) = self.flights.get(&key) else {
-            return;
-        };
-        let WindowKey { topic, nonce } = key;
-        if let Step::Prepared(tx) = &flight.step {
-            let tx = tx.clone();
-            self.broadcast(key, tx).await;
-        } else if let Some(value) = flight.value.clone() {
-            self.prepare(key, value).await;
-        } else if let Some(forecast) = self.parts.desk.fresh(topic) {
-            let forecast = forecast.as_ref().clone();
-            let value = self.canonical(&forecast);
-            self.tell(Event::ForecastUsed {
-                topic,
-                nonce,
-                forecast,
-            });
-            self.prepare(key, value).await;
-        } else {
-            self.tell(Event::ForecastTraining { topic, nonce });
-            let desk = self.parts.desk.clone();
-            self.ask(
-                key,
-                Question::Forecast {
-                    desk,
-                    topic,
-                    within: Self::training_limit(),
-                },
-            );
+    /// Sends what is prepared for these windows, and prepares what is not: together, but for answers
+    /// that did badly in company.
+    pub(super) async fn launch(&mut self, keys: Vec<WindowKey>) {
+        let mut ready: Vec<Arc<SignedTx>> = Vec::new();
+        let (mut together, mut alone) = (Vec::new(), Vec::new());
+        for key in keys {
+            let Some(flight) = self.flights.get(&key) else {
+                continue;
+            };
+            match &flight.step {
+                Step::Prepared(tx) => {
+                    if self.is_confirmed(&tx.hash)
+                        && ready.iter().all(|other| other.hash != tx.hash)
+                    {
+                        ready.push(tx.clone());
+                    }
+                }
+                Step::Due => {
+                    let is_alone = flight.is_alone();
+                    match self.letter(key) {
+                        Some(letter) if is_alone => alone.push(letter),
+                        Some(letter) => together.push(letter),
+                        None => {}
+                    }
+                }
+                Step::Hindered | Step::Pending { .. } | Step::Included => {}
+            }
+        }
+        // A node refuses a sequence number before the ones that precede it.
+        ready.sort_by_key(|tx| tx.sequence);
+        for tx in ready {
+            self.broadcast(tx).await;
+        }
+        for letters in together.chunks(MOST_LETTERS) {
+            self.dispatch(letters.to_vec()).await;
+        }
+        for letter in alone {
+            self.dispatch(vec![letter]).await;
         }
     }
 
-    /// Sends a forecast that was not ready when the window opened.
-    pub(super) async fn send_trained(&mut self, key: WindowKey, forecast: &Forecast) {
+    /// The answer to a window, if a forecast is at hand; else one is made in the background.
+    fn letter(&mut self, key: WindowKey) -> Option<Letter> {
+        let flight = self.flights.get(&key)?;
+        let written = flight.letter.as_ref();
+        if let Some(letter) = written.filter(|letter| letter.is_current(&self.parts.chain)) {
+            return Some(letter.clone());
+        }
         let WindowKey { topic, nonce } = key;
+        let value = match flight.value.clone() {
+            Some(value) => value,
+            None if flight.asking => return None,
+            None => {
+                let Some(forecast) = self.parts.desk.fresh(topic) else {
+                    self.tell(Event::ForecastTraining { topic, nonce });
+                    self.ask(key, self.training(topic));
+                    return None;
+                };
+                let forecast = forecast.as_ref().clone();
+                let value = self.canonical(&forecast);
+                self.tell(Event::ForecastUsed {
+                    topic,
+                    nonce,
+                    forecast,
+                });
+                value
+            }
+        };
+        let flight = self.flights.get_mut(&key)?;
+        flight.value = Some(value.clone());
+        match Letter::write(&self.parts.chain, flight.window(), value) {
+            Ok(letter) => {
+                flight.letter = Some(letter.clone());
+                Some(letter)
+            }
+            Err(error) => {
+                self.delayed(key, &error.to_string(), AGAIN);
+                None
+            }
+        }
+    }
+
+    /// Takes a forecast that was not ready when the window opened.
+    pub(super) fn use_trained(&mut self, key: WindowKey, forecast: &Forecast) {
         let value = self.canonical(forecast);
+        if let Some(flight) = self.flights.get_mut(&key) {
+            flight.value = Some(value);
+        }
+        let WindowKey { topic, nonce } = key;
         let forecast = forecast.clone();
         self.tell(Event::ForecastTrained {
             topic,
             nonce,
             forecast,
         });
-        self.prepare(key, value).await;
     }
 
     fn canonical(&self, forecast: &Forecast) -> Decimal {
-        Decimal::try_from(forecast.value).unwrap_or_else(|error| {
-            let topic = forecast.topic;
-            self.tell(Event::Trouble {
-                cause: format!("the forecast for topic {topic} can't be submitted: {error}"),
-                remedy: "0 is submitted in its place".into(),
-            });
-            Decimal::zero()
-        })
+        canonical(forecast, |trouble| self.tell(trouble))
     }
 
-    /// Signs, journals and broadcasts.
-    async fn prepare(&mut self, key: WindowKey, value: Decimal) {
+    /// Signs, journals and broadcasts one transaction.
+    async fn dispatch(&mut self, mut letters: Vec<Letter>) {
         let height = self.height;
-        let Some(flight) = self.flights.get_mut(&key) else {
+        letters.retain(|letter| {
+            let flight = self.flights.get_mut(&letter.key());
+            let may_go = flight.filter(|it| it.may_hurry() && it.is_in_time(height));
+            may_go.is_some_and(|flight| {
+                flight.haste += 1;
+                true
+            })
+        });
+        let Some(first) = letters.first().map(Letter::key) else {
             return;
         };
-        flight.value = Some(value.clone());
-        if !flight.may_hurry() || !flight.is_in_time(height) {
-            return;
-        }
-        flight.haste += 1;
-        let (end, gas) = (flight.end, flight.gas);
         self.reprice();
-        let Some(fee) = self.ledger.fee(gas) else {
-            let (fee, cap) = (self.ledger.uncapped(gas), self.ledger.fees().max_fee);
-            let cause = format!("the fee of {fee} is above the cap of {cap}");
-            let next = "trying again at the next block; raise fees.max_fee or lower fees.tier";
-            self.delayed(key, cause, next);
-            self.ask(key, Question::Price);
+        let Some(terms) = self.terms(&letters, self.ledger.account().sequence) else {
+            self.tell_too_dear(&letters);
+            self.ask(first, Question::Price);
             return;
         };
-        let chain = &self.parts.chain;
-        let signed = chain
-            .emissions
-            .submission(&chain.signer, key, &value)
-            .and_then(|message| self.sign(message, gas, fee, Some(end)));
-        let tx = match signed {
-            Ok(tx) => tx,
+        let keys: Vec<_> = letters.iter().map(Letter::key).collect();
+        let parcel = match Parcel::seal(&self.parts.chain, letters, terms) {
+            Ok(parcel) => parcel,
             Err(error) => {
-                self.delayed(key, error.to_string(), "trying again at the next block");
+                self.delay(&keys, &error.to_string(), AGAIN);
                 return;
             }
         };
         if self.parts.dry_run {
-            self.show(key, &value, &tx);
+            self.show(&parcel);
             return;
         }
         failpoint("before-journal");
-        self.record(
-            key,
-            end,
-            Some(value.to_string()),
-            State::Prepared(tx.clone()),
-        )
-        .await;
+        let steps = self.steps(&parcel, |it| State::Prepared(it.tx.clone()));
+        self.parts.scribe.write(steps).settled().await;
         failpoint("after-journal");
-        self.ledger.take(tx.sequence);
-        if let Some(flight) = self.flights.get_mut(&key) {
-            flight.fee = fee;
-            flight.signatures.push((tx.hash.clone(), tx.sequence));
-            flight.step = Step::Prepared(tx.clone());
-        }
-        self.broadcast(key, tx).await;
+        let tx = parcel.tx.clone();
+        self.adopt(parcel, false);
+        self.broadcast(tx).await;
     }
 
-    async fn broadcast(&mut self, key: WindowKey, tx: SignedTx) {
-        let in_time = self
-            .flights
-            .get(&key)
-            .is_some_and(|flight| flight.is_in_time(self.height));
+    /// From here on the parcel is what answers its windows.
+    pub(super) fn adopt(&mut self, parcel: Parcel, is_presigned: bool) {
+        let Parcel { letters, terms, tx } = parcel;
+        self.ledger.take(tx.sequence);
+        for letter in letters {
+            let Some(flight) = self.flights.get_mut(&letter.key()) else {
+                continue;
+            };
+            flight.value = Some(letter.value.clone());
+            flight.letter = Some(letter);
+            flight.fee = terms.fee;
+            flight.signatures.push((tx.hash.clone(), tx.sequence));
+            flight.step = Step::Prepared(tx.clone());
+            flight.is_presigned = is_presigned;
+        }
+    }
+
+    pub(super) async fn broadcast(&mut self, tx: Arc<SignedTx>) {
+        let keys = self.carried(&tx.hash);
+        let in_time = keys
+            .iter()
+            .filter_map(|key| self.flights.get(key))
+            .any(|flight| flight.is_in_time(self.height));
         if !in_time || self.parts.dry_run || self.unreachable {
             return;
         }
         match self.parts.chain.rpc.broadcast(&tx.bytes).await {
-            Ok(sent) => self.answered(key, tx, sent).await,
+            Ok(sent) => self.answered(tx, keys, sent).await,
             Err(error) => {
                 // Each further try would take as long: until the next tick nothing is sent.
                 self.unreachable = true;
-                if let Some(flight) = self.flights.get_mut(&key) {
+                for flight in self.flights_of(&keys) {
                     flight.uncertain = true;
                 }
-                self.delayed(key, error.to_string(), "sending the same transaction again");
+                let next = "sending the same transaction again";
+                self.delay(&keys, &error.to_string(), next);
             }
         }
     }
 
-    /// Acts on a mempool's answer.
-    async fn answered(&mut self, key: WindowKey, tx: SignedTx, sent: Sent) {
-        let height = self.height.max(key.nonce.height());
-        let Some(flight) = self.flights.get_mut(&key) else {
-            return;
-        };
-        flight.uncertain |= sent.maybe_elsewhere;
-        let answer = Answer::to_broadcast(&sent.answer);
-        match answer.next() {
-            Next::AwaitInclusion => {
-                self.pending(key, tx, sent.endpoint).await;
-                return;
-            }
-            Next::Done => {
-                self.admitted(key).await;
-                return;
-            }
-            Next::Resend => {
-                let refusal = refusal(sent.answer);
-                if std::mem::replace(&mut flight.told, refusal.log.clone()) != refusal.log {
-                    self.tell_refusal(key, &refusal, &answer);
-                }
-                return;
-            }
-            Next::Rebuild | Next::WaitAndRebuild | Next::GiveUp => {}
-        }
-        self.ledger.give_back(tx.sequence);
-        if let Answer::Sequence {
-            expected: Some(expected),
-        } = answer
-        {
-            match self.judge(key, &tx, expected) {
-                Verdict::Wait => {
-                    self.ledger.take(tx.sequence);
-                    self.parts.chain.rpc.prefer_next();
-                    return;
-                }
-                Verdict::Look => {
-                    self.ledger.take(expected.saturating_sub(1));
-                    if let Some(flight) = self.flights.get_mut(&key) {
-                        flight.step = Step::Pending { tx, since: height };
-                    }
-                    return;
-                }
-                Verdict::Obey(sequence) => self.ledger.obey(sequence),
-            }
-        }
-        self.refused_by_mempool(key, refusal(sent.answer), answer)
-            .await;
+    pub(super) fn flights_of(&mut self, keys: &[WindowKey]) -> impl Iterator<Item = &mut Flight> {
+        self.flights
+            .values_mut()
+            .filter(|flight| keys.contains(&flight.key))
     }
 
-    /// A mempool holds the transaction.
-    async fn pending(&mut self, key: WindowKey, tx: SignedTx, endpoint: String) {
-        let since = self.height.max(key.nonce.height());
-        let Some(flight) = self.flights.get_mut(&key) else {
-            return;
+    pub(super) fn delay(&mut self, keys: &[WindowKey], cause: &str, next: &str) {
+        for &key in keys {
+            self.delayed(key, cause, next);
+        }
+    }
+
+    fn tell_too_dear(&mut self, letters: &[Letter]) {
+        let gas = gas_for(self.ledger.gas(), letters.len());
+        let (fee, cap) = (self.ledger.uncapped(gas), self.ledger.fees().max_fee);
+        let cause = match letters.len() {
+            1 => format!("the fee of {fee} is above the cap of {cap}"),
+            many => format!("the fee of {fee} for {many} answers is above the cap of {cap} each"),
         };
-        flight.uncertain = true;
-        flight.step = Step::Pending {
-            tx: tx.clone(),
-            since,
-        };
-        let (end, fee) = (flight.end, flight.fee);
-        let value = flight.value.as_ref().map(ToString::to_string);
-        let again = std::mem::replace(&mut flight.announced, tx.hash.clone()) == tx.hash;
-        let latency_ms = (flight.seen.elapsed().as_secs_f64() * 1e6).round() / 1e3;
-        self.ledger.take(tx.sequence);
-        if again {
-            self.tell(Event::SubmissionResent {
-                topic: key.topic,
-                nonce: key.nonce,
-                hash: tx.hash.clone(),
-                endpoint: endpoint.clone(),
+        let next = format!("{AGAIN}; raise fees.max_fee or lower fees.tier");
+        for letter in letters {
+            self.delayed(letter.key(), &cause, &next);
+        }
+    }
+
+    fn show(&mut self, parcel: &Parcel) {
+        for letter in &parcel.letters {
+            let WindowKey { topic, nonce } = letter.key();
+            self.tell(Event::DryRun {
+                topic,
+                nonce,
+                value: letter.value.to_string(),
+                hash: parcel.tx.hash.clone(),
+                tx: hex::encode(&parcel.tx.bytes),
             });
-        } else {
-            self.tell(Event::Submitted {
-                topic: key.topic,
-                nonce: key.nonce,
-                value: value.clone().unwrap_or_default(),
-                hash: tx.hash.clone(),
-                sequence: tx.sequence,
-                fee,
-                endpoint: endpoint.clone(),
-                latency_ms,
-            });
+            self.finish(letter.key(), true);
         }
-        self.record(
-            key,
-            end,
-            value,
-            State::Broadcast {
-                hash: tx.hash,
-                endpoint,
-            },
-        )
-        .await;
-        self.told(Told::Sent(key));
-    }
-
-    fn judge(&self, key: WindowKey, tx: &SignedTx, expected: u64) -> Verdict {
-        let others = self.flights.values().filter(|flight| flight.key != key);
-        let held: Vec<u64> = others
-            .filter_map(Flight::tx)
-            .map(|tx| tx.sequence)
-            .collect();
-        if expected < tx.sequence {
-            let comes_first = |held: &u64| (expected..tx.sequence).contains(held);
-            let wait = held.iter().any(comes_first) || expected < self.ledger.landed();
-            return if wait {
-                Verdict::Wait
-            } else {
-                Verdict::Obey(expected)
-            };
-        }
-        let uncertain = self
-            .flights
-            .get(&key)
-            .is_some_and(|flight| flight.uncertain);
-        if uncertain {
-            return Verdict::Look;
-        }
-        let after_held = held.into_iter().filter(|held| *held >= expected).max();
-        Verdict::Obey(after_held.map_or(expected, |held| held.saturating_add(1)))
-    }
-
-    fn show(&mut self, key: WindowKey, value: &Decimal, tx: &SignedTx) {
-        self.tell(Event::DryRun {
-            topic: key.topic,
-            nonce: key.nonce,
-            value: value.to_string(),
-            hash: tx.hash.clone(),
-            tx: hex::encode(&tx.bytes),
-        });
-        self.finish(key, true);
-    }
-
-    /// Signs anew at once; the recursion of send and answer is bounded by the flight's haste.
-    pub(super) async fn resend(&mut self, key: WindowKey) {
-        Box::pin(self.send(key)).await;
     }
 
     /// Reads the account again, after a refusal that says that ours is wrong.
-    pub(super) async fn resync(&mut self, key: WindowKey) {
+    pub(super) async fn resync(&mut self, keys: &[WindowKey]) {
         match self.parts.chain.account().await {
             Ok(account) => self.ledger.resync(account),
-            Err(error) => self.delayed(key, error.to_string(), "trying again at the next block"),
+            Err(error) => self.delay(keys, &error.to_string(), AGAIN),
         }
     }
 
@@ -326,20 +267,14 @@ impl Submitter {
     }
 }
 
-/// A mempool's answer as a refusal.
-pub(super) fn refusal(
-    answer: Result<crate::chain::jsonrpc::BroadcastSync, crate::chain::jsonrpc::RpcError>,
-) -> Refusal {
-    match answer {
-        Ok(sync) => Refusal {
-            codespace: sync.codespace,
-            code: sync.code,
-            log: sync.log,
-        },
-        Err(error) => Refusal {
-            codespace: "rpc".into(),
-            code: error.code.unsigned_abs().try_into().unwrap_or(u32::MAX),
-            log: error.to_string(),
-        },
-    }
+/// A forecast as the chain writes it; 0 in place of what the chain does not take.
+pub(super) fn canonical(forecast: &Forecast, tell: impl FnOnce(Event)) -> Decimal {
+    Decimal::try_from(forecast.value).unwrap_or_else(|error| {
+        let topic = forecast.topic;
+        tell(Event::Trouble {
+            cause: format!("the forecast for topic {topic} can't be submitted: {error}"),
+            remedy: "0 is submitted in its place".into(),
+        });
+        Decimal::zero()
+    })
 }

@@ -70,20 +70,17 @@ impl Windows {
             self.again.insert(topic);
         }
         if let Some(nonce) = nonce.filter(|nonce| Some(*nonce) == answered) {
-            self.tracker.answered(WindowKey { topic, nonce });
+            let key = WindowKey { topic, nonce };
+            self.tracker.answered(key);
+            self.report(Report::Held(key)).await;
         }
         let (window, changed) = self.tracker.told(topic, &status, confirmed);
         match self.tracker.obstacle(topic) {
             // Windows that opened while something stood in the way can be answered now.
             None if changed => {
-                for OpenWindow { key, end } in self.tracker.open_windows(topic) {
-                    self.report(Report::Due {
-                        key,
-                        end,
-                        seen: Instant::now(),
-                    })
-                    .await;
-                }
+                let windows = self.tracker.open_windows(topic);
+                let seen = Instant::now();
+                self.report(Report::Opened { windows, seen }).await;
             }
             // At every poll: an earlier attempt may have failed.
             Some(Obstacle::Unregistered) if self.config.auto_register => {
@@ -93,8 +90,11 @@ impl Windows {
             _ => {}
         }
         if let Some(window) = window {
-            self.due(window, Instant::now(), WindowSource::Poll).await;
+            self.due(vec![window], Instant::now(), WindowSource::Poll)
+                .await;
         }
+        let next = next_window(topic, &status).filter(|_| self.tracker.obstacle(topic).is_none());
+        self.report(Report::Foretold { topic, next }).await;
         self.perhaps_ready();
     }
 
@@ -135,6 +135,14 @@ impl Windows {
             self.tell(Event::Ready { topics, start_ms });
         }
     }
+}
+
+/// The next window that may open. Its nonce is known in advance: the height of its first block.
+fn next_window(topic: TopicId, status: &WindowStatus) -> Option<OpenWindow> {
+    let (start, end) = (status.next_start?, status.next_end?);
+    let nonce = Nonce(start.0);
+    let key = WindowKey { topic, nonce };
+    (end > start).then_some(OpenWindow { key, end })
 }
 
 /// Asks the chain about a topic: the nonce of an open window has to be among the unfulfilled ones,

@@ -140,10 +140,9 @@ impl Windows {
                 });
             }
             FeedEvent::Block { height, .. } => self.block(height).await,
-            FeedEvent::Window { window, seen } => {
-                if self.tracker.opened(window) {
-                    self.due(window, seen, WindowSource::Event).await;
-                }
+            FeedEvent::Opened { mut windows, seen } => {
+                windows.retain(|&window| self.tracker.opened(window));
+                self.due(windows, seen, WindowSource::Event).await;
             }
             FeedEvent::Included {
                 hash,
@@ -216,22 +215,31 @@ impl Windows {
         }
     }
 
-    /// Reports a window that was not known. Without a standing in the topic no answer makes sense, and
+    /// Reports windows that were not known. Without a standing in the topic no answer makes sense, and
     /// the standing may be out of date; until the chain was asked, the benefit of the doubt holds.
-    pub(super) async fn due(&mut self, window: OpenWindow, seen: Instant, source: WindowSource) {
-        let OpenWindow { key, end } = window;
-        let WindowKey { topic, nonce } = key;
-        if self.tracker.obstacle(topic).is_none() {
-            self.report(Report::Due { key, end, seen }).await;
-        } else {
-            self.ask(topic);
+    pub(super) async fn due(
+        &mut self,
+        opened: Vec<OpenWindow>,
+        seen: Instant,
+        source: WindowSource,
+    ) {
+        let mut windows = opened.clone();
+        windows.retain(|window| self.tracker.obstacle(window.key.topic).is_none());
+        if !windows.is_empty() {
+            self.report(Report::Opened { windows, seen }).await;
         }
-        self.tell(Event::WindowOpen {
-            topic,
-            nonce,
-            window_end: end,
-            source,
-        });
+        for OpenWindow { key, end } in opened {
+            let WindowKey { topic, nonce } = key;
+            if self.tracker.obstacle(topic).is_some() {
+                self.ask(topic);
+            }
+            self.tell(Event::WindowOpen {
+                topic,
+                nonce,
+                window_end: end,
+                source,
+            });
+        }
     }
 
     pub(super) async fn report(&self, report: Report) {

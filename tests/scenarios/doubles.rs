@@ -79,10 +79,10 @@ impl Stopping {
 
 #[async_trait]
 impl Journal for Stopping {
-    async fn append(&self, step: &Transition) -> Result<(), StoreError> {
-        let here = step.state.name() == self.state;
+    async fn append(&self, steps: &[Transition]) -> Result<(), StoreError> {
+        let here = steps.iter().any(|step| step.state.name() == self.state);
         if !(here && self.when == When::Before) {
-            self.inner.append(step).await?;
+            self.inner.append(steps).await?;
         }
         if here {
             self.reached.send_replace(true);

@@ -6,7 +6,7 @@ use prost::Message;
 use super::{Emissions, Version};
 use crate::{
     chain::{ChainError, Decimal, Signer, proto::emissions as pb},
-    types::{TopicId, WindowKey},
+    types::{Nonce, TopicId, WindowKey},
 };
 
 /// The label under which a topic with a single output takes its value on v10.
@@ -63,6 +63,24 @@ impl Emissions {
     }
 }
 
+/// The windows that a transaction's submissions answer, in the order of its messages; none for bytes
+/// that are no such transaction.
+#[must_use]
+pub fn answered_windows(tx: &[u8]) -> Vec<WindowKey> {
+    let Ok(tx) = cosmrs::Tx::from_bytes(tx) else {
+        return Vec::new();
+    };
+    let window = |message: &Any| {
+        let request = pb::InsertWorkerPayloadRequest::decode(message.value.as_slice()).ok()?;
+        let bundle = request.worker_data_bundle?;
+        Some(WindowKey {
+            topic: TopicId(bundle.topic_id),
+            nonce: Nonce(bundle.nonce?.block_height),
+        })
+    };
+    tx.body.messages.iter().filter_map(window).collect()
+}
+
 fn inference(
     version: Version,
     address: &str,
@@ -92,7 +110,6 @@ fn inference(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Nonce;
 
     #[test]
     fn v10_labels_the_value_and_v9_does_not() {

@@ -38,13 +38,10 @@ async fn a_block_of_windows_is_told_one_by_one() {
         window(68)
     );
     let events = read(&text).unwrap();
-    let keys: Vec<_> = events
-        .iter()
-        .map(|event| match event {
-            FeedEvent::Window { window, .. } => (window.key, window.end),
-            other => panic!("{other:?}"),
-        })
-        .collect();
+    let [FeedEvent::Opened { windows, .. }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    let keys: Vec<_> = windows.iter().map(|it| (it.key, it.end)).collect();
     let key = |topic| WindowKey {
         topic: TopicId(topic),
         nonce: Nonce(148),

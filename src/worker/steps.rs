@@ -1,0 +1,179 @@
+//! What the submitter does as blocks pass: the step that each flight is due, and the questions that
+//! are asked about it in the background.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    flight::{Flight, Origin, Step, Want},
+    lookup::{Finding, Inclusion, Question, ask},
+    registration::Enrolment,
+    submitter::Submitter,
+};
+use crate::{
+    store::State,
+    types::{Height, TopicId, WindowKey},
+};
+
+/// How long a window may wait for a forecast that is not ready.
+const TRAINING_LIMIT: Duration = Duration::from_secs(2);
+
+impl Submitter {
+    /// Lets every flight take the step that is due at the present height.
+    pub(super) async fn advance(&mut self) {
+        let wants: Vec<_> = self
+            .flights
+            .values()
+            .map(|flight| (flight.key, flight.want(self.height)))
+            .collect();
+        let mut sends = Vec::new();
+        for (key, want) in wants {
+            let Some(flight) = self.flights.get(&key) else {
+                continue;
+            };
+            match want {
+                Want::Nothing => {}
+                Want::Send => sends.push(key),
+                Want::Opening => self.ask(key, Question::Opening),
+                Want::Standing => self.ask(key, Question::Standing),
+                Want::Inclusion => {
+                    let hashes = flight.hashes();
+                    self.ask(key, Question::Inclusion { hashes });
+                }
+                Want::Outcome => {
+                    let (end, hashes) = (flight.end, flight.hashes());
+                    self.ask(key, Question::Outcome { end, hashes });
+                }
+            }
+        }
+        self.launch(sends).await;
+    }
+
+    /// Asks the chain about a window in the background; one question at a time.
+    pub(super) fn ask(&mut self, key: WindowKey, question: Question) {
+        let height = self.height;
+        if let Some(flight) = self.flights.get_mut(&key) {
+            flight.asking = true;
+            if !matches!(question, Question::Forecast { .. }) {
+                flight.asked_at = height;
+            }
+            self.spawn(key, question);
+        }
+    }
+
+    pub(super) fn spawn(&mut self, key: WindowKey, question: Question) {
+        self.lookups
+            .spawn(ask(Arc::clone(&self.parts.chain), key, question));
+    }
+
+    /// The question for a forecast that is not ready.
+    pub(super) fn training(&self, topic: TopicId) -> Question {
+        Question::Forecast {
+            desk: self.parts.desk.clone(),
+            topic,
+            within: TRAINING_LIMIT,
+        }
+    }
+
+    /// Has the connection to the nodes ready for what is sent soon.
+    pub(super) fn warm(&self) {
+        let chain = Arc::clone(&self.parts.chain);
+        tokio::spawn(async move { chain.rpc.status().await });
+    }
+
+    /// Acts on an answer, if it still fits what has become of the flight meanwhile.
+    pub(super) async fn learn(&mut self, key: WindowKey, finding: Finding) {
+        let height = self.height;
+        let Some(flight) = self.flights.get_mut(&key) else {
+            if let Finding::Forecast(forecast) = finding {
+                self.stage.learn(key, forecast);
+            }
+            return;
+        };
+        flight.asking = false;
+        let is_pending = matches!(flight.step, Step::Pending { .. });
+        match finding {
+            Finding::Forecast(forecast) if matches!(flight.step, Step::Due) => {
+                if flight.value.is_none() {
+                    self.use_trained(key, &forecast);
+                }
+                self.launch(vec![key]).await;
+            }
+            Finding::Standing(true) if matches!(flight.step, Step::Hindered) => {
+                flight.step = Step::Due;
+                self.launch(vec![key]).await;
+            }
+            Finding::Opening(true) => {
+                if flight.confirm() {
+                    self.launch(vec![key]).await;
+                }
+            }
+            Finding::Opening(false) if flight.origin == Origin::Unconfirmed => {
+                self.never_opened(key);
+            }
+            Finding::Inclusion(Inclusion::InBlock(tx)) => {
+                self.land(tx.hash, Height(tx.height), tx.tx_result).await;
+            }
+            Finding::Inclusion(Inclusion::Admitted) => self.admitted(key),
+            Finding::Inclusion(Inclusion::Unknown) if is_pending => {
+                // Not in a block after two: evicted, frozen with its node, or its sequence went to
+                // another transaction. The same bytes to another node tell which.
+                flight.uncertain = false;
+                if let Some(tx) = flight.tx().cloned() {
+                    flight.step = Step::Prepared(tx);
+                }
+                self.parts.chain.rpc.prefer_next();
+            }
+            Finding::Outcome(outcome) => self.close(key, outcome),
+            // If it is within the cap by now, the next block's turn sends.
+            Finding::Price(price) => self.ledger.reprice(price),
+            Finding::Unknown(error) => {
+                let next = format!("asking again after block {height}");
+                self.delayed(key, &error.to_string(), &next);
+            }
+            Finding::Forecast(_)
+            | Finding::Standing(_)
+            | Finding::Opening(_)
+            | Finding::Inclusion(_) => {}
+        }
+    }
+
+    /// A window that an earlier run prepared for did not open, so that its transaction never left:
+    /// the other windows in it are answered afresh.
+    fn never_opened(&mut self, key: WindowKey) {
+        let tx = self.flights.get(&key).and_then(Flight::tx);
+        let hash = tx.map(|tx| tx.hash.clone()).unwrap_or_default();
+        for key in self.carried(&hash) {
+            if let Some(flight) = self.flights.get_mut(&key) {
+                flight.step = Step::Due;
+                flight.signatures.clear();
+                flight.uncertain = false;
+            }
+            self.note(key, State::Superseded);
+        }
+        self.flights.remove(&key);
+    }
+
+    /// Whether all windows that a transaction answers are known to have opened.
+    pub(super) fn is_confirmed(&self, hash: &str) -> bool {
+        let mut carried = self.carried(hash).into_iter();
+        carried.all(|key| {
+            let flight = self.flights.get(&key);
+            flight.is_some_and(|flight| flight.origin != Origin::Unconfirmed)
+        })
+    }
+
+    pub(super) async fn enrol(&mut self, topic: TopicId, news: Enrolment) {
+        if let Some(told) = self.proceed(topic, news).await {
+            self.told(told);
+        }
+    }
+
+    /// The windows whose answer is in the transaction with this hash, and may be sent or is out.
+    pub(super) fn carried(&self, hash: &str) -> Vec<WindowKey> {
+        self.flights
+            .values()
+            .filter(|flight| flight.tx().is_some_and(|tx| tx.hash == hash))
+            .map(|flight: &Flight| flight.key)
+            .collect()
+    }
+}

@@ -1,0 +1,185 @@
+//! What a mempool answers to a transaction, and what follows.
+
+use std::sync::Arc;
+
+use super::{
+    flight::{Flight, Step},
+    submitter::Submitter,
+    windows::Told,
+};
+use crate::{
+    chain::{
+        Answer, Next, Sent,
+        jsonrpc::{BroadcastSync, RpcError},
+    },
+    ops::Event,
+    store::{Refusal, SignedTx, State},
+    types::WindowKey,
+};
+
+/// What to do about a sequence number that a node expects instead of ours.
+enum Verdict {
+    /// Send the same bytes again: the node is behind, or a transaction of ours has to come first.
+    Wait,
+    /// Look whether our own bytes took the number.
+    Look,
+    /// Sign anew with this one.
+    Obey(u64),
+}
+
+impl Submitter {
+    /// Acts on a mempool's answer to a transaction that carries the answers to these windows.
+    pub(super) async fn answered(&mut self, tx: Arc<SignedTx>, keys: Vec<WindowKey>, sent: Sent) {
+        for flight in self.flights_of(&keys) {
+            flight.uncertain |= sent.maybe_elsewhere;
+        }
+        let answer = Answer::to_broadcast(&sent.answer);
+        match answer.next() {
+            Next::AwaitInclusion => {
+                self.pending(&tx, &keys, &sent.endpoint);
+                return;
+            }
+            Next::Done => {
+                for key in keys {
+                    self.admitted(key);
+                }
+                return;
+            }
+            Next::Resend => {
+                self.tell_once(&keys, &refusal(sent.answer), &answer);
+                return;
+            }
+            Next::Rebuild | Next::WaitAndRebuild | Next::GiveUp => {}
+        }
+        self.ledger.give_back(tx.sequence);
+        if let Answer::Sequence {
+            expected: Some(expected),
+        } = answer
+        {
+            match self.judge(&tx, &keys, expected) {
+                Verdict::Wait => {
+                    self.ledger.take(tx.sequence);
+                    self.parts.chain.rpc.prefer_next();
+                    return;
+                }
+                Verdict::Look => {
+                    self.ledger.take(expected.saturating_sub(1));
+                    self.wait_for(&tx, &keys);
+                    return;
+                }
+                Verdict::Obey(sequence) => self.ledger.obey(sequence),
+            }
+        }
+        let refusal = refusal(sent.answer);
+        self.refused_by_mempool(&keys, refusal, answer).await;
+    }
+
+    /// A mempool holds the transaction.
+    fn pending(&mut self, tx: &Arc<SignedTx>, keys: &[WindowKey], endpoint: &str) {
+        self.ledger.take(tx.sequence);
+        self.wait_for(tx, keys);
+        let mut steps = Vec::new();
+        for &key in keys {
+            let Some(flight) = self.flights.get_mut(&key) else {
+                continue;
+            };
+            flight.uncertain = true;
+            let again = std::mem::replace(&mut flight.announced, tx.hash.clone()) == tx.hash;
+            let event = if again {
+                Event::SubmissionResent {
+                    topic: key.topic,
+                    nonce: key.nonce,
+                    hash: tx.hash.clone(),
+                    endpoint: endpoint.to_owned(),
+                }
+            } else {
+                submitted(flight, tx, endpoint)
+            };
+            self.tell(event);
+            let (hash, endpoint) = (tx.hash.clone(), endpoint.to_owned());
+            steps.extend(self.step(key, State::Broadcast { hash, endpoint }));
+            self.told(Told::Sent(key));
+        }
+        self.parts.scribe.write(steps);
+    }
+
+    /// A block will tell.
+    fn wait_for(&mut self, tx: &Arc<SignedTx>, keys: &[WindowKey]) {
+        let height = self.height;
+        for flight in self.flights_of(keys) {
+            flight.step = Step::Pending {
+                tx: tx.clone(),
+                since: height.max(flight.key.nonce.height()),
+            };
+        }
+    }
+
+    fn judge(&mut self, tx: &SignedTx, keys: &[WindowKey], expected: u64) -> Verdict {
+        let held: Vec<u64> = self
+            .flights
+            .values()
+            .filter_map(Flight::tx)
+            .filter(|other| other.hash != tx.hash)
+            .map(|other| other.sequence)
+            .collect();
+        if expected < tx.sequence {
+            let comes_first = |held: &u64| (expected..tx.sequence).contains(held);
+            let wait = held.iter().any(comes_first) || expected < self.ledger.landed();
+            return if wait {
+                Verdict::Wait
+            } else {
+                Verdict::Obey(expected)
+            };
+        }
+        if self.flights_of(keys).any(|flight| flight.uncertain) {
+            return Verdict::Look;
+        }
+        let after_held = held.into_iter().filter(|held| *held >= expected).max();
+        Verdict::Obey(after_held.map_or(expected, |held| held.saturating_add(1)))
+    }
+
+    fn tell_once(&mut self, keys: &[WindowKey], refusal: &Refusal, answer: &Answer) {
+        for &key in keys {
+            let Some(flight) = self.flights.get_mut(&key) else {
+                continue;
+            };
+            if std::mem::replace(&mut flight.told, refusal.log.clone()) != refusal.log {
+                self.tell_refusal(key, refusal, answer.advice());
+            }
+        }
+    }
+}
+
+fn submitted(flight: &Flight, tx: &SignedTx, endpoint: &str) -> Event {
+    Event::Submitted {
+        topic: flight.key.topic,
+        nonce: flight.key.nonce,
+        value: flight
+            .value
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        hash: tx.hash.clone(),
+        sequence: tx.sequence,
+        fee: flight.fee,
+        endpoint: endpoint.to_owned(),
+        presigned: flight.is_presigned,
+        latency_ms: (flight.seen.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+    }
+}
+
+/// A mempool's answer as a refusal.
+pub(super) fn refusal(answer: Result<BroadcastSync, RpcError>) -> Refusal {
+    match answer {
+        Ok(sync) => Refusal {
+            codespace: sync.codespace,
+            code: sync.code,
+            log: sync.log,
+        },
+        Err(error) => Refusal {
+            codespace: "rpc".into(),
+            code: error.code.unsigned_abs().try_into().unwrap_or(u32::MAX),
+            log: error.to_string(),
+        },
+    }
+}
