@@ -14,15 +14,8 @@ pub(crate) fn measure(criterion: &mut Criterion) {
     let (_versions, version) = watch::channel(Version::V10);
     let urls = vec!["ws://127.0.0.1:1/websocket".to_owned()];
     let config = ChainConfig::default();
-    let feed = Feed::new(
-        config,
-        urls,
-        CHAIN.into(),
-        "allo1x".into(),
-        version,
-        events,
-    )
-    .expect("a feed");
+    let feed =
+        Feed::new(config, urls, CHAIN.into(), "allo1x".into(), version, events).expect("a feed");
     let mut group = criterion.benchmark_group("decode");
     for (name, topics, bytes) in [("one topic", 1, 15_000), ("64 topics", MANY, 200_000)] {
         let text = frame(topics, bytes);
@@ -103,7 +96,8 @@ fn transfer() -> [Value; 3] {
     const FROM: &str = "allo1m3h30wlvsf8llruxtpukdvsy0km2kum84gx8xc";
     const TO: &str = "allo17xpfvakm2amg962yls6f84z3kell8c5l82h8nt";
     let amount = "4021387509112233uallo";
-    let event = |kind: &str, attributes: Vec<Value>| json!({ "type": kind, "attributes": attributes });
+    let event =
+        |kind: &str, attributes: Vec<Value>| json!({ "type": kind, "attributes": attributes });
     [
         event(
             "coin_spent",

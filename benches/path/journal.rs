@@ -8,7 +8,7 @@ use criterion::Criterion;
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
-use crate::{CHAIN, window};
+use crate::{CHAIN, MANY, window};
 
 pub(crate) fn measure(criterion: &mut Criterion, runtime: &Runtime) {
     // On the disk that the build is on: a temporary folder may lie in memory, where syncing is free.
@@ -16,30 +16,37 @@ pub(crate) fn measure(criterion: &mut Criterion, runtime: &Runtime) {
     let place = folder.path().join("journal.db");
     let store = runtime.block_on(Store::open(&place)).expect("a database");
     let mut group = criterion.benchmark_group("journal");
-    // A submission of 640 bytes, as a single topic's is.
     let mut nonce = 0;
-    group.bench_function("prepared, with fsync", |bencher| {
-        bencher.iter(|| {
-            nonce += 1;
-            let step = step(nonce);
-            runtime.block_on(store.append(&step)).expect("a write");
+    for (name, topics, bytes) in [
+        ("1 step", 1, 640),
+        ("64 steps of one transaction", MANY, 28_000),
+    ] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                nonce += 1;
+                let steps: Vec<_> = (0..topics)
+                    .map(|topic| step(67 + topic, nonce, bytes))
+                    .collect();
+                runtime.block_on(store.append(&steps)).expect("a write");
+            });
         });
-    });
+    }
     group.finish();
 }
 
-fn step(nonce: i64) -> Transition {
+/// A step with the bytes that hold it.
+fn step(topic: u64, nonce: i64, bytes: usize) -> Transition {
     Transition {
         at: OffsetDateTime::UNIX_EPOCH,
         wallet: Wallet {
             chain_id: CHAIN.into(),
             address: "allo19rl4cm2hmr8afy4kldpxz3fka4jguq0ajnh7gv".into(),
         },
-        key: window(67, nonce),
+        key: window(topic, nonce),
         window_end: Height(nonce + 5),
         value: Some("0.00123456789".into()),
         state: State::Prepared(SignedTx {
-            bytes: vec![7; 640],
+            bytes: vec![7; bytes],
             hash: format!("{nonce:064X}"),
             sequence: 41,
         }),

@@ -17,7 +17,8 @@ use allora_worker::types::{Nonce, TopicId, WindowKey};
 use criterion::Criterion;
 
 /// The public test vector's words: a key that holds nothing.
-const WORDS: &str = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
+const WORDS: &str =
+    "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
 const CHAIN: &str = "allora-devnet-1";
 /// Messages of a transaction that answers many topics at once.
 const MANY: u64 = 64;
