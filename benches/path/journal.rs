@@ -1,5 +1,7 @@
 //! A step of a submission, written so that it survives a power cut.
 
+use std::sync::Arc;
+
 use allora_worker::{
     store::{Journal, SignedTx, State, Store, Transition, Wallet},
     types::Height,
@@ -45,10 +47,10 @@ fn step(topic: u64, nonce: i64, bytes: usize) -> Transition {
         key: window(topic, nonce),
         window_end: Height(nonce + 5),
         value: Some("0.00123456789".into()),
-        state: State::Prepared(SignedTx {
+        state: State::Prepared(Arc::new(SignedTx {
             bytes: vec![7; bytes],
             hash: format!("{nonce:064X}"),
             sequence: 41,
-        }),
+        })),
     }
 }
