@@ -10,6 +10,8 @@
 #   BENCH_KEEP=FOLDER       where the record is left       ~/.cache/allora-worker/peer/last
 set -euo pipefail
 export LC_ALL=C TZ=UTC
+# The chain's settings are this script's own.
+unset "${!LOCALNET_@}"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 sdk=1.3.0
@@ -57,9 +59,8 @@ end() {
 leave() {
   local name
   for name in ours peer recorder; do end "$name"; done
-  # A new chain would keep the settings of the old one's folder: it is forgotten.
-  scripts/localnet.sh down >/dev/null 2>&1 || true
-  rm -rf "$keep"/*
+  # Before there is a chain of ours, 'down' would stop another.
+  [[ -z ${LOCALNET_HOME:-} ]] || scripts/localnet.sh down >/dev/null 2>&1 || true
   cp "$work"/*.jsonl "$work"/*.log "$work"/table.md "$keep/" 2>/dev/null || true
   rm -rf "$work"
 }
@@ -77,7 +78,7 @@ prepare_peer() {
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die "allora-sdk needs Python 3.10 or newer; $(python3 --version) is found"
   rm -rf "$made"
   python3 -m venv "$made" || die "no virtual environment could be made; install Python's venv (Debian: apt-get install python3-venv)"
-  "$python" -m pip install --quiet --disable-pip-version-check "allora-sdk==$sdk" \
+  timeout 900 "$python" -m pip install --quiet --disable-pip-version-check "allora-sdk==$sdk" \
     || die "pip did not install allora-sdk $sdk; see the lines above (a way to PyPI is needed)"
   touch "$made/complete"
 }
@@ -120,7 +121,7 @@ end_chain() {
 
 start_ours() {
   mark started ours
-  MNEMONIC=$ours_words "$binary" run --network localnet --chain-id "$LOCALNET_CHAIN_ID" --topic "$topic" \
+  MNEMONIC=$ours_words env -u MNEMONIC_FILE -u PRIVATE_KEY -u TIINGO_API_KEY "$binary" run --network localnet --chain-id "$LOCALNET_CHAIN_ID" --topic "$topic" \
     --rpc "http://127.0.0.1:$((port + 10))" --ws "ws://127.0.0.1:$((port + 10))/websocket" \
     --data-dir "$LOCALNET_HOME/ours" --prices data/btcusd_1h_2023-01_2025-12.csv </dev/null >>"$work/ours.log" 2>&1 &
   pids[ours]=$!
@@ -199,6 +200,7 @@ measure_windows() {
   say "$windows windows, about $((windows * epoch * 11 / 10)) s"
   await "window $windows" $((120 + windows * epoch * 4)) has_opened $((before + windows))
   mark end
+  load=$(cut -d' ' -f1 /proc/loadavg)
   # The last inclusion may be learnt of seconds later.
   sleep 10
   local name
@@ -236,7 +238,7 @@ measure_idle() {
 print_table() {
   {
     printf '`scripts/bench_peer.sh %s` on %s, %s cores, load %s: %s, %s, %s\n\n' "$windows" "$(date +%F)" "$(nproc)" \
-      "$(cut -d' ' -f1 /proc/loadavg)" "$(basename "$ALLORA_NODE_BIN")" "$("$python" --version)" "$(go version | cut -d' ' -f3)"
+      "$load" "$(basename "$ALLORA_NODE_BIN")" "$("$python" --version)" "$(go version | cut -d' ' -f3)"
     "$recorder" table -topic "$topic" -ours "$("$binary" --version)=$ours_address" -peer "allora-sdk $sdk=$peer_address" \
       "$work"/record-windows.jsonl "$work"/said-*.jsonl "$figures"
   } | tee "$work/table.md"
