@@ -1,12 +1,13 @@
-# Turns a fresh genesis into one for a local chain: no whitelists, topic 67 next, short epochs,
+# Turns a fresh genesis into one for a local chain: no whitelist that is enabled, except that a topic may
+# enable its own (it is moot while all are allowed globally), topic 67 next, short epochs,
 # so many topics open at once as asked for, the testnet's gas price, and votes that last seconds.
 .app_state.emissions |= (
   .core_team_addresses += [$admin]
   | .next_topic_id = $topic
   | .params |= (
-      .global_whitelist_enabled = false
+      .global_whitelist_enabled = true
       | .topic_creator_whitelist_enabled = false
-      | .global_worker_whitelist_enabled = false
+      | .global_worker_whitelist_enabled = true
       | .global_reputer_whitelist_enabled = false
       | .min_epoch_length = "3"
       | .min_topic_weight = "0.0001"

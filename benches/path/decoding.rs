@@ -2,7 +2,10 @@
 
 use std::hint::black_box;
 
-use allora_worker::chain::{ChainConfig, Version, feed::Feed};
+use allora_worker::{
+    chain::{ChainConfig, Version, feed::Feed},
+    types::Height,
+};
 use criterion::{Criterion, Throughput};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -12,6 +15,7 @@ use crate::{CHAIN, MANY};
 pub(crate) fn measure(criterion: &mut Criterion) {
     let (events, _unheard) = mpsc::channel(1);
     let (_versions, version) = watch::channel(Version::V10);
+    let (_heights, heads) = watch::channel(Height::default());
     let urls = vec!["ws://127.0.0.1:1/websocket".to_owned()];
     let config = ChainConfig::default();
     let feed =

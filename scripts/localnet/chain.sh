@@ -27,6 +27,7 @@ check_settings() {
     [[ ${!name:-1} =~ ^[1-9][0-9]{0,5}$ ]] || die "$name=${!name} is no whole number from 1 on"
   done
   local blocks=$(((topics + active_per_block - 1) / active_per_block))
+  ((topics <= 80 || active_per_block <= 80)) || die "no block has room to start more than 80 topics: set LOCALNET_ACTIVE_PER_BLOCK to 80 or less"
   ((blocks == 1 || blocks < epoch)) \
     || die "$topics topics, $active_per_block a block, need $blocks blocks: set LOCALNET_EPOCH to more than $blocks"
 }
@@ -49,9 +50,10 @@ create_chain() {
   quietly allorad genesis gentx admin 100000000000000000000uallo --chain-id "$chain_id" --keyring-backend test
   quietly allorad genesis collect-gentxs
   edit_genesis
-  # One machine: peers share an address, and none looks for others.
+  # One machine: peers share an address, none looks for others, and news travels fast.
   sed -i.old -e "s/^timeout_commit = .*/timeout_commit = \"$block_time\"/" \
     -e 's/^pprof_laddr = .*/pprof_laddr = ""/' -e 's/^pex = .*/pex = false/' \
+    -e 's/^peer_gossip_sleep_duration = .*/peer_gossip_sleep_duration = "20ms"/' \
     -e 's/^addr_book_strict = .*/addr_book_strict = false/' \
     -e 's/^allow_duplicate_ip = .*/allow_duplicate_ip = true/' "$home/config/config.toml"
   printf '%s\n' "$epoch" "$window" "$topics" "$active_per_block" >"$home/topic"

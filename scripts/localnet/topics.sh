@@ -1,10 +1,11 @@
 # Topics: created, staked, funded, registered in; sourced by localnet.sh.
 # shellcheck shell=bash
 
-# Measured with room: creating a topic with its reputer and stake, funding one, registering in one.
-gas_create=700000
-gas_fund=200000
-gas_register=150000
+# Measured with room: creating a topic with its reputer and funds, staking in one, registering in one.
+gas_create=350000
+gas_register=70000
+# The stake that starts a topic costs 72 000 and 6 500 more for each that starts before it in its block.
+gas_stake=600000
 # A block has room for 30 million; this leaves space for others.
 gas_most=17000000
 
@@ -32,21 +33,21 @@ create_topics() {
   {
     create_message
     unsigned emissions register "$admin" "$topic" "$admin" true
-    unsigned emissions add-stake "$admin" "$topic" 1000000000000000000
+    unsigned emissions fund-topic "$admin" "$topic" 1000000000000000000
   } | together 0 >"$template.create"
-  unsigned emissions fund-topic "$admin" "$topic" 1000000000000000000 >"$template.fund"
-  [[ -s $template.create && -s $template.fund ]] || die "the topics' messages could not be made; see $home/setup.log"
-  if ((topics * (gas_create + gas_fund) <= gas_most && topics <= active_per_block)); then
+  unsigned emissions add-stake "$admin" "$topic" 1000000000000000000 >"$template.stake"
+  [[ -s $template.create && -s $template.stake ]] || die "the topics' messages could not be made; see $home/setup.log"
+  if ((topics * (gas_create + gas_stake) <= gas_most && topics <= active_per_block)); then
     {
       for_topics "$topic" "$topics" "$gas_create" <"$template.create"
-      for_topics "$topic" "$topics" "$gas_fund" <"$template.fund"
-    } | together "$((200000 + topics * (gas_create + gas_fund)))" \
-      | submit "$(name_topics "$topic" "$last") created (epoch $epoch, window $window blocks), reputer registered and staked, funded"
+      for_topics "$topic" "$topics" "$gas_stake" <"$template.stake"
+    } | together "$((200000 + topics * (gas_create + gas_stake)))" \
+      | submit "$(name_topics "$topic" "$last") created (epoch $epoch, window $window blocks), reputer registered, funded, staked"
   else
     create_in_parts "$template"
-    fund_in_step "$template"
+    stake_in_step "$template"
   fi
-  rm -f "$template.create" "$template.fund"
+  rm -f "$template.create" "$template.stake"
 }
 
 # What creates a topic; the older chain knows no topic types.
@@ -62,42 +63,53 @@ create_in_parts() {
   for ((first = topic; first <= last; first += most)); do
     count=$((last - first + 1 < most ? last - first + 1 : most))
     for_topics "$first" "$count" "$gas_create" <"$1.create" \
-      | submit "$(name_topics "$first" "$((first + count - 1))") created (epoch $epoch, window $window blocks), reputer registered and staked"
+      | submit "$(name_topics "$first" "$((first + count - 1))") created (epoch $epoch, window $window blocks), reputer registered, funded"
   done
 }
 
-# A topic's epoch counts from the block that funds it. So those that shall open together are funded in
-# one block, the next ones in the next: all are signed ahead, and each new block releases a share.
-fund_in_step() {
-  local first count step left hashes=() hash bytes block=0 at most=$((gas_most / gas_fund))
+# A topic's epoch counts from the block that gives it its stake. So those that shall open together are
+# staked in one block, the next ones in the next: all are signed ahead, and each new block releases a share.
+stake_in_step() {
+  local first count step left hashes=() hash bytes block=0 at most=$((gas_most / gas_stake))
   local -a shares=() ahead
   for ((first = topic; first <= last; first += step)); do
     step=$((last - first + 1 < active_per_block ? last - first + 1 : active_per_block))
     shares+=($(((step + most - 1) / most)))
   done
-  mapfile -t ahead < <(fund_transactions "$1" "$most" | sign_ahead)
-  ((${#ahead[@]})) || die "the topics could not be funded; see $home/setup.log"
+  mapfile -t ahead < <(stake_transactions "$1" "$most" | sign_ahead)
+  ((${#ahead[@]})) || die "the topics could not be staked; see $home/setup.log"
   local next=0 share
   for share in "${shares[@]}"; do
     while at=$(height) && ((at <= block)); do sleep 0.05; done
     block=$at
     for bytes in "${ahead[@]:next:share}"; do
-      hash=$(send_bytes "the topics' funds" "$bytes") || exit 1
+      hash=$(send_bytes "the topics' stakes" "$bytes") || exit 1
       hashes+=("$hash")
     done
     next=$((next + share))
   done
-  for hash in "${hashes[@]}"; do await_transaction "funds for topics of $(name_topics "$topic" "$last")" "$hash"; done
+  await_stakes "${hashes[@]}"
 }
 
-# The transactions that fund the topics, in their order, one a line.
-fund_transactions() {
+# Waits for all, and says only where the first and the last are: HASH…
+await_stakes() {
+  local hash first='' at
+  for hash in "$@"; do
+    at=$(await_transaction "stakes" "$hash") || exit 1
+    at=${at##* }
+    first=${first:-$at}
+  done
+  say "$(name_topics "$topic" "$last") staked: in blocks $first to $at"
+}
+
+# The transactions that stake in the topics, in their order, one a line.
+stake_transactions() {
   local first group end count
   for ((group = topic; group <= last; group += active_per_block)); do
     end=$((group + active_per_block - 1 < last ? group + active_per_block - 1 : last))
     for ((first = group; first <= end; first += $2)); do
       count=$((end - first + 1 < $2 ? end - first + 1 : $2))
-      for_topics "$first" "$count" "$gas_fund" <"$1.fund" | jq -c .
+      for_topics "$first" "$count" "$gas_stake" <"$1.stake" | jq -c .
     done
   done
 }

@@ -52,8 +52,12 @@ pub struct Rival {
 pub struct DevnetTopic {
     /// Its number.
     pub id: TopicId,
-    /// Blocks from one window's opening to the next. Windows open at the multiples.
+    /// Blocks from one window's opening to the next. Windows open at the multiples, moved by
+    /// `offset`, until something delays one.
     pub epoch_length: i64,
+    /// Blocks by which the windows open later than at the multiples of the epoch: for topics that
+    /// are not in step.
+    pub offset: i64,
     /// Blocks that a window takes submissions in, counted from the one after its opening. It must be
     /// shorter than the epoch.
     pub window: i64,
@@ -82,6 +86,7 @@ impl Default for DevnetTopic {
         Self {
             id: TopicId(67),
             epoch_length: 12,
+            offset: 0,
             window: 8,
             ground_truth_lag: 12,
             metadata: "BTC/USD 7-day log-return".into(),
@@ -121,6 +126,10 @@ pub struct DevnetConfig {
     pub fund_unknown: Option<u128>,
     /// Gas price in uallo.
     pub gas_price: u128,
+    /// How many topics may open their windows in the same block. Topics that are due together at
+    /// the start then open in neighbouring blocks; one that loses its place later is inactive until
+    /// someone pays a fee to it, as with a submission to its open window.
+    pub max_active_topics_per_block: usize,
     /// Inferers that count for each nonce.
     pub max_top_inferers: usize,
     /// Fee of a registration, uallo, beside gas.
@@ -142,6 +151,7 @@ impl Default for DevnetConfig {
             funded: Vec::new(),
             fund_unknown: None,
             gas_price: 10,
+            max_active_topics_per_block: 1_000,
             max_top_inferers: 32,
             registration_fee: 200,
             data_sending_fee: 10,
@@ -168,6 +178,9 @@ impl DevnetConfig {
         let refuse = |why: String| Err(DevnetError::Config(why));
         if self.block_time.is_zero() {
             return refuse("the block time is zero; set it to some milliseconds".into());
+        }
+        if self.max_active_topics_per_block == 0 {
+            return refuse("no topic may open a window; allow at least 1 a block".into());
         }
         for topic in &self.topics {
             if topic.window < 1 || topic.window >= topic.epoch_length {

@@ -82,6 +82,14 @@ pub enum Control {
         /// Whether it is active from now on.
         active: bool,
     },
+    /// Opens the next window of a topic later than it is told: where it was due, nothing happens.
+    /// The windows after it follow one epoch apart.
+    DelayWindow {
+        /// The topic.
+        topic: TopicId,
+        /// By so many blocks; 0 takes the order back.
+        blocks: u32,
+    },
     /// Sets a worker's score in a topic.
     Score {
         /// The topic.
@@ -209,9 +217,11 @@ pub(super) fn apply(control: Control, chain: &mut Chain) {
         Control::Register { topic, .. }
         | Control::Whitelist { topic, .. }
         | Control::TopicActive { topic, .. }
+        | Control::DelayWindow { topic, .. }
         | Control::Score { topic, .. } => {
+            let height = chain.state.height;
             if let Some(topic) = chain.state.topics.get_mut(&topic.0) {
-                apply_to_topic(control, topic);
+                apply_to_topic(control, topic, height);
             }
         }
         // These are the node's, not the chain's.
@@ -225,7 +235,7 @@ pub(super) fn apply(control: Control, chain: &mut Chain) {
     }
 }
 
-fn apply_to_topic(control: Control, topic: &mut Topic) {
+fn apply_to_topic(control: Control, topic: &mut Topic, height: i64) {
     match control {
         Control::Register {
             address,
@@ -258,7 +268,14 @@ fn apply_to_topic(control: Control, topic: &mut Topic) {
         } => {
             topic.barred.insert(address);
         }
-        Control::TopicActive { active, .. } => topic.active = active,
+        Control::TopicActive { active, .. } => {
+            topic.may_be_active = active;
+            let next = topic
+                .next_opening
+                .unwrap_or_else(|| topic.at_its_phase(height));
+            topic.next_opening = active.then_some(next);
+        }
+        Control::DelayWindow { blocks, .. } => topic.late = i64::from(blocks),
         Control::Score { address, score, .. } => {
             let nonce = topic.scores.get(&address).map_or(0, |s| s.nonce);
             topic.scores.insert(

@@ -6,6 +6,7 @@ use super::{
     config::EmissionsVersion,
     events,
     refusal::Refusal,
+    schedule,
     state::{Inference, Score, State, Topic, Window},
 };
 use crate::chain::jsonrpc::Event;
@@ -83,15 +84,15 @@ pub(super) fn rivals_answer(state: &mut State, height: i64) {
 /// The end of a block: opens the windows that are due, then closes those whose last block it is.
 pub(super) fn end_block(state: &mut State, height: i64, version: EmissionsVersion) -> Vec<Event> {
     let mut events = Vec::new();
-    for (id, topic) in &mut state.topics {
-        if topic.active && height % topic.config.epoch_length == 0 {
+    for id in schedule::due(state, height) {
+        if let Some(topic) = state.topics.get_mut(&id) {
             let window = Window {
                 nonce: height,
                 end: height + topic.config.window,
             };
             topic.open = Some(window);
             topic.epoch_last_ended = height;
-            events.push(events::window_opened(version, *id, window));
+            events.push(events::window_opened(version, id, window));
         }
     }
     for (id, topic) in &mut state.topics {
@@ -166,7 +167,7 @@ mod tests {
     fn an_inactive_topic_opens_no_window_but_closes_the_open_one() {
         let mut state = state(32, Vec::new());
         end_block(&mut state, 24, EmissionsVersion::V10);
-        state.topics.get_mut(&67).expect("topic").active = false;
+        state.topics.get_mut(&67).expect("topic").next_opening = None;
         assert_eq!(end_block(&mut state, 32, EmissionsVersion::V10).len(), 1);
         assert!(end_block(&mut state, 36, EmissionsVersion::V10).is_empty());
     }

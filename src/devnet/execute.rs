@@ -8,6 +8,7 @@ use super::{
     config::EmissionsVersion,
     emissions, events,
     refusal::Refusal,
+    schedule,
     state::{Inference, State},
     transaction::{Message, Transaction},
 };
@@ -123,7 +124,7 @@ fn run_one(
     version: EmissionsVersion,
 ) -> Result<(u128, Option<Event>), Refusal> {
     match message {
-        Message::Register(request) => register(request, state, version),
+        Message::Register(request) => register(request, state, height, version),
         Message::Insert(request) => insert(request, state, height, version),
     }
 }
@@ -131,6 +132,7 @@ fn run_one(
 fn register(
     request: &RegisterRequest,
     state: &mut State,
+    height: i64,
     version: EmissionsVersion,
 ) -> Result<(u128, Option<Event>), Refusal> {
     bundle::check_address(&request.sender, "invalid sender")?;
@@ -148,6 +150,7 @@ fn register(
     }
     pay(&mut state.accounts, &request.sender, fee)?;
     topic.workers.insert(request.sender.clone());
+    schedule::activate(state, request.topic_id, height);
     let event = events::registered(version, request.topic_id, &request.sender, &request.owner);
     Ok((fee, Some(event)))
 }
@@ -196,6 +199,9 @@ fn insert(
         ));
     }
     pay(&mut state.accounts, &request.sender, fee)?;
+    schedule::activate(state, data.topic_id, height);
+    let topic = state.topics.get_mut(&data.topic_id);
+    let topic = topic.ok_or_else(|| Refusal::invalid_topic(""))?;
     let inner = data.inference_forecasts_bundle.as_ref();
     let Some(given) = inner.and_then(|b| b.inference.as_ref()) else {
         return Ok((fee, None));

@@ -24,6 +24,7 @@ mod query_emissions;
 mod refusal;
 mod render;
 mod rpc;
+mod schedule;
 mod state;
 mod transaction;
 mod ws;

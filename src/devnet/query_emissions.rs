@@ -100,22 +100,18 @@ fn window_status(
         })?;
     }
     let open = topic.open;
-    let next = topic.next_opening(state.height);
+    let next = topic.next_opening;
     let known = !address.is_empty();
     let response = pb::GetWorkerSubmissionWindowStatusResponse {
         is_open: open.is_some(),
         current_nonce_block_height: open.map_or(0, |w| w.nonce),
         window_start_block: open.map_or(0, |w| w.nonce),
         window_end_block: open.map_or(0, |w| w.end),
-        next_window_start_block: if topic.active { next } else { 0 },
-        next_window_end_block: if topic.active {
-            next + topic.config.window
-        } else {
-            0
-        },
+        next_window_start_block: next.unwrap_or_default(),
+        next_window_end_block: next.map_or(0, |start| start + topic.config.window),
         is_registered: known && topic.workers.contains(address),
         is_whitelisted: known && topic.may_submit(address),
-        is_topic_active: topic.active,
+        is_topic_active: next.is_some(),
     };
     Ok(response.encode_to_vec())
 }

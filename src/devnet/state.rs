@@ -11,6 +11,7 @@ use cosmrs::AccountId;
 use super::{
     config::{DevnetConfig, DevnetTopic},
     refusal::Refusal,
+    schedule,
 };
 
 /// The chain's coin.
@@ -121,7 +122,12 @@ pub(super) struct Window {
 #[derive(Clone, Debug)]
 pub(super) struct Topic {
     pub(super) config: DevnetTopic,
-    pub(super) active: bool,
+    /// Whether its weight is enough to be active.
+    pub(super) may_be_active: bool,
+    /// The block whose end opens its next window; none while it is inactive.
+    pub(super) next_opening: Option<i64>,
+    /// Blocks by which its next window opens later than it is told.
+    pub(super) late: i64,
     pub(super) epoch_last_ended: i64,
     pub(super) open: Option<Window>,
     pub(super) workers: BTreeSet<String>,
@@ -139,7 +145,9 @@ impl Topic {
     fn new(config: DevnetTopic) -> Self {
         let whitelist = config.whitelist.clone().map(BTreeSet::from_iter);
         Self {
-            active: config.active,
+            may_be_active: config.active,
+            next_opening: None,
+            late: 0,
             epoch_last_ended: 0,
             open: None,
             workers: BTreeSet::new(),
@@ -157,9 +165,10 @@ impl Topic {
         !self.barred.contains(address) && self.whitelist.as_ref().is_none_or(listed)
     }
 
-    /// The next block whose end opens a window, after `height`.
-    pub(super) const fn next_opening(&self, height: i64) -> i64 {
-        (height.div_euclid(self.config.epoch_length) + 1) * self.config.epoch_length
+    /// The first block after `height` at which windows of this topic open when nothing delays them.
+    pub(super) const fn at_its_phase(&self, height: i64) -> i64 {
+        let (epoch, offset) = (self.config.epoch_length, self.config.offset);
+        ((height - offset).div_euclid(epoch) + 1) * epoch + offset
     }
 
     /// Remembers what counted for a nonce, and forgets the oldest.
@@ -187,6 +196,7 @@ pub(super) struct State {
     pub(super) accounts: Accounts,
     pub(super) topics: BTreeMap<u64, Topic>,
     pub(super) gas_price: u128,
+    pub(super) max_active_topics_per_block: usize,
     pub(super) max_top_inferers: usize,
     pub(super) registration_fee: u128,
     pub(super) data_sending_fee: u128,
@@ -195,15 +205,18 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(config: &DevnetConfig) -> Self {
         let topic = |t: &DevnetTopic| (t.id.0, Topic::new(t.clone()));
-        Self {
+        let mut state = Self {
             height: config.start_height(),
             accounts: Accounts::new(&config.funded),
             topics: config.topics.iter().map(topic).collect(),
             gas_price: config.gas_price,
+            max_active_topics_per_block: config.max_active_topics_per_block,
             max_top_inferers: config.max_top_inferers,
             registration_fee: config.registration_fee,
             data_sending_fee: config.data_sending_fee,
-        }
+        };
+        schedule::start(&mut state);
+        state
     }
 }
 
@@ -260,8 +273,8 @@ mod tests {
     #[test]
     fn windows_open_at_the_multiples_of_the_epoch() {
         let topic = Topic::new(DevnetTopic::default());
-        assert_eq!(topic.next_opening(23), 24);
-        assert_eq!(topic.next_opening(24), 36);
+        assert_eq!(topic.at_its_phase(23), 24);
+        assert_eq!(topic.at_its_phase(24), 36);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The windows' task learns of windows from the feed, the poll and the chain's status; the submitter
 //! answers each once. They know each other through channels.
 
+mod catch_up;
 mod competition;
 mod config;
 mod flight;
@@ -49,6 +50,7 @@ use crate::{
     store::{Journal, Wallet},
     types::{Height, TopicId},
 };
+use catch_up::CatchUp;
 use ledger::Ledger;
 use nonces::NonceTracker;
 use parts::Parts;
@@ -152,12 +154,14 @@ impl Worker {
         let (told, tells) = mpsc::channel(QUEUE);
         let (prices, price) = watch::channel(opening.price);
         let (tally, tallied) = watch::channel(Tally::default());
+        let catch_up = CatchUp::new(self.chain_config.catch_up, opening.heard);
         let feed = Feed::new(
             self.chain_config,
             self.chain.network.ws.clone(),
             self.chain.network.chain_id.clone(),
             self.chain.signer.address().to_owned(),
             self.chain.emissions.versions(),
+            self.chain.rpc.heads(),
             events,
         )?;
         let mut tracker = NonceTracker::new(self.topics);
@@ -169,6 +173,7 @@ impl Worker {
             self.reporter.clone(),
             reports,
             tracker,
+            catch_up,
             self.config.clone(),
             opening.height,
             self.started,
@@ -213,5 +218,7 @@ pub(crate) struct Opening {
     account: Account,
     price: GasPrice,
     height: Height,
+    /// The newest block that an earlier run has heard of.
+    heard: Option<Height>,
     submissions: Vec<crate::store::Submission>,
 }

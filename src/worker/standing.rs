@@ -90,6 +90,11 @@ impl Windows {
             _ => {}
         }
         if let Some(window) = window {
+            let opened = window.key.nonce.height();
+            if self.connected && self.heard_from.is_some_and(|from| from < opened) {
+                // Its event was not heard though blocks were: it may have another name by now.
+                self.redetect();
+            }
             self.due(vec![window], Instant::now(), WindowSource::Poll)
                 .await;
         }

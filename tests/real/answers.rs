@@ -1,125 +1,22 @@
 //! The chain room alone against the real node: what it builds is accepted, and each refusal has the
 //! meaning that the worker acts on.
 
-use std::{sync::Arc, thread, time::Duration};
-
 use allora_worker::{
-    chain::{
-        Account, Answer, Decimal, Emissions, Envelope, Rpc, Sent, Signer, Uallo, jsonrpc::TxResult,
-    },
-    store::SignedTx,
-    types::{Height, Nonce, TopicId, WindowKey},
+    chain::{Answer, Envelope, Uallo},
+    types::Height,
 };
 
 use crate::{
     chain::Chain,
     gate::say,
-    ledger::{Ledger, TOPIC, Window},
-    node::{self, Node},
+    ledger::{Ledger, Window},
+    node,
+    peer::{Peer, meaning},
     wallet::Wallet,
 };
 
-const GAS: u64 = 250_000;
-const FEE: Uallo = Uallo(20 * GAS as u128);
-
 /// What makes a transaction wrong.
 type Change<'a> = &'a dyn Fn(&mut Envelope);
-
-/// A bare wallet that sends what it is told to.
-struct Peer<'a> {
-    chain: &'a Chain,
-    rpc: Arc<Rpc>,
-    emissions: Emissions,
-    signer: Signer,
-    envelope: Envelope,
-}
-
-impl<'a> Peer<'a> {
-    fn new(node: &Node, chain: &'a Chain, wallet: &Wallet) -> Self {
-        let urls = [node.rpc.clone()];
-        let rpc = Arc::new(Rpc::new(&urls, Duration::from_secs(5)).expect("a usable URL"));
-        let emissions = chain.block_on(Emissions::detect(rpc.clone()));
-        let account = chain.block_on(Account::of(&rpc, &wallet.address));
-        let account = account.expect("a funded account");
-        Self {
-            chain,
-            rpc,
-            emissions: emissions.expect("a known version"),
-            signer: Signer::from_mnemonic(&wallet.mnemonic.as_str().into()).expect("a key"),
-            envelope: Envelope {
-                chain_id: node.chain_id.clone(),
-                account_number: account.number,
-                sequence: account.sequence,
-                gas: GAS,
-                fee: FEE,
-                denom: "uallo".into(),
-                timeout_height: None,
-            },
-        }
-    }
-
-    fn register(&mut self) {
-        let message = self
-            .emissions
-            .registration(self.signer.address(), TopicId(TOPIC));
-        let tx = self.signer.sign_tx(vec![message], &self.envelope);
-        let tx = tx.expect("a signed transaction");
-        assert_eq!(self.broadcast(&tx), Answer::Accepted);
-        assert_eq!(meaning(&self.result(&tx)), Answer::Accepted);
-        self.envelope.sequence += 1;
-    }
-
-    /// A submission with the envelope changed for it alone.
-    fn submission(&self, nonce: i64, value: &str, change: impl Fn(&mut Envelope)) -> SignedTx {
-        let key = WindowKey {
-            topic: TopicId(TOPIC),
-            nonce: Nonce(nonce),
-        };
-        let value: Decimal = value.parse().expect("a decimal");
-        let message = self.emissions.submission(&self.signer, key, &value);
-        let mut envelope = self.envelope.clone();
-        change(&mut envelope);
-        self.signer
-            .sign_tx(vec![message.expect("a signed bundle")], &envelope)
-            .expect("a signed transaction")
-    }
-
-    fn broadcast(&self, tx: &SignedTx) -> Answer {
-        let Sent { answer, .. } = self
-            .chain
-            .block_on(self.rpc.broadcast(&tx.bytes))
-            .expect("the node answers");
-        Answer::to_broadcast(&answer)
-    }
-
-    /// Sends a transaction that is expected to enter the mempool.
-    fn send(&mut self, nonce: i64, value: &str, change: impl Fn(&mut Envelope)) -> SignedTx {
-        let tx = self.submission(nonce, value, change);
-        assert_eq!(self.broadcast(&tx), Answer::Accepted);
-        self.envelope.sequence += 1;
-        tx
-    }
-
-    /// Waits until a block has taken the transaction.
-    fn result(&self, tx: &SignedTx) -> TxResult {
-        let latest = self.chain.height() + 10;
-        loop {
-            if let Some(found) = self
-                .chain
-                .block_on(self.rpc.tx(&tx.hash))
-                .expect("an answer")
-            {
-                return found.tx_result;
-            }
-            assert!(self.chain.height() < latest, "{} is in no block", tx.hash);
-            thread::sleep(Duration::from_millis(100));
-        }
-    }
-}
-
-fn meaning(result: &TxResult) -> Answer {
-    Answer::of(&result.codespace, result.code, &result.log)
-}
 
 /// Waits for a window to open, and tells of it within its first block.
 fn next_window(ledger: &mut Ledger<'_>, chain: &Chain) -> Window {
@@ -203,7 +100,7 @@ fn the_chain_accepts_one_submission_for_a_nonce_and_each_refusal_has_its_meaning
     let closed = ledger.wait_for_closed(nonce - 1, 1).remove(0);
     assert!(closed.counted.contains(&wallet.address), "{closed:?}");
     assert!(!closed.counted.contains(&stranger.address), "{closed:?}");
-    let ours = chain.submissions(&wallet.address, TOPIC);
+    let ours = chain.submissions(&wallet.address, crate::ledger::TOPIC);
     let codes: Vec<(i64, bool)> = ours.iter().map(|tx| (tx.nonce, tx.code == 0)).collect();
     assert_eq!(
         codes,
@@ -215,7 +112,12 @@ fn the_chain_accepts_one_submission_for_a_nonce_and_each_refusal_has_its_meaning
         ]
     );
     assert!(ours.iter().all(|tx| tx.height <= window.end), "{ours:?}");
-    assert_eq!(chain.submissions(&stranger.address, TOPIC).len(), 1);
+    assert_eq!(
+        chain
+            .submissions(&stranger.address, crate::ledger::TOPIC)
+            .len(),
+        1
+    );
     say(&format!(
         "window {nonce}: 12 answers of the chain have the meaning that the worker acts on"
     ));

@@ -16,6 +16,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use prost::Message;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use tokio::runtime::{Builder, Runtime};
 
 /// The node's RPC.
@@ -28,8 +29,16 @@ pub(crate) struct Chain {
 /// A submission that stands in a block, whatever became of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Submission {
+    /// The topic that it answers.
+    pub(crate) topic: u64,
     /// The window that it answers.
     pub(crate) nonce: i64,
+    /// The transaction that holds it, and perhaps others.
+    pub(crate) hash: String,
+    /// How many submissions the transaction holds.
+    pub(crate) shared_by: usize,
+    /// Gas that the whole transaction used.
+    pub(crate) gas: i64,
     /// The block that holds it.
     pub(crate) height: i64,
     /// 0: accepted.
@@ -48,10 +57,22 @@ struct TxSearch {
 
 #[derive(Deserialize)]
 struct FoundTx {
+    hash: String,
     #[serde(with = "string_number")]
     height: i64,
     tx_result: TxResult,
     tx: String,
+}
+
+#[derive(Deserialize)]
+struct FoundHeader {
+    header: Header,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    #[serde(with = "time::serde::rfc3339")]
+    time: OffsetDateTime,
 }
 
 impl Chain {
@@ -101,9 +122,22 @@ impl Chain {
         self.ask("block_results", &json!({ "height": height.to_string() }))
     }
 
+    /// The time that a block bears.
+    pub(crate) fn time(&self, height: i64) -> OffsetDateTime {
+        let found: FoundHeader = self.ask("header", &json!({ "height": height.to_string() }));
+        found.header.time
+    }
+
     /// All submissions of an address to a topic that ever came into a block, refused ones included,
     /// oldest first.
     pub(crate) fn submissions(&self, sender: &str, topic: u64) -> Vec<Submission> {
+        let mut all = self.all_submissions(sender);
+        all.retain(|submission| submission.topic == topic);
+        all
+    }
+
+    /// As [`Chain::submissions`], to all topics.
+    pub(crate) fn all_submissions(&self, sender: &str) -> Vec<Submission> {
         let mut found = Vec::new();
         for page in 1.. {
             let result: TxSearch = self.ask(
@@ -120,10 +154,7 @@ impl Chain {
                 break;
             }
         }
-        found
-            .iter()
-            .flat_map(|tx| answers(tx, sender, topic))
-            .collect()
+        found.iter().flat_map(|tx| answers(tx, sender)).collect()
     }
 
     /// Asks the node, again for up to two seconds: it shows a height before it can tell its results.
@@ -153,8 +184,8 @@ impl Chain {
     }
 }
 
-/// The submissions to a topic in a transaction: one each, whatever the message's version.
-fn answers(tx: &FoundTx, sender: &str, topic: u64) -> Vec<Submission> {
+/// The submissions in a transaction, one a message, whatever the message's version.
+fn answers(tx: &FoundTx, sender: &str) -> Vec<Submission> {
     let bytes = BASE64_STANDARD.decode(&tx.tx).expect("base64");
     let raw = TxRaw::decode(bytes.as_slice()).expect("a transaction");
     let body = TxBody::decode(raw.body_bytes.as_slice()).expect("a transaction's body");
@@ -163,15 +194,23 @@ fn answers(tx: &FoundTx, sender: &str, topic: u64) -> Vec<Submission> {
         .iter()
         .filter(|any| any.type_url.ends_with("InsertWorkerPayloadRequest"))
         .map(|any| InsertWorkerPayloadRequest::decode(any.value.as_slice()).expect("a payload"));
-    payloads
+    let mut found: Vec<Submission> = payloads
         .filter(|payload| payload.sender == sender)
         .filter_map(|payload| payload.worker_data_bundle)
-        .filter(|bundle| bundle.topic_id == topic)
         .map(|bundle| Submission {
+            topic: bundle.topic_id,
             nonce: bundle.nonce.expect("a nonce").block_height,
+            hash: tx.hash.clone(),
+            shared_by: 0,
+            gas: tx.tx_result.gas_used,
             height: tx.height,
             code: tx.tx_result.code,
             log: tx.tx_result.log.clone(),
         })
-        .collect()
+        .collect();
+    let count = found.len();
+    for submission in &mut found {
+        submission.shared_by = count;
+    }
+    found
 }

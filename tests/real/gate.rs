@@ -25,25 +25,73 @@ pub(crate) fn number(name: &str, default: u64) -> u64 {
     })
 }
 
-/// The node's binary, or none after having said why the test is skipped.
-pub(crate) fn node_binary() -> Option<PathBuf> {
-    match (setting("ALLORA_REAL").as_deref(), find_node()) {
-        (None | Some("0"), _) => {
-            say("SKIPPED: the real node's tests take minutes; run them with ALLORA_REAL=1");
-            None
+/// A release of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// The one that the networks run: emissions v10.
+    Newest,
+    /// The one before it: emissions v9. Its binary need not be there.
+    Older,
+}
+
+impl Release {
+    /// The version, as the binary's name bears it.
+    pub(crate) fn version(self) -> &'static str {
+        match self {
+            Self::Newest => include_str!("../../localnet/go.mod")
+                .lines()
+                .filter_map(|line| line.split_once("allora-network/allora-chain "))
+                .map(|(_, version)| version.split_whitespace().next().unwrap_or_default())
+                .next()
+                .expect("localnet/go.mod requires allora-chain"),
+            Self::Older => "v0.16.0",
         }
-        (Some(_), Ok(node)) => Some(node),
-        (Some("require"), Err(reason)) => panic!("ALLORA_REAL=require, but {reason}"),
-        (Some(_), Err(reason)) => {
+    }
+
+    /// The word for its emissions module, as the worker tells it.
+    pub(crate) const fn emissions(self) -> &'static str {
+        match self {
+            Self::Newest => "v10",
+            Self::Older => "v9",
+        }
+    }
+
+    fn is_required(self) -> bool {
+        let word = match self {
+            Self::Newest => "ALLORA_REAL",
+            Self::Older => "ALLORA_REAL_OLDER",
+        };
+        setting(word).as_deref() == Some("require")
+    }
+}
+
+/// The newest node's binary, or none after having said why the test is skipped.
+pub(crate) fn node_binary() -> Option<PathBuf> {
+    binary_of(Release::Newest)
+}
+
+/// A node's binary, or none after having said why the test is skipped.
+pub(crate) fn binary_of(release: Release) -> Option<PathBuf> {
+    if matches!(setting("ALLORA_REAL").as_deref(), None | Some("0")) {
+        say("SKIPPED: the real node's tests take minutes; run them with ALLORA_REAL=1");
+        return None;
+    }
+    match find_node(release) {
+        Ok(node) => Some(node),
+        Err(reason) if release.is_required() => panic!("this node is required, but {reason}"),
+        Err(reason) => {
             say(&format!("SKIPPED: {reason}"));
             None
         }
     }
 }
 
-fn find_node() -> Result<PathBuf, String> {
-    let remedy = "build it with 'scripts/localnet.sh build'";
-    if let Some(named) = setting("ALLORA_NODE_BIN") {
+fn find_node(release: Release) -> Result<PathBuf, String> {
+    let version = release.version();
+    let remedy =
+        format!("build it with 'LOCALNET_NODE_VERSION={version} scripts/localnet.sh build'");
+    let named = setting("ALLORA_NODE_BIN").filter(|_| release == Release::Newest);
+    if let Some(named) = named {
         let node = PathBuf::from(&named);
         let found = node.is_file().then_some(node);
         return found.ok_or_else(|| format!("ALLORA_NODE_BIN={named} is no file; {remedy}"));
@@ -54,19 +102,9 @@ fn find_node() -> Result<PathBuf, String> {
         .ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
     let node = cache
         .join("allora-worker/bin")
-        .join(format!("allorad-{}", node_version()));
+        .join(format!("allorad-{version}"));
     if node.is_file() {
         return Ok(node);
     }
     Err(format!("no node binary at {}; {remedy}", node.display()))
-}
-
-/// The version that `localnet/go.mod` asks for.
-fn node_version() -> &'static str {
-    include_str!("../../localnet/go.mod")
-        .lines()
-        .filter_map(|line| line.split_once("allora-network/allora-chain "))
-        .map(|(_, version)| version.split_whitespace().next().unwrap_or_default())
-        .next()
-        .expect("localnet/go.mod requires allora-chain")
 }

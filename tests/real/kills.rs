@@ -71,7 +71,7 @@ fn a_worker_killed_at_random_moments_answers_every_open_window_once() {
             format!("random {kill}, {wait} ms into the epoch's rest")
         } else {
             let wait = moments.random_range(0..=2000);
-            chain.wait_for(record.next_opening() - 1);
+            chain.wait_for(record.ledger.next_opening(EPOCH) - 1);
             thread::sleep(Duration::from_millis(wait));
             format!("random {kill}, {wait} ms after the block before an opening")
         };
@@ -119,18 +119,6 @@ impl<'a> Record<'a> {
             format!("{} to {}", window.nonce, window.end)
         });
         write!(self.table, "| {place} | {height} | {open} |").expect("a string takes all");
-    }
-
-    /// The block that opens the next window.
-    fn next_opening(&mut self) -> i64 {
-        let height = self.ledger.advance();
-        let newest = self
-            .ledger
-            .windows_after(0)
-            .last()
-            .map(|window| window.nonce);
-        let newest = newest.expect("the topic has opened windows");
-        newest + EPOCH * ((height - newest) / EPOCH + 1)
     }
 
     /// With the worker back: waits until the window that is open now, else the next one, has closed, and
@@ -206,7 +194,7 @@ impl<'a> Record<'a> {
         for window in self.ledger.windows_after(self.begun) {
             if window.counted.contains(&self.wallet.address) {
                 assert_eq!(
-                    journal.get(&window.nonce),
+                    journal.get(&(TOPIC, window.nonce)),
                     Some(&StateName::Counted),
                     "the journal on window {}",
                     window.nonce

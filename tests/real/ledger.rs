@@ -1,4 +1,4 @@
-//! The windows of a topic as the chain opened and closed them, from every block's results.
+//! The windows of topics as the chain opened and closed them, from every block's results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,16 @@ use serde::de::DeserializeOwned;
 
 use crate::chain::{Chain, Submission};
 
-/// The topic of all tests.
+/// The topic of all tests that need only one, and the first of those that need more.
 pub(crate) const TOPIC: u64 = 67;
+/// Blocks beyond an epoch in which a round of windows must have opened and closed.
+const PATIENCE: i64 = 32;
 
 /// One submission window.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
+    /// Whose.
+    pub(crate) topic: u64,
     /// The block that opened it.
     pub(crate) nonce: i64,
     /// The last block that takes a submission.
@@ -22,18 +26,26 @@ pub(crate) struct Window {
     closed: bool,
 }
 
-/// All windows from a block on.
+/// All windows of some topics.
 pub(crate) struct Ledger<'a> {
     chain: &'a Chain,
+    topics: BTreeSet<u64>,
     next: i64,
-    windows: BTreeMap<i64, Window>,
+    /// By nonce and topic.
+    windows: BTreeMap<(i64, u64), Window>,
 }
 
 impl<'a> Ledger<'a> {
-    /// Reads from the chain's first block on.
+    /// Reads the first topic's windows from the chain's first block on.
     pub(crate) fn new(chain: &'a Chain) -> Self {
+        Self::of(chain, [TOPIC])
+    }
+
+    /// Reads the windows of these topics from the chain's first block on.
+    pub(crate) fn of(chain: &'a Chain, topics: impl IntoIterator<Item = u64>) -> Self {
         Self {
             chain,
+            topics: topics.into_iter().collect(),
             next: 1,
             windows: BTreeMap::new(),
         }
@@ -54,17 +66,31 @@ impl<'a> Ledger<'a> {
 
     /// The windows with `nonce > after`, oldest first, as far as read.
     pub(crate) fn windows_after(&self, after: i64) -> impl Iterator<Item = &Window> {
-        self.windows.range(after + 1..).map(|(_, window)| window)
+        let later = self.windows.range((after + 1, 0)..);
+        later.map(|(_, window)| window)
     }
 
-    /// The window that takes submissions in the block after `height`.
+    /// The window that takes submissions in the block after `height`; of many topics, the last's.
     pub(crate) fn open_at(&self, height: i64) -> Option<&Window> {
-        let newest = self.windows.range(..=height).next_back()?.1;
+        let newest = self.windows.range(..=(height, u64::MAX)).next_back()?.1;
         (height < newest.end).then_some(newest)
     }
 
-    /// Waits until `count` windows with `nonce > after` have closed; these.
+    /// The block that opens the next window of topics whose windows open together every `epoch` blocks.
+    pub(crate) fn next_opening(&mut self, epoch: i64) -> i64 {
+        let height = self.advance();
+        let newest = self.windows.last_key_value().map(|((nonce, _), _)| *nonce);
+        let newest = newest.expect("the topic has opened windows");
+        newest + epoch * ((height - newest) / epoch + 1)
+    }
+
+    /// Waits until `count` windows with `nonce > after` have closed, in epochs of at most 100 blocks;
+    /// these.
     pub(crate) fn wait_for_closed(&mut self, after: i64, count: usize) -> Vec<Window> {
+        let rounds = count.div_ceil(self.topics.len());
+        let longest = 100.min(8 + 2 * i64::try_from(self.topics.len()).expect("few topics"));
+        let rounds = i64::try_from(rounds).expect("a small count");
+        let last = after + 2 * PATIENCE + (longest + PATIENCE) * rounds;
         loop {
             let height = self.advance();
             let closed: Vec<Window> = self
@@ -78,7 +104,7 @@ impl<'a> Ledger<'a> {
             }
             // Bounded: this fails when blocks stop, and windows open in all epochs.
             assert!(
-                height < after + 60 + 40 * i64::try_from(count).expect("a small count"),
+                height < last,
                 "only {} of {count} windows closed between blocks {after} and {height}",
                 closed.len()
             );
@@ -95,7 +121,10 @@ impl<'a> Ledger<'a> {
         else {
             return;
         };
-        if typed::<String>(event, "topic_id") != Some(TOPIC.to_string()) {
+        let Some(topic) = typed::<String>(event, "topic_id").and_then(|id| id.parse().ok()) else {
+            return;
+        };
+        if !self.topics.contains(&topic) {
             return;
         }
         let Some(nonce) = typed::<String>(event, "nonce_block_height") else {
@@ -107,26 +136,27 @@ impl<'a> Ledger<'a> {
                 assert_eq!(nonce, height, "a nonce is the height that opened it");
                 let end: String = typed(event, "window_end_block").expect("the window's end");
                 let window = Window {
+                    topic,
                     nonce,
                     end: end.parse().expect("a height"),
                     counted: BTreeSet::new(),
                     closed: false,
                 };
-                self.windows.insert(nonce, window);
+                self.windows.insert((nonce, topic), window);
             }
-            "EventWorkerSubmissionWindowClosed" => self.known(nonce).closed = true,
+            "EventWorkerSubmissionWindowClosed" => self.known(topic, nonce).closed = true,
             "EventActiveInferersSet" => {
                 let addresses: Vec<String> = typed(event, "addresses").unwrap_or_default();
-                self.known(nonce).counted.extend(addresses);
+                self.known(topic, nonce).counted.extend(addresses);
             }
             _ => {}
         }
     }
 
-    fn known(&mut self, nonce: i64) -> &mut Window {
-        self.windows
-            .get_mut(&nonce)
-            .unwrap_or_else(|| panic!("window {nonce} closed without having opened"))
+    fn known(&mut self, topic: u64, nonce: i64) -> &mut Window {
+        self.windows.get_mut(&(nonce, topic)).unwrap_or_else(|| {
+            panic!("topic {topic} closed window {nonce} without having opened it")
+        })
     }
 }
 
@@ -134,11 +164,43 @@ impl<'a> Ledger<'a> {
 pub(crate) struct Answered {
     /// The window.
     pub(crate) window: Window,
-    /// Every transaction of the worker for its nonce, refused ones included.
+    /// Every submission of the worker for it, refused ones included.
     pub(crate) txs: Vec<Submission>,
 }
 
-/// Puts the worker's transactions to their windows.
+impl Answered {
+    /// The block that holds the accepted submission, counted from the nonce.
+    pub(crate) fn blocks_after(&self) -> Option<i64> {
+        let accepted = self.txs.iter().find(|tx| tx.code == 0)?;
+        Some(accepted.height - self.window.nonce)
+    }
+
+    /// What is wrong with it: anything but one submission, accepted within `latest` blocks after the
+    /// nonce, and counted.
+    pub(crate) fn fault(&self, address: &str, latest: i64) -> Option<String> {
+        let Window { topic, nonce, .. } = self.window;
+        let place = format!("topic {topic}, window {nonce}");
+        if self.txs.len() != 1 {
+            return Some(format!(
+                "{place} takes one submission, refused ones included: {:?}",
+                self.txs
+            ));
+        }
+        match self.blocks_after() {
+            None => Some(format!("{place}: refused: {:?}", self.txs)),
+            Some(blocks) if blocks > latest => Some(format!(
+                "{place}: included at nonce+{blocks}, nonce+{latest} is the latest: {:?}",
+                self.txs
+            )),
+            Some(_) if !self.window.counted.contains(address) => {
+                Some(format!("{place} closed without us: {:?}", self.window))
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+/// Puts the worker's submissions to their windows.
 pub(crate) fn pair(windows: &[Window], txs: &[Submission]) -> Vec<Answered> {
     windows
         .iter()
@@ -146,11 +208,18 @@ pub(crate) fn pair(windows: &[Window], txs: &[Submission]) -> Vec<Answered> {
             window: window.clone(),
             txs: txs
                 .iter()
-                .filter(|tx| tx.nonce == window.nonce)
+                .filter(|tx| (tx.topic, tx.nonce) == (window.topic, window.nonce))
                 .cloned()
                 .collect(),
         })
         .collect()
+}
+
+/// The submissions after block `after` for windows that never opened.
+pub(crate) fn strays(ledger: &Ledger<'_>, txs: &[Submission], after: i64) -> Vec<Submission> {
+    let opened = |tx: &Submission| ledger.windows.contains_key(&(tx.nonce, tx.topic));
+    let later = txs.iter().filter(|tx| tx.nonce > after);
+    later.filter(|tx| !opened(tx)).cloned().collect()
 }
 
 /// An attribute of a typed event: JSON in a string.

@@ -6,9 +6,17 @@
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `ALLORA_NODE_BIN` | the node's binary | the one in the cache |
+//! | `ALLORA_REAL_OLDER` | `require`: fails without the older release, too | skips what needs it |
+//! | `ALLORA_NODE_BIN` | the newest node's binary | the one in the cache |
 //! | `ALLORA_WORKER_BIN` | the worker's binary | the one built with the tests |
 //! | `ALLORA_REAL_WINDOWS` | windows in a row | 5 |
+//! | `ALLORA_REAL_WINDOWS_OLDER` | windows in a row on the older release | 3 |
+//! | `ALLORA_REAL_WINDOWS_UPGRADED` | windows after an upgrade | 2 |
+//! | `ALLORA_REAL_TOPICS` | topics of one worker | 16 |
+//! | `ALLORA_REAL_EPOCHS` | epochs with all of them in step | 2 |
+//! | `ALLORA_REAL_EPOCHS_STAGGERED` | epochs with one a block | 1 |
+//! | `ALLORA_REAL_ENDPOINT_WINDOWS` | windows for each trouble of an endpoint | 2 |
+//! | `ALLORA_REAL_LAG` | blocks that an endpoint lags | 10 |
 //! | `ALLORA_REAL_KILLS` | kills at random moments | 3 |
 //! | `ALLORA_REAL_SEED` | seed of those moments | random, and printed |
 //! | `ALLORA_REAL_KEEP` | set: the workers' data folders are kept | unset |
@@ -19,15 +27,26 @@
     reason = "a test's helpers fail like the test itself"
 )]
 
+mod another_hand;
 mod answers;
 mod bad_inputs;
 mod chain;
+#[path = "../conformance/mod.rs"]
+mod conformance;
+mod conformance_of_the_node;
+mod endpoints;
+mod figures;
 mod gate;
 mod kills;
 mod ledger;
+mod many_topics;
 mod node;
 mod outranked;
+mod peer;
+mod proxy;
 mod secrets;
+mod trial;
+mod upgrade;
 mod wallet;
 mod windows;
 mod worker;

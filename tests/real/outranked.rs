@@ -4,7 +4,7 @@ use crate::{
     chain::Chain,
     gate::{self, say},
     ledger::Ledger,
-    node::Node,
+    node::Plan,
     wallet::{Funded, Wallet},
     worker::{READY, Site},
 };
@@ -16,7 +16,7 @@ fn of_two_workers_for_one_place_the_one_left_out_reports_outranked() {
     let Some(binary) = gate::node_binary() else {
         return;
     };
-    let node = Node::start(&binary, 1);
+    let node = Plan::new().places(1).start(&binary);
     let chain = Chain::new(&node.rpc);
     let wallets = [
         Wallet::funded(Funded::Worker),

@@ -22,6 +22,8 @@ pub(crate) enum Funded {
     Worker,
     Second,
     Third,
+    /// The topics' owner.
+    Admin,
 }
 
 impl Wallet {
@@ -37,6 +39,7 @@ impl Wallet {
             Funded::Third => {
                 "letter advice cage absurd amount doctor acoustic avoid letter advice cage above"
             }
+            Funded::Admin => "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong",
         })
     }
 

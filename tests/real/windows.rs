@@ -2,108 +2,81 @@
 
 use std::fmt::Write;
 
-use allora_worker::store::StateName;
-
 use crate::{
     chain::Chain,
-    gate::{number, say},
-    ledger::{Answered, Ledger, TOPIC, pair},
-    node,
+    figures::{Log, Spread},
+    gate::{self, Release, number, say},
+    ledger::{Answered, Ledger, pair, strays},
+    node::{self, Node, Plan},
     wallet::{Funded, Wallet},
-    worker::{Site, Worker},
+    worker::Site,
 };
 
 #[test]
 fn every_window_is_answered_once_in_the_next_block_and_counted() {
     let Some(node) = node::shared() else { return };
-    let count = usize::try_from(number("ALLORA_REAL_WINDOWS", 5)).expect("a small number");
+    windows_in_a_row(node, Release::Newest, number("ALLORA_REAL_WINDOWS", 5));
+}
+
+#[test]
+fn on_the_release_before_every_window_is_answered_once_in_the_next_block_and_counted() {
+    let Some(binary) = gate::binary_of(Release::Older) else {
+        return;
+    };
+    let node = Plan::new().release(Release::Older).start(&binary);
+    let count = number("ALLORA_REAL_WINDOWS_OLDER", 3);
+    windows_in_a_row(&node, Release::Older, count);
+}
+
+fn windows_in_a_row(node: &Node, release: Release, count: u64) {
+    let count = usize::try_from(count).expect("a small number");
     let chain = Chain::new(&node.rpc);
     let wallet = Wallet::funded(Funded::Worker);
     let site = Site::new(node, &wallet);
     let mut worker = site.start();
     worker.wait_until_ready();
+    worker.wait_for(
+        "word on the chain's version",
+        crate::worker::READY,
+        |event| event["event"] == "worker_initialized" && event["emissions"] == release.emissions(),
+    );
     let mut ledger = Ledger::new(&chain);
     let ready_at = ledger.advance();
 
     let windows = ledger.wait_for_closed(ready_at, count);
-    // The verdict on the last window needs a moment after its close.
-    let last = windows.last().expect("at least one window").nonce;
-    worker.wait_for(
-        "verdict on the last window",
-        crate::worker::READY,
-        |event| {
-            event["nonce"] == last && (event["event"] == "counted" || event["event"] == "outranked")
-        },
-    );
-    let txs = chain.submissions(&wallet.address, TOPIC);
+    worker.wait_for_verdicts(&windows);
+    let txs = chain.all_submissions(&wallet.address);
     let answered = pair(&windows, &txs);
-    say(&table(&answered, &wallet.address, &worker));
-    for Answered { window, txs } in &answered {
-        let nonce = window.nonce;
-        assert_eq!(
-            txs.len(),
-            1,
-            "window {nonce} takes one transaction, refused ones included: {txs:?}{}",
-            worker.last_words()
-        );
-        let tx = &txs[0];
-        assert_eq!(
-            (tx.code, tx.height),
-            (0, nonce + 1),
-            "window {nonce}: {tx:?}"
-        );
-        assert!(
-            window.counted.contains(&wallet.address),
-            "window {nonce} closed without us: {window:?}"
-        );
-        for kind in [
-            "window_open",
-            "submitted",
-            "submission_successful",
-            "counted",
-        ] {
-            assert!(
-                worker.find(kind, nonce).is_some(),
-                "window {nonce} has no '{kind}' in the event log{}",
-                worker.last_words()
-            );
-        }
-    }
-    let strays: Vec<_> = txs
+    let log = Log::of(&worker);
+    say(&table(&answered, &wallet.address, &log, release));
+    let faults: Vec<String> = answered
         .iter()
-        .filter(|tx| {
-            tx.nonce > ready_at && !ledger.windows_after(ready_at).any(|w| w.nonce == tx.nonce)
-        })
+        .filter_map(|window| window.fault(&wallet.address, 1))
+        .chain(answered.iter().flat_map(|window| log.gaps(&window.window)))
         .collect();
+    assert!(faults.is_empty(), "{faults:#?}{}", worker.last_words());
+    let strays = strays(&ledger, &txs, ready_at);
     assert!(
         strays.is_empty(),
         "transactions for windows that never opened: {strays:?}"
     );
     worker.stop();
-    let journal = site.journal(&chain);
-    for Answered { window, .. } in &answered {
-        assert_eq!(
-            journal.get(&window.nonce),
-            Some(&StateName::Counted),
-            "the journal on window {}",
-            window.nonce
-        );
-    }
+    site.assert_counted(&chain, &windows);
 }
 
-fn table(answered: &[Answered], address: &str, worker: &Worker) -> String {
-    let mut text = String::from(
-        "\n| window (nonce) | transactions | included at | event to mempool | counted |\n|---|---|---|---|---|\n",
+fn table(answered: &[Answered], address: &str, log: &Log, release: Release) -> String {
+    let mut text = format!(
+        "\n{}: windows in a row\n| window (nonce) | transactions | included at | event to mempool | counted |\n|---|---|---|---|---|\n",
+        release.version()
     );
     let mut latencies = Vec::new();
     let (mut next_block, mut counted) = (0, 0);
-    for Answered { window, txs } in answered {
-        let latency = worker
-            .find("submitted", window.nonce)
-            .and_then(|event| event["latency_ms"].as_f64());
+    for one in answered {
+        let Answered { window, txs } = one;
+        let latency = log.latency(window);
         latencies.extend(latency);
-        let included = txs.iter().find(|tx| tx.code == 0).map(|tx| tx.height);
-        next_block += usize::from(included == Some(window.nonce + 1));
+        let blocks = one.blocks_after();
+        next_block += usize::from(blocks == Some(1));
         let ours = window.counted.contains(address);
         counted += usize::from(ours);
         writeln!(
@@ -111,30 +84,20 @@ fn table(answered: &[Answered], address: &str, worker: &Worker) -> String {
             "| {} | {} | {} | {} | {} |",
             window.nonce,
             txs.len(),
-            included.map_or("-".into(), |height| format!(
-                "nonce+{}",
-                height - window.nonce
-            )),
+            blocks.map_or("-".into(), |blocks| format!("nonce+{blocks}")),
             latency.map_or("-".into(), |ms| format!("{ms:.1} ms")),
             if ours { "yes" } else { "no" },
         )
         .expect("a string takes all");
     }
-    latencies.sort_by(f64::total_cmp);
-    let median = latencies
-        .get(latencies.len() / 2)
-        .copied()
-        .unwrap_or(f64::NAN);
-    let worst = latencies.last().copied().unwrap_or(f64::NAN);
     let all = answered.len();
-    let one = answered
-        .iter()
-        .filter(|window| window.txs.len() == 1)
-        .count();
+    let one = answered.iter().filter(|one| one.txs.len() == 1).count();
     writeln!(
         text,
         "{all} windows opened: {one}/{all} with exactly one transaction, {next_block}/{all} in the next block, \
-         {counted}/{all} counted; event to mempool {median:.1} ms median, {worst:.1} ms worst"
+         {counted}/{all} counted; {} signed before the window opened; event to mempool {}",
+        log.presigned(answered.iter().map(|one| &one.window)),
+        Spread::of(latencies)
     )
     .expect("a string takes all");
     text

@@ -1,7 +1,7 @@
 //! The worker's real binary as a child process, and what it wrote.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs::{self, File},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -14,11 +14,19 @@ use allora_worker::store::{self, Journal, StateName, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{chain::Chain, gate, node::Node, wallet::Wallet};
+use crate::{
+    chain::Chain,
+    gate,
+    ledger::Window,
+    node::{Endpoint, Node},
+    wallet::Wallet,
+};
 
 const PRICES: &str = "data/btcusd_1h_2023-01_2025-12.csv";
 /// From the start to ready, with a registration in between and a debug build on a busy machine.
 pub(crate) const READY: Duration = Duration::from_secs(60);
+/// From a window's close to the worker's word on it.
+const VERDICT: Duration = Duration::from_secs(20);
 /// From SIGTERM to the exit.
 pub(crate) const STOP: Duration = Duration::from_secs(20);
 
@@ -28,6 +36,7 @@ pub(crate) struct Site<'a> {
     node: &'a Node,
     wallet: &'a Wallet,
     arguments: Vec<String>,
+    endpoints: Vec<Endpoint>,
 }
 
 impl<'a> Site<'a> {
@@ -47,6 +56,10 @@ impl<'a> Site<'a> {
             node,
             wallet,
             arguments: Vec::new(),
+            endpoints: vec![Endpoint {
+                rpc: node.rpc.clone(),
+                ws: node.ws.clone(),
+            }],
         }
     }
 
@@ -55,6 +68,25 @@ impl<'a> Site<'a> {
         self.arguments
             .extend(arguments.iter().map(|&argument| argument.to_owned()));
         self
+    }
+
+    /// Names these endpoints to the worker, in this order, instead of the node's own.
+    pub(crate) fn reached_by(mut self, endpoints: &[Endpoint]) -> Self {
+        self.endpoints = endpoints.to_vec();
+        self
+    }
+
+    /// Has all topics of the chain answered, and not the first alone.
+    pub(crate) fn all_topics(self) -> Self {
+        let topics = self.node.topics.clone().map(|id| {
+            format!(
+                "[[topics]]\nid = {id}\nticker = \"btcusd\"\nhorizon = \"7d\"\ntarget = \"log_return\"\n"
+            )
+        });
+        let file = self.path().join("topics.toml");
+        fs::write(&file, topics.collect::<String>()).expect("a writable folder");
+        let file = file.display().to_string();
+        self.with(&["--config", &file])
     }
 
     /// Everything that the worker wrote lies here.
@@ -67,8 +99,8 @@ impl<'a> Site<'a> {
         &self.wallet.mnemonic
     }
 
-    /// How the journal says that each nonce ended, with the worker stopped.
-    pub(crate) fn journal(&self, chain: &Chain) -> BTreeMap<i64, StateName> {
+    /// How the journal says that each topic's nonces ended, with the worker stopped.
+    pub(crate) fn journal(&self, chain: &Chain) -> BTreeMap<(u64, i64), StateName> {
         let wallet = store::Wallet {
             chain_id: self.node.chain_id.clone(),
             address: self.wallet.address.clone(),
@@ -76,12 +108,28 @@ impl<'a> Site<'a> {
         let path = self.data().join("artifacts/worker.db");
         chain.block_on(async {
             let store = Store::open(&path).await.expect("the worker's database");
-            let submissions = store.recent(&wallet, 1000).await.expect("the journal");
+            let submissions = store.recent(&wallet, 10_000).await.expect("the journal");
             submissions
                 .into_iter()
-                .map(|submission| (submission.key.nonce.0, submission.state.name()))
+                .map(|submission| {
+                    let key = submission.key;
+                    ((key.topic.0, key.nonce.0), submission.state.name())
+                })
                 .collect()
         })
+    }
+
+    /// Asserts that the journal ended with what the chain knows: these windows count. The worker must
+    /// be stopped.
+    pub(crate) fn assert_counted(&self, chain: &Chain, windows: &[Window]) {
+        let journal = self.journal(chain);
+        for Window { topic, nonce, .. } in windows {
+            assert_eq!(
+                journal.get(&(*topic, *nonce)),
+                Some(&StateName::Counted),
+                "the journal on topic {topic}, window {nonce}"
+            );
+        }
     }
 
     /// Starts the worker.
@@ -102,10 +150,12 @@ impl<'a> Site<'a> {
         command
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .args(["run", "--network", "localnet"])
-            .args(["--rpc", &self.node.rpc, "--ws", &self.node.ws])
             .arg("--data-dir")
             .arg(self.data())
             .args(["--prices", PRICES]);
+        for Endpoint { rpc, ws } in &self.endpoints {
+            command.args(["--rpc", rpc, "--ws", ws]);
+        }
         if !self
             .arguments
             .iter()
@@ -185,11 +235,22 @@ impl Worker {
             .collect()
     }
 
-    /// The first event of a kind for a nonce.
-    pub(crate) fn find(&self, kind: &str, nonce: i64) -> Option<Value> {
-        self.events()
-            .into_iter()
-            .find(|event| event["event"] == kind && event["nonce"] == nonce)
+    /// Waits until the worker has told how each of these windows ended for it, or no longer.
+    pub(crate) fn wait_for_verdicts(&mut self, windows: &[Window]) {
+        let deadline = Instant::now() + VERDICT;
+        let mut left: HashSet<(u64, i64)> = windows
+            .iter()
+            .map(|window| (window.topic, window.nonce))
+            .collect();
+        while !left.is_empty() && Instant::now() < deadline {
+            for event in self.events().iter().filter(|event| is_verdict(event)) {
+                let key = (event["topic"].as_u64(), event["nonce"].as_i64());
+                if let (Some(topic), Some(nonce)) = key {
+                    left.remove(&(topic, nonce));
+                }
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// Waits for an event of this run that fits, and fails when the worker ends before.
@@ -224,6 +285,28 @@ impl Worker {
     /// Waits until the worker could answer a window.
     pub(crate) fn wait_until_ready(&mut self) {
         self.wait_for("ready", READY, |event| event["event"] == "ready");
+    }
+
+    /// Waits until the worker is ready and holds a forecast for each of so many topics: a debug build
+    /// trains for seconds.
+    pub(crate) fn wait_until_prepared(&mut self, topics: usize) {
+        self.wait_until_ready();
+        let deadline = Instant::now() + READY;
+        loop {
+            let events = self.events();
+            let prepared = events
+                .iter()
+                .filter(|event| event["event"] == "forecast_prepared");
+            if prepared.count() >= topics {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "not all of {topics} forecasts are prepared within {READY:?}{}",
+                self.last_words()
+            );
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// Waits until the worker has ended by itself.
@@ -292,6 +375,11 @@ impl Worker {
             tail(&self.printed())
         )
     }
+}
+
+fn is_verdict(event: &Value) -> bool {
+    let kind = event["event"].as_str();
+    kind.is_some_and(|kind| ["counted", "outranked", "window_missed"].contains(&kind))
 }
 
 impl Drop for Worker {

@@ -10,6 +10,8 @@
 )]
 
 // The stage and its hands.
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod doubles;
 mod events;
 mod gate;
@@ -30,6 +32,7 @@ mod endpoints_that_fail_are_passed_over;
 mod every_window_is_answered_once;
 mod obstacles_are_told_and_waited_for;
 mod prices_and_gas;
+mod the_embedded_chain_answers_as_a_node;
 mod the_sequence_is_taken_up_again;
 mod versions_of_the_chain;
 mod windows_are_found_without_events;

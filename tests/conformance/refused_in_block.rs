@@ -1,0 +1,311 @@
+//! One window: what is taken in it, and what a message refuses in the block. All come in one go, each
+//! with its own sequence number.
+
+use allora_worker::chain::proto::emissions as pb;
+use cosmrs::Any;
+use serde_json::Value;
+
+use super::{
+    TOPIC, Version,
+    book::Book,
+    client::verdict,
+    scene::Scene,
+    wallet::{Wallet, insert},
+};
+
+/// A bundle and what spoils it after it is signed.
+type Spoil = fn(&mut pb::InputWorkerDataBundle);
+
+/// Name, messages of a window's nonce, gas, and what the block says.
+struct Case {
+    name: &'static str,
+    messages: Vec<Any>,
+    gas: u64,
+    expected: String,
+}
+
+fn case(name: &'static str, messages: Vec<Any>, expected: impl Into<String>) -> Case {
+    Case {
+        name,
+        messages,
+        gas: super::scene::GAS,
+        expected: expected.into(),
+    }
+}
+
+const FIRST: &str = "failed to execute message; message index: 0: ";
+const BUNDLE: &str =
+    "failed to execute message; message index: 0: Error validating worker data bundle: ";
+
+fn of_the_window(worker: &Wallet, version: Version, nonce: i64, epoch: i64) -> Vec<Case> {
+    let submission = |nonce, value| vec![worker.submission(version, nonce, value)];
+    let not_open = format!("emissions 75 {FIRST}unfulfilled nonce not found");
+    vec![
+        case(
+            "a submission in its window is taken",
+            submission(nonce, "0.0125"),
+            " 0 ",
+        ),
+        case(
+            "the same nonce again is already submitted",
+            submission(nonce, "0.5"),
+            format!(
+                "undefined 1 {FIRST}Error planning inference admission: inference already submitted"
+            ),
+        ),
+        case(
+            "a nonce that is not open yet is not found",
+            submission(nonce + epoch, "1"),
+            not_open.as_str(),
+        ),
+        case(
+            "a nonce that is closed is not found",
+            submission(nonce - epoch, "1"),
+            not_open.as_str(),
+        ),
+        case(
+            "a number in another notation spoils the bundle's signature",
+            submission(nonce, "1.5e-07"),
+            format!("sdk 4 {BUNDLE}signature verification failed: unauthorized"),
+        ),
+        case(
+            "a topic that does not exist is invalid",
+            vec![insert(
+                version.word(),
+                &worker.request(version, nonce, "1", |i| i.topic_id = 999),
+            )],
+            format!("emissions 6 {FIRST}invalid topic ID"),
+        ),
+        case(
+            "a second registration is refused",
+            vec![worker.registration(version.word(), TOPIC)],
+            format!(
+                "emissions 8 {FIRST}worker is already registered in this topic: address already registered in a topic"
+            ),
+        ),
+        case(
+            "a registration in no topic is refused",
+            vec![worker.registration(version.word(), 999)],
+            format!("emissions 23 {FIRST}topic does not exist"),
+        ),
+        Case {
+            gas: 120_000,
+            ..case(
+                "gas below the messages' need is out of gas in the block",
+                submission(nonce, "1"),
+                "sdk 11 out of gas in location: <any>; gasWanted: 120000, gasUsed: <int>: out of gas",
+            )
+        },
+    ]
+}
+
+fn contradictions(worker: &Wallet, other: &Wallet, version: Version, nonce: i64) -> Vec<Case> {
+    let (us, them) = (&worker.address, &other.address);
+    let spoilt = |change: &dyn Fn(&mut pb::InputInference)| {
+        let mut request = worker.request(version, nonce, "1", |inference| change(inference));
+        let bundle = request.worker_data_bundle.as_mut().expect("a bundle");
+        bundle.topic_id = TOPIC;
+        vec![insert(version.word(), &request)]
+    };
+    vec![
+        case(
+            "an inference of another block contradicts its bundle",
+            spoilt(&|i| i.block_height -= 1),
+            format!(
+                "sdk 18 {BUNDLE}inference block height {} does not match bundle block height {nonce}: invalid request",
+                nonce - 1
+            ),
+        ),
+        case(
+            "an inference of another topic contradicts its bundle",
+            spoilt(&|i| i.topic_id = 68),
+            format!(
+                "sdk 18 {BUNDLE}inference topic id 68 does not match bundle topic id 67: invalid request"
+            ),
+        ),
+        case(
+            "an inference of topic 0 is of no topic",
+            spoilt(&|i| i.topic_id = 0),
+            format!(
+                "sdk 29 {BUNDLE}inference contents are invalid: topic id is invalid: topic id zero is reserved: invalid type"
+            ),
+        ),
+        case(
+            "an inference of another's does not match the key",
+            spoilt(&|i| i.inferer.clone_from(them)),
+            format!(
+                "sdk 4 {BUNDLE}Inference.Inferer {them} does not match pubkey {us}: unauthorized"
+            ),
+        ),
+    ]
+}
+
+fn spoilt_bundles(worker: &Wallet, version: Version, nonce: i64) -> Vec<Case> {
+    let spoils: [(&str, Spoil, &str); 8] = [
+        (
+            "a bundle's spoilt signature is not verified",
+            |b| b.inferences_forecasts_bundle_signature[3] ^= 1,
+            "sdk 4 {}signature verification failed: unauthorized",
+        ),
+        (
+            "a bundle without a signature is refused",
+            |b| b.inferences_forecasts_bundle_signature.clear(),
+            "sdk 18 {}signature cannot be empty: invalid request",
+        ),
+        (
+            "a bundle without a key is refused",
+            |b| b.pubkey.clear(),
+            "sdk 18 {}public key cannot be empty: invalid request",
+        ),
+        (
+            "a bundle with a key that is none is refused",
+            |b| b.pubkey = "00".into(),
+            "sdk 18 {}invalid pubkey: invalid request",
+        ),
+        (
+            "a bundle without a nonce is refused",
+            |b| b.nonce = None,
+            "sdk 18 {}worker data bundle nonce cannot be nil: invalid request",
+        ),
+        (
+            "a bundle of nonce 0 is refused",
+            |b| b.nonce = Some(pb::Nonce { block_height: 0 }),
+            "sdk 29 {}worker data bundle nonce block height must be greater than 0: invalid type",
+        ),
+        (
+            "a bundle without its inner one is refused",
+            |b| b.inference_forecasts_bundle = None,
+            "sdk 18 {}inference forecasts bundle cannot be nil: invalid request",
+        ),
+        (
+            "a bundle with neither inference nor forecast is refused",
+            |b| b.inference_forecasts_bundle = Some(pb::InputInferenceForecastBundle::default()),
+            "sdk 18 {}inference and forecast cannot both be nil: invalid request",
+        ),
+    ];
+    let spoilt = |(name, spoil, expected): (&'static str, Spoil, &str)| {
+        let mut request = worker.request(version, nonce, "1", |_| {});
+        spoil(request.worker_data_bundle.as_mut().expect("a bundle"));
+        case(
+            name,
+            vec![insert(version.word(), &request)],
+            expected.replace("{}", BUNDLE),
+        )
+    };
+    spoils.map(spoilt).into()
+}
+
+/// Labels that a topic with one output does not take; the older version has none.
+fn labels(worker: &Wallet, version: Version, nonce: i64) -> Vec<Case> {
+    let labelled = |labels: &[&str]| {
+        let value = |label: &&str| pb::InputLabeledValue {
+            label: (*label).into(),
+            value: "1".into(),
+        };
+        let values = labels.iter().map(value).collect();
+        vec![insert(
+            version.word(),
+            &worker.request(version, nonce, "1", |i| i.values = values),
+        )]
+    };
+    let why = format!("{FIRST}input inference failed label validation: ");
+    vec![
+        case(
+            "two labels are too many",
+            labelled(&["y", "z"]),
+            format!(
+                "emissions 97 {why}submission has 2 labels, per-topic cap is 1: too many labels in one submission (exceeds per-topic cap)"
+            ),
+        ),
+        case(
+            "another label than y is refused",
+            labelled(&["z"]),
+            format!("sdk 18 {FIRST}single-arity label must be \"y\", got \"z\": invalid request"),
+        ),
+        case(
+            "a label of spaces is empty",
+            labelled(&[" "]),
+            format!(
+                "emissions 95 {why}input labeled value at index 0: label is empty after trimming: invalid label name"
+            ),
+        ),
+        case(
+            "a label with a sign that is not allowed is refused",
+            labelled(&["y?"]),
+            format!(
+                "emissions 95 {why}input labeled value at index 0: label contains a disallowed character: U+003F: invalid label name"
+            ),
+        ),
+    ]
+}
+
+pub(super) async fn play(scene: &mut Scene<'_>, book: &mut Book) {
+    let (worker, second, version) = (scene.worker(), &scene.wallets[1], scene.version);
+    let (nonce, epoch) = (scene.next_opening().await, scene.target.epoch().0);
+    let mut cases = of_the_window(worker, version, nonce, epoch);
+    cases.extend(contradictions(worker, second, version, nonce));
+    cases.extend(spoilt_bundles(worker, version, nonce));
+    if version == Version::V10 {
+        cases.extend(labels(worker, version, nonce));
+    }
+    let first = scene.terms(worker).await;
+    let balance = scene.balance(&worker.address).await;
+    let sign = |(at, case): (usize, &Case)| {
+        let mut terms = first.clone();
+        terms.sequence += at as u64;
+        terms.gas = case.gas;
+        worker.sign(case.messages.clone(), &terms)
+    };
+    let txs: Vec<_> = cases.iter().enumerate().map(sign).collect();
+    let stranger = second.sign(
+        vec![second.submission(version, nonce, "1")],
+        &scene.terms(second).await,
+    );
+    scene.reach(nonce).await;
+    let mut sent = Vec::new();
+    for tx in txs.iter().chain([&stranger]) {
+        sent.push(scene.client.broadcast(tx).await);
+    }
+    let again = scene.client.broadcast(&txs[0]).await;
+    book.says(
+        "the same bytes again are in the mempool's cache",
+        &verdict(&again),
+        "-32603 Internal error: tx already exists in cache",
+    );
+    cases.push(case(
+        "a worker that is not registered is refused",
+        Vec::new(),
+        format!(
+            "emissions 13 {FIRST}worker is not registered in this topic: address not registered"
+        ),
+    ));
+    for (case, sent) in cases.iter().zip(&sent) {
+        let found: Value = scene.included(sent).await;
+        book.says(case.name, &verdict(&found), &case.expected);
+    }
+    let again = scene.client.broadcast(&txs[0]).await;
+    book.says(
+        "the same bytes are in the cache when they are in a block",
+        &verdict(&again),
+        "-32603 Internal error: tx already exists in cache",
+    );
+    let again = scene.client.broadcast(&txs[1]).await;
+    book.says(
+        "what a block refused may come again, and its sequence number is spent",
+        &verdict(&again),
+        "sdk 32 account sequence mismatch, expected <int>, got <int>: incorrect account sequence",
+    );
+    let spent = balance - scene.balance(&worker.address).await;
+    let fees = first.fee * txs.len() as u128;
+    book.says(
+        "what a block refuses pays its fee, and what it takes the fee for data too",
+        &spent.to_string(),
+        &(fees + 10).to_string(),
+    );
+    let sequence = scene.account(&worker.address).await.sequence;
+    book.says(
+        "what a block refuses spends its sequence number",
+        &sequence.to_string(),
+        &(first.sequence + txs.len() as u64).to_string(),
+    );
+}
