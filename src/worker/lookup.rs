@@ -82,6 +82,11 @@ pub(super) async fn ask(
     key: WindowKey,
     question: Question,
 ) -> (WindowKey, Finding) {
+    // A forecast asks nothing of the chain.
+    let _turn = match question {
+        Question::Forecast { .. } => None,
+        _ => chain.turn().await,
+    };
     let finding = match question {
         Question::Forecast {
             desk,

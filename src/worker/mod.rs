@@ -30,7 +30,7 @@ mod windows;
 use std::sync::Arc;
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, SemaphorePermit, mpsc, watch},
     time::Instant,
 };
 
@@ -69,9 +69,28 @@ pub struct Chain {
     pub signer: Signer,
     /// The network's settings.
     pub network: NetworkConfig,
+    /// Turns of the questions that are asked in the background: with many topics hundreds come up in
+    /// the same block, and a node that is flooded answers none in time.
+    turns: Semaphore,
 }
 
 impl Chain {
+    fn new(rpc: Arc<Rpc>, emissions: Emissions, signer: Signer, network: NetworkConfig) -> Self {
+        Self {
+            rpc,
+            emissions,
+            signer,
+            network,
+            turns: Semaphore::new(QUESTIONS),
+        }
+    }
+
+    /// Waits for a turn to ask in the background; it lasts until the value is dropped.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Fails only when it is closed, which nobody does.
+        self.turns.acquire().await.ok()
+    }
+
     async fn account(&self) -> Result<Account, ChainError> {
         Account::of(&self.rpc, self.signer.address()).await
     }
@@ -128,6 +147,8 @@ pub struct Worker {
 
 /// Capacities of the channels between the tasks: a block with every topic's window fits in.
 const QUEUE: usize = 1024;
+/// Questions that are asked at once in the background.
+const QUESTIONS: usize = 8;
 
 impl Worker {
     /// Starts the worker's tasks in `group`. The submitter ends when the group is asked to

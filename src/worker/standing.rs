@@ -32,8 +32,10 @@ impl Windows {
     pub(super) fn ask(&mut self, topic: TopicId) {
         if self.asking.insert(topic) {
             let chain = Arc::clone(&self.chain);
-            self.asked
-                .spawn(async move { (topic, confirm(&chain, topic).await) });
+            self.asked.spawn(async move {
+                let _turn = chain.turn().await;
+                (topic, confirm(&chain, topic).await)
+            });
         } else {
             // The question that is out may have been asked before what is to be learnt.
             self.again.insert(topic);

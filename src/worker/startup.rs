@@ -71,12 +71,7 @@ pub async fn connect(
         reporter.emit(Event::NodeTrouble { endpoint, cause });
     }
     let emissions = patiently(reporter, || Emissions::detect(Arc::clone(&rpc))).await?;
-    let chain = Chain {
-        rpc,
-        emissions,
-        signer,
-        network,
-    };
+    let chain = Chain::new(rpc, emissions, signer, network);
     for &id in topics {
         let chain_id = chain.network.chain_id.clone();
         let topic = patiently(reporter, || chain.emissions.topic(id)).await?;
