@@ -16,8 +16,8 @@ use crate::{
     many_topics::in_step,
     node::WINDOW,
     peer::{Peer, meaning},
+    site::Site,
     wallet::{Funded, Wallet},
-    worker::Site,
 };
 
 #[test]
@@ -83,7 +83,7 @@ fn relay(hand: &mut Peer<'_>, wallet: &Wallet, topic: u64, nonce: i64) -> i64 {
     let mut payload =
         InsertWorkerPayloadRequest::decode(message.value.as_slice()).expect("a payload");
     // The bundle is the wallet's and bears its signature; the sender is whoever pays.
-    payload.sender = hand.signer.address().to_owned();
+    hand.signer.address().clone_into(&mut payload.sender);
     message.value = payload.encode_to_vec();
     let tx = hand.send_message(message);
     let (height, result) = hand.landed(&tx);
