@@ -16,6 +16,8 @@ use crate::{
 
 /// Blocks that are asked about at once: what is read is never urgent enough to hold up a broadcast.
 const AT_ONCE: usize = 4;
+/// Why a window that nobody was there for was missed.
+pub(super) const AWAY: &str = "the worker did not run or was not connected while it was open";
 /// How often a block is asked about, in turn with the new blocks.
 const TRIES: u32 = 3;
 
@@ -135,7 +137,7 @@ impl Windows {
                 topic,
                 nonce,
                 window_end: end,
-                cause: "the worker did not run or was not connected while it was open".into(),
+                cause: AWAY.into(),
             });
         }
     }

@@ -1,6 +1,12 @@
 //! The submitter's way in: inclusion in a block, and how the window closed.
 
-use super::{flight::Step, lookup::Outcome, submitter::Submitter, windows::Told};
+use super::{
+    catch_up::AWAY,
+    flight::{Flight, Origin, Step},
+    lookup::Outcome,
+    submitter::Submitter,
+    windows::Told,
+};
 use crate::{
     chain::{Answer, Next, answered_windows, jsonrpc::TxResult, refused_message},
     ops::Event,
@@ -138,8 +144,7 @@ impl Submitter {
         if !included && outcome.admitted {
             self.admitted(key);
         } else if !included {
-            let cause = "the window closed before a transaction of this wallet was in a block";
-            self.miss(key, cause.into());
+            self.miss(key, unanswered(self.flights.get(&key)).into());
             return;
         }
         self.classify(key, outcome.counted, outcome.places);
@@ -191,5 +196,13 @@ impl Submitter {
         let answered = state.name().is_answered();
         self.note(key, state);
         self.finish(key, answered);
+    }
+}
+
+/// Why a window that is closed holds nothing of ours.
+fn unanswered(flight: Option<&Flight>) -> &'static str {
+    match flight {
+        Some(it) if it.origin != Origin::Here && it.announced.is_empty() => AWAY,
+        _ => "the window closed before a transaction of this wallet was in a block",
     }
 }

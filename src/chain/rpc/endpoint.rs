@@ -15,6 +15,9 @@ use crate::{
     types::Height,
 };
 
+/// Blocks ahead of the head from which on an answer's chain is asked for.
+const LEAP: i64 = 20;
+
 /// How an endpoint is spoken to.
 #[derive(Debug)]
 pub(super) enum Transport {
@@ -125,6 +128,9 @@ impl Endpoint {
         };
         let answer = self.measured(asked).await?;
         if let Some(height) = answer.height {
+            if self.is_leap(height) {
+                self.status().await.map_err(Failure::unsent)?;
+            }
             self.is_at(height);
         }
         Ok(answer)
@@ -196,6 +202,8 @@ impl Endpoint {
         let mut health = hold(&self.health);
         match &answer {
             Err(failure) if failure.error.is_none() => {
+                // Whoever answers there next has to say who it is.
+                health.is_verified = false;
                 if health.failed(failure) {
                     let failures = health.failures;
                     let cause = format!(
@@ -209,6 +217,13 @@ impl Endpoint {
         }
         drop(health);
         answer
+    }
+
+    /// Whether a height is so far ahead of all that was heard that it may be another chain's: a kept
+    /// connection can come to lead elsewhere without a failure.
+    fn is_leap(&self, height: Height) -> bool {
+        let head = self.shared.head();
+        self.shared.chain_id.get().is_some() && head > Height(0) && height > head.plus(LEAP)
     }
 
     fn is_at(&self, height: Height) {
