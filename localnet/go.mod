@@ -2,7 +2,10 @@ module allora-worker/localnet
 
 go 1.24
 
-require github.com/allora-network/allora-chain v0.17.0
+require (
+	github.com/allora-network/allora-chain v0.17.0
+	github.com/cockroachdb/apd/v3 v3.2.1
+)
 
 require (
 	cloud.google.com/go v0.115.0 // indirect
@@ -41,7 +44,6 @@ require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/chzyer/readline v1.5.1 // indirect
 	github.com/cockroachdb/apd/v2 v2.0.2 // indirect
-	github.com/cockroachdb/apd/v3 v3.2.1 // indirect
 	github.com/cockroachdb/errors v1.11.3 // indirect
 	github.com/cockroachdb/fifo v0.0.0-20240606204812-0bbfbd93a7ce // indirect
 	github.com/cockroachdb/logtags v0.0.0-20230118201751-21c54148d20b // indirect

@@ -11,7 +11,7 @@ create_second() {
   cp "$home/config/genesis.json" "$home/config/config.toml" "$home/config/app.toml" "$second/config/"
 }
 
-# Starts it; with an argument, without its peer.
+# Starts it, or lets one that is suspended go on; with an argument, without its peer.
 spawn_second() {
   must_run
   local pid peer=''

@@ -40,7 +40,7 @@ submit() {
 # Waits until a transaction is in a block and was accepted: WHAT HASH.
 await_transaction() {
   local what=$1 hash=$2 result tries
-  for ((tries = 0; tries < 150; tries++)); do
+  for ((tries = 0; tries < 300; tries++)); do
     if result=$(curl -sf -m 2 "$rpc/tx?hash=0x$hash" 2>/dev/null) && jq -e .result <<<"$result" >/dev/null; then
       [[ $(jq -r .result.tx_result.code <<<"$result") == 0 ]] \
         || die "'$what' failed in block $(jq -r .result.height <<<"$result"): $(jq -r .result.tx_result.log <<<"$result")"
@@ -49,7 +49,7 @@ await_transaction() {
     fi
     sleep 0.2
   done
-  die "'$what' ($hash) is in no block after 30 s; see $home/node.log"
+  die "'$what' ($hash) is in no block after 60 s; see $home/node.log"
 }
 
 # Signs the transactions on standard input, one a line, with sequences in a row, and prints them

@@ -12,13 +12,12 @@ upgrade() {
   at=$(($(height) + upgrade_in))
   propose "$target" "$at"
   await_halt "$target" "$at"
+  local with_second=''
+  second_halted "$target" "$at" && with_second=yes
   exchange "$target" "$at" "$holder"
   await_block "$home" "$rpc" "$((at + 1))" 120
   say "upgraded: halted at $at, blocks again at $(height)"
-  if [[ -n $second_ran ]]; then
-    spawn_second
-    await_second
-  fi
+  [[ -z $with_second ]] || start_second
 }
 
 # Proposes the upgrade, votes for it and waits until it is planned: NAME BLOCK.
@@ -52,9 +51,22 @@ await_halt() {
   say "halted for $1 at block $2"
 }
 
+# Whether the second node runs and stands at the halt as well: NAME BLOCK. The new binary can't make
+# the blocks before it, so one that is behind stays stopped.
+second_halted() {
+  local deadline=$((SECONDS + 15))
+  pid_in "$second" >/dev/null || return
+  until grep -qF "UPGRADE \"$1\" NEEDED at height: $2" "$second/node.log"; do
+    if [[ -e $second/cut ]] || ((SECONDS >= deadline)); then
+      say "the second node did not reach the halt and stays stopped; to have it again, 'reset'"
+      return 1
+    fi
+    sleep 0.2
+  done
+}
+
 # Stops the old nodes and starts the new one on the same home: NAME BLOCK HOLDER.
 exchange() {
-  second_ran=$(pid_in "$second") || second_ran=''
   stop_nodes
   is_held "$3" || die "'run' (pid $3), which held the chain, has ended"
   printf '%s\n' "$2" >"$home/upgraded"

@@ -12,7 +12,8 @@ use super::Uallo;
 pub struct NetworkConfig {
     /// The chain's id; a node of another chain is refused.
     pub chain_id: String,
-    /// CometBFT RPC endpoints, `http(s)://…`, in order of preference.
+    /// Endpoints in order of preference: CometBFT's RPC (`http(s)://…`) and the application's gRPC
+    /// (`grpc+http(s)://…`). Results of blocks are to be had from the former only.
     pub rpc: Vec<String>,
     /// WebSocket endpoints, `ws(s)://…/websocket`, in order of preference.
     pub ws: Vec<String>,
@@ -33,6 +34,14 @@ pub struct ChainConfig {
     /// sooner, longer spares a slow node.
     #[serde(with = "humantime_serde")]
     pub request_timeout: Duration,
+    /// How long an endpoint may take before the next is asked the same beside it. Shorter answers
+    /// sooner when a node hangs, longer spares the nodes double requests; it should be above the
+    /// usual time to the farthest endpoint.
+    #[serde(with = "humantime_serde")]
+    pub hedge_after: Duration,
+    /// Blocks that are read again, at most, after the worker was away, for the windows that opened
+    /// in them. More tells of older windows and costs a request each.
+    pub catch_up: u32,
     /// First pause before a lost WebSocket is opened again; it doubles, with jitter, up to
     /// `reconnect_max`.
     #[serde(with = "humantime_serde")]
@@ -40,8 +49,8 @@ pub struct ChainConfig {
     /// Longest pause between two attempts to open the WebSocket.
     #[serde(with = "humantime_serde")]
     pub reconnect_max: Duration,
-    /// A WebSocket that shows no new block for this long is taken as dead and opened anew. It should
-    /// be several block times.
+    /// A WebSocket that shows no new block for this long is taken as dead and opened anew, at the
+    /// latest: one that does not answer any more is given up after three block times.
     #[serde(with = "humantime_serde")]
     pub silence: Duration,
 }
@@ -50,6 +59,8 @@ impl Default for ChainConfig {
     fn default() -> Self {
         Self {
             request_timeout: Duration::from_secs(3),
+            hedge_after: super::rpc::HEDGE_AFTER,
+            catch_up: 200,
             reconnect_min: Duration::from_secs(1),
             reconnect_max: Duration::from_secs(30),
             silence: Duration::from_secs(25),

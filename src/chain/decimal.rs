@@ -6,10 +6,14 @@
 
 use std::{fmt, str::FromStr};
 
-/// The chain's bound on magnitudes: 10^±40.
+/// The chain's bound on magnitudes: from 10^-40 to 10^40, both included.
 const MAX_ADJUSTED: i32 = 40;
 /// Below this adjusted exponent the scientific form is used.
 const MIN_PLAIN: i32 = -6;
+/// A zero of more places than this is written `0E-2001`, not out.
+const MAX_ZERO_PLACES: i32 = 2000;
+/// The chain's decimals have no exponent beyond this, which only a zero could reach.
+const MAX_EXPONENT: u32 = 100_000;
 /// Whole numbers of up to this many digits are written out instead of as `5E+3`.
 const MAX_WHOLE_DIGITS: usize = 20;
 
@@ -53,7 +57,18 @@ impl Decimal {
 
     /// The exponent of the first digit.
     fn adjusted(&self) -> i32 {
-        self.exponent + i32::try_from(self.digits.len()).unwrap_or(i32::MAX) - 1
+        let digits = i32::try_from(self.digits.len()).unwrap_or(i32::MAX);
+        self.exponent.saturating_add(digits - 1)
+    }
+
+    fn is_within_bounds(&self) -> bool {
+        if self.is_zero() {
+            return self.exponent.unsigned_abs() <= MAX_EXPONENT;
+        }
+        match self.adjusted() {
+            MAX_ADJUSTED => self.digits.trim_end_matches('0') == "1",
+            adjusted => (-MAX_ADJUSTED..MAX_ADJUSTED).contains(&adjusted),
+        }
     }
 }
 
@@ -65,12 +80,13 @@ impl TryFrom<f64> for Decimal {
         if !value.is_finite() {
             return Err(DecimalError::NotFinite(value));
         }
-        let mut decimal: Self = format!("{value:e}").parse()?;
+        let text = format!("{value:e}");
+        let mut decimal = Self::read(&text)?;
         if decimal.is_zero() || decimal.adjusted() < -MAX_ADJUSTED {
             return Ok(Self::zero());
         }
-        if decimal.adjusted() >= MAX_ADJUSTED {
-            return Err(DecimalError::OutOfBounds(format!("{value:e}")));
+        if !decimal.is_within_bounds() {
+            return Err(DecimalError::OutOfBounds(text));
         }
         if let Ok(zeros @ 1..) = usize::try_from(decimal.exponent)
             && decimal.digits.len() + zeros <= MAX_WHOLE_DIGITS
@@ -87,6 +103,18 @@ impl FromStr for Decimal {
 
     /// Reads plain and scientific forms and keeps trailing zeros, as the chain does.
     fn from_str(text: &str) -> Result<Self, DecimalError> {
+        let decimal = Self::read(text)?;
+        if decimal.is_within_bounds() {
+            Ok(decimal)
+        } else {
+            Err(DecimalError::OutOfBounds(text.to_owned()))
+        }
+    }
+}
+
+impl Decimal {
+    /// Reads a text of any magnitude.
+    fn read(text: &str) -> Result<Self, DecimalError> {
         let refuse = || DecimalError::NotANumber(text.to_owned());
         let (negative, rest) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -121,7 +149,7 @@ impl fmt::Display for Decimal {
             f.write_str("-")?;
         }
         // Zeros keep their places (0.000, not 0E-3), so they count as digits of the adjusted exponent.
-        let adjusted = if self.is_zero() && self.exponent < 0 {
+        let adjusted = if self.is_zero() && (-MAX_ZERO_PLACES..0).contains(&self.exponent) {
             0
         } else {
             self.adjusted()
@@ -130,7 +158,9 @@ impl fmt::Display for Decimal {
             return self.scientific(f);
         }
         let places = usize::try_from(-self.exponent).unwrap_or_default();
-        let padded = format!("{:0>width$}", self.digits, width = places + 1);
+        // No width in the format: those end at 65,535.
+        let zeros = (places + 1).saturating_sub(self.digits.len());
+        let padded = "0".repeat(zeros) + &self.digits;
         let (whole, part) = padded.split_at(padded.len() - places);
         let point = if part.is_empty() { "" } else { "." };
         write!(f, "{whole}{point}{part}")
@@ -183,7 +213,7 @@ mod tests {
     #[rstest]
     #[case(f64::NAN)]
     #[case(f64::INFINITY)]
-    #[case(1e40)]
+    #[case(1.1e40)]
     #[case(-1e300)]
     fn refuses_what_the_chain_refuses(#[case] value: f64) {
         assert!(Decimal::try_from(value).is_err());
@@ -198,6 +228,47 @@ mod tests {
     #[case("NaN")]
     fn refuses_what_is_no_number(#[case] text: &str) {
         assert!(text.parse::<Decimal>().is_err());
+    }
+
+    /// `number TAB text that the chain signs over, or "refused"`, printed by apd itself; floats first.
+    const VECTORS: &str = include_str!("decimal_vectors.tsv");
+
+    #[test]
+    fn agrees_with_the_chains_own_decimals() {
+        let (floats, texts) = VECTORS.split_once("# text\n").unwrap();
+        let floats = floats.lines().skip(1).map(|line| (line, true));
+        let vectors: Vec<_> = floats
+            .chain(texts.lines().map(|line| (line, false)))
+            .collect();
+        assert_eq!(vectors.len(), 2000);
+        let mismatches: Vec<_> = vectors.into_iter().filter_map(mismatch).collect();
+        assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
+    }
+
+    fn mismatch((line, is_float): (&str, bool)) -> Option<String> {
+        let (number, expected) = line.split_once('\t').unwrap();
+        let written = |decimal: Result<Decimal, _>| match decimal {
+            Ok(decimal) => decimal.to_string(),
+            Err(_) => "refused".to_owned(),
+        };
+        let ours = if is_float {
+            written(Decimal::try_from(number.parse::<f64>().unwrap()))
+        } else {
+            written(number.parse())
+        };
+        // What the chain signs over is read back as itself.
+        let again = written(expected.parse());
+        (ours != expected || again != expected)
+            .then(|| format!("{number}: {expected}, not {ours}; read back: {again}"))
+    }
+
+    #[test]
+    fn writes_any_number_of_places() {
+        let text = format!("0.{}1", "0".repeat(30)) + &"7".repeat(70_000);
+        let scientific = format!("1.{}E-31", "7".repeat(70_000));
+        assert_eq!(text.parse::<Decimal>().unwrap().to_string(), scientific);
+        let plain = format!("0.5{}", "7".repeat(70_000));
+        assert_eq!(plain.parse::<Decimal>().unwrap().to_string(), plain);
     }
 
     proptest! {

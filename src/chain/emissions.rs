@@ -185,6 +185,17 @@ impl Emissions {
             .collect())
     }
 
+    /// The windows that a block opened, of all topics, by either version's name of the event.
+    ///
+    /// # Errors
+    /// When no endpoint tells what the block did.
+    pub async fn block_windows(&self, height: Height) -> Result<Vec<OpenWindow>, ChainError> {
+        let results = self.rpc.block_results(height).await?;
+        let events = results.finalize_block_events.unwrap_or_default();
+        let opened = |event| Version::ALL.iter().find_map(|it| it.window_opened(event));
+        Ok(events.iter().filter_map(opened).collect())
+    }
+
     /// A topic's settings; none when there is no such topic.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What can go wrong between the worker and the chain.
 
 use super::jsonrpc::RpcError;
+use crate::types::Height;
 
 /// Why something could not be asked of, or told to, the chain.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,23 @@ pub enum ChainError {
     Unreachable {
         /// Each endpoint with its cause.
         tried: Vec<String>,
+    },
+    /// All endpoints that answer are behind the chain.
+    #[error(
+        "no node that answers has reached the chain's block {head} ({}); wait until they catch up, or name another endpoint (rpc, or --rpc)",
+        tried.join("; ")
+    )]
+    Behind {
+        /// The newest block that is known.
+        head: Height,
+        /// Each endpoint with its height or its cause.
+        tried: Vec<String>,
+    },
+    /// Only CometBFT's RPC has what is wanted, and no such endpoint is configured.
+    #[error("{what} can't be had over gRPC: add an http:// or https:// endpoint (rpc, or --rpc)")]
+    NeedsRpc {
+        /// What was wanted.
+        what: String,
     },
     /// A node answered with an error of JSON-RPC.
     #[error("{endpoint} refused {method}: {error}")]
@@ -88,12 +106,16 @@ impl ChainError {
         match self {
             // A node that is not ready refuses queries as well.
             Self::Unreachable { .. }
+            | Self::Behind { .. }
             | Self::Rpc { .. }
             | Self::Query { .. }
             | Self::Unreadable { .. }
             | Self::NoAccount { .. }
             | Self::UnknownVersion => true,
-            Self::WrongChain { .. } | Self::BadUrl { .. } | Self::Build(_) => false,
+            Self::WrongChain { .. }
+            | Self::BadUrl { .. }
+            | Self::NeedsRpc { .. }
+            | Self::Build(_) => false,
         }
     }
 
@@ -107,7 +129,20 @@ impl ChainError {
     /// The chain does not have the path: it is of another version.
     #[must_use]
     pub fn is_unknown_path(&self) -> bool {
-        matches!(self, Self::Query { code: 6, codespace, log, .. }
-            if codespace == "sdk" && log.contains("unknown query path"))
+        let Self::Query {
+            codespace,
+            code,
+            log,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        match (codespace.as_str(), code) {
+            ("sdk", 6) => log.contains("unknown query path"),
+            // gRPC's `Unimplemented`.
+            ("grpc", 12) => log.contains("unknown service") || log.contains("unknown method"),
+            _ => false,
+        }
     }
 }

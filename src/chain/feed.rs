@@ -4,32 +4,21 @@
 //! proves that the socket lives, and our own transactions. A filtered subscription may rightly be
 //! silent for an hour, so only the heartbeat tells a dead socket from a quiet one.
 
+mod connection;
 mod frame;
+mod pace;
 
 use std::time::Duration;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use futures_util::{SinkExt, StreamExt};
-use serde_json::json;
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio::{
-    net::TcpStream,
     sync::{mpsc, watch},
-    time::{Instant, timeout},
-};
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{Message, protocol::WebSocketConfig},
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
-use self::frame::{Frame, Loss, SETUP_LIMIT};
-use super::{
-    ChainConfig, ChainError, OpenWindow, Version,
-    jsonrpc::{EventData, Request, TxResult},
-    rpc::redacted,
-};
+use self::{frame::Loss, pace::Pace};
+use super::{ChainConfig, ChainError, OpenWindow, Version, jsonrpc::TxResult, rpc::redacted};
 use crate::types::Height;
 
 /// What the feed tells.
@@ -59,9 +48,9 @@ pub enum FeedEvent {
     },
     /// A block has opened submission windows.
     Opened {
-        /// Which.
+        /// Which, of all topics.
         windows: Vec<OpenWindow>,
-        /// When their frame arrived.
+        /// When the frame arrived.
         seen: Instant,
     },
     /// A transaction of ours is in a block.
@@ -75,15 +64,8 @@ pub enum FeedEvent {
     },
 }
 
-/// Numbers of the three subscriptions; each frame bears the one it belongs to.
-const WINDOWS: u64 = 1;
-const HEADERS: u64 = 2;
-const OURS: u64 = 3;
-
 /// A connection that held this long is sound: the next loss starts with the shortest pause.
 const SOUND_AFTER: Duration = Duration::from_mins(1);
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The task that holds the WebSocket.
 #[derive(Debug)]
@@ -94,12 +76,14 @@ pub struct Feed {
     address: String,
     versions: watch::Receiver<Version>,
     events: mpsc::Sender<FeedEvent>,
-    /// The newest block of all connections, and its time.
-    best: Option<(Height, OffsetDateTime)>,
+    /// The newest block that any node told of.
+    heads: watch::Receiver<Height>,
+    pace: Pace,
 }
 
 impl Feed {
-    /// A feed of the windows of all topics and of the transactions of `address`.
+    /// A feed of the windows of all topics and of the transactions of `address`. `heads` tells of
+    /// the chain's newest block, so that a node that is behind it is left.
     ///
     /// # Errors
     /// When a URL is no WebSocket URL or there is none.
@@ -109,6 +93,7 @@ impl Feed {
         chain_id: String,
         address: String,
         versions: watch::Receiver<Version>,
+        heads: watch::Receiver<Height>,
         events: mpsc::Sender<FeedEvent>,
     ) -> Result<Self, ChainError> {
         crate::tls::install();
@@ -132,30 +117,35 @@ impl Feed {
             address,
             versions,
             events,
-            best: None,
+            heads,
+            pace: Pace::default(),
         })
     }
 
-    /// Follows the chain until it is cancelled, nobody listens, or the chain begins anew. A lost connection is opened again,
-    /// at the next URL, after a pause that grows with each failure.
+    /// Follows the chain until it is cancelled, nobody listens, or the chain begins anew. A lost
+    /// connection is opened again at the next URL, and when all have failed, after a pause that
+    /// grows with each failure.
     pub async fn run(mut self, cancel: CancellationToken) {
         let mut failures = 0;
-        for turn in 0.. {
+        let mut turn = 0;
+        loop {
             let endpoint = self.urls[turn % self.urls.len()].clone();
             let opened = Instant::now();
             let loss = tokio::select! {
                 () = cancel.cancelled() => return,
                 loss = self.follow(&endpoint) => loss,
             };
-            failures = if opened.elapsed() > SOUND_AFTER {
-                0
-            } else {
-                failures
-            };
+            if opened.elapsed() > SOUND_AFTER {
+                failures = 0;
+            }
             let retry_in = match loss {
                 Loss::Unheard => return,
+                // The node is as good as before.
                 Loss::Upgraded => Duration::ZERO,
-                _ => self.pause(failures),
+                _ => {
+                    turn += 1;
+                    self.pause(failures)
+                }
             };
             failures += 1;
             let is_final = matches!(loss, Loss::Anew(..));
@@ -174,8 +164,13 @@ impl Feed {
         }
     }
 
-    /// Doubles with each failure, within a fifth of jitter, so that workers don't return in step.
-    fn pause(&self, failures: u32) -> Duration {
+    /// None as long as there is a URL that was not tried since. Then it doubles with each failure,
+    /// within a fifth of jitter, so that workers don't return in step.
+    fn pause(&self, failures: usize) -> Duration {
+        let others = self.urls.len() - 1;
+        let Some(failures) = failures.checked_sub(others) else {
+            return Duration::ZERO;
+        };
         let base = self
             .config
             .reconnect_min
@@ -183,169 +178,9 @@ impl Feed {
         base.mul_f64(rand::random_range(0.8..1.2))
             .min(self.config.reconnect_max)
     }
-
-    /// One connection, from opening to loss.
-    async fn follow(&mut self, endpoint: &str) -> Loss {
-        let version = *self.versions.borrow_and_update();
-        let mut socket = match timeout(SETUP_LIMIT, self.open(endpoint, version)).await {
-            Ok(Ok(socket)) => socket,
-            Ok(Err(loss)) => return loss,
-            Err(_) => return Loss::NoAnswer,
-        };
-        let mut heard = Instant::now();
-        loop {
-            let silence = tokio::time::sleep_until(heard + self.config.silence);
-            let frame = tokio::select! {
-                frame = socket.next() => frame,
-                () = silence => return Loss::Silent(self.config.silence),
-                Ok(()) = self.versions.changed() => return Loss::Upgraded,
-            };
-            let seen = Instant::now();
-            let text = match frame {
-                Some(Ok(Message::Text(text))) => text,
-                Some(Ok(Message::Close(reason))) => {
-                    return Loss::Closed(reason.map_or_else(String::new, |r| r.to_string()));
-                }
-                Some(Ok(_)) => continue,
-                Some(Err(error)) => return Loss::Closed(error.to_string()),
-                None => return Loss::Closed("end of stream".into()),
-            };
-            match self.read(&text, version, seen) {
-                Ok(events) => {
-                    for event in events {
-                        if let FeedEvent::Block { height, time } = event {
-                            match self.judge(height, time) {
-                                Ok(true) => heard = seen,
-                                // The node is behind: no sign of life of the chain.
-                                Ok(false) => continue,
-                                Err(loss) => return loss,
-                            }
-                        }
-                        if self.events.send(event).await.is_err() {
-                            return Loss::Unheard;
-                        }
-                    }
-                }
-                Err(loss) => return loss,
-            }
-        }
-    }
-
-    /// Whether a block is news. A lower height at a later time is another chain under the old name.
-    fn judge(&mut self, height: Height, time: OffsetDateTime) -> Result<bool, Loss> {
-        match self.best {
-            Some((best, at)) if height <= best => {
-                let is_anew = height < best && time > at;
-                if is_anew {
-                    Err(Loss::Anew(height, best))
-                } else {
-                    Ok(false)
-                }
-            }
-            _ => {
-                self.best = Some((height, time));
-                Ok(true)
-            }
-        }
-    }
-
-    /// Opens the socket and waits until each subscription is granted.
-    async fn open(&self, endpoint: &str, version: Version) -> Result<Socket, Loss> {
-        let limits = WebSocketConfig::default()
-            .max_message_size(Some(64 << 20))
-            .max_frame_size(Some(64 << 20));
-        let (mut socket, _) = connect_async_with_config(endpoint, Some(limits), true)
-            .await
-            .map_err(|error| Loss::Open(error.to_string()))?;
-        let queries = [
-            (
-                WINDOWS,
-                format!(
-                    "tm.event='NewBlockEvents' AND {}.topic_id EXISTS",
-                    version.window_opened_event()
-                ),
-            ),
-            (HEADERS, "tm.event='NewBlockHeader'".to_owned()),
-            (
-                OURS,
-                format!("tm.event='Tx' AND message.sender='{}'", self.address),
-            ),
-        ];
-        for (id, query) in &queries {
-            let request = Request::new(*id, "subscribe", json!({ "query": query }));
-            let text = json!(request).to_string();
-            let sent = socket.send(Message::text(text)).await;
-            sent.map_err(|error| Loss::Closed(error.to_string()))?;
-        }
-        let mut granted = Vec::new();
-        let connected = FeedEvent::Connected {
-            endpoint: redacted(endpoint),
-        };
-        while granted.len() < queries.len() {
-            match socket.next().await {
-                Some(Ok(Message::Text(text))) => {
-                    let frame = Frame::read(&text)?;
-                    if frame.is_grant() && !granted.contains(&frame.id) {
-                        granted.push(frame.id);
-                        continue;
-                    }
-                    // An event may overtake the grant of a later subscription.
-                    for event in self.read(&text, version, Instant::now())? {
-                        self.events.send(event).await.map_err(|_| Loss::Unheard)?;
-                    }
-                }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(Loss::Closed(error.to_string())),
-                None => return Err(Loss::Closed("end of stream".into())),
-            }
-        }
-        self.events
-            .send(connected)
-            .await
-            .map_err(|_| Loss::Unheard)?;
-        Ok(socket)
-    }
-
-    /// What a frame tells. A frame that makes no sense tells nothing.
-    fn read(&self, text: &str, version: Version, seen: Instant) -> Result<Vec<FeedEvent>, Loss> {
-        let frame = Frame::read(text)?;
-        let Some(event) = frame.event() else {
-            return Ok(Vec::new());
-        };
-        Ok(match event.data {
-            EventData::NewBlockEvents { events, .. } => {
-                let events = events.unwrap_or_default();
-                let opened = events
-                    .iter()
-                    .filter_map(|event| version.window_opened(event));
-                let windows: Vec<_> = opened.collect();
-                if windows.is_empty() {
-                    return Ok(Vec::new());
-                }
-                vec![FeedEvent::Opened { windows, seen }]
-            }
-            EventData::NewBlockHeader { header } => {
-                if header.chain_id != self.chain_id {
-                    return Err(Loss::WrongChain(header.chain_id));
-                }
-                vec![FeedEvent::Block {
-                    height: Height(header.height),
-                    time: header.time,
-                }]
-            }
-            EventData::Tx { tx_result } => {
-                let Ok(bytes) = BASE64.decode(&tx_result.tx) else {
-                    return Ok(Vec::new());
-                };
-                vec![FeedEvent::Included {
-                    hash: hex::encode_upper(Sha256::digest(bytes)),
-                    height: Height(tx_result.height),
-                    result: tx_result.result,
-                }]
-            }
-        })
-    }
 }
 
+#[cfg(test)]
+mod nodes_tests;
 #[cfg(test)]
 mod tests;

@@ -22,5 +22,5 @@ pub use emissions::{
     Emissions, OpenWindow, Params, Version, WindowStatus, answered_windows, has_many_outputs,
 };
 pub use error::ChainError;
-pub use rpc::{Rpc, Sent};
+pub use rpc::{EndpointHealth, EndpointKind, Rpc, Sent};
 pub use signer::{Envelope, KeyError, Signer};

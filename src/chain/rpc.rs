@@ -1,83 +1,78 @@
-//! Requests to the chain's nodes: several endpoints, tried in order until one answers.
+//! Requests to the chain's nodes: a pool of endpoints, of which a sound one answers.
+//!
+//! Endpoints stand in an order of preference. One that fails, or is behind the others, is asked last
+//! until it does better; one that takes long is not waited for: the next is asked beside it. One
+//! that did not name its chain yet is asked for it before anything else, and one of another chain is
+//! never asked again.
 
+mod blocks;
+mod broadcast;
+mod codec;
+mod endpoint;
+mod failure;
+mod grpc;
+mod health;
+mod http;
 mod pool;
+mod race;
+mod translate;
+mod watch;
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use prost::Message;
-use serde_json::json;
-use sha2::{Digest, Sha256};
 
-use self::pool::Failure;
-use super::{
-    ChainError,
-    jsonrpc::{
-        AbciQuery, AbciResponse, BlockOf, BlockResults, BroadcastSync, RpcError, Status, Tx,
-    },
+use self::{
+    endpoint::{Endpoint, QueryAnswer, Transport},
+    grpc::Grpc,
+    health::Shared,
+    http::Http,
 };
-use crate::{failpoint::failpoint, types::Height};
+use super::{ChainError, jsonrpc::Status};
+use crate::types::Height;
 
-/// A pool of CometBFT RPC endpoints. The one that answered last is asked first.
-#[derive(Debug)]
-pub struct Rpc {
-    http: reqwest::Client,
-    endpoints: Vec<Endpoint>,
-    preferred: AtomicUsize,
-    next_id: AtomicU64,
-    /// The newest block that anyone told of: a node that is well behind it is passed over.
-    head: AtomicI64,
-}
+pub use broadcast::Sent;
+pub(super) use health::TOLERATED_LAG;
+pub use health::{EndpointHealth, EndpointKind};
 
-#[derive(Debug)]
-struct Endpoint {
-    url: String,
-    /// The URL without what may be secret.
-    name: String,
-    /// Set when the node turned out to belong to another chain.
-    shut_out: AtomicBool,
-}
-
-/// A node that is so many blocks behind is still believed.
-const TOLERATED_LAG: i64 = 2;
 /// What a node says of a transaction that it has already.
 pub(super) const IN_CACHE: &str = "tx already exists in cache";
+/// How a URL of the application's gRPC begins, before `http` or `https`.
+const GRPC: &str = "grpc+";
+/// How long an endpoint may take before the next is asked beside it, unless told otherwise.
+pub(super) const HEDGE_AFTER: Duration = Duration::from_millis(500);
 
-/// What became of a broadcast.
-#[derive(Clone, Debug)]
-pub struct Sent {
-    /// The node that answered.
-    pub endpoint: String,
-    /// Its mempool's answer.
-    pub answer: Result<BroadcastSync, RpcError>,
-    /// Whether a node before it may hold the bytes too: it took them and did not answer.
-    pub maybe_elsewhere: bool,
+/// A pool of endpoints, CometBFT's RPC and the application's gRPC.
+#[derive(Debug)]
+pub struct Rpc {
+    endpoints: Vec<Arc<Endpoint>>,
+    /// Which is asked first.
+    preferred: AtomicUsize,
+    /// Which is given transactions first.
+    pinned: AtomicUsize,
+    hedge_after: Duration,
+    shared: Arc<Shared>,
 }
 
 impl Rpc {
-    /// A pool of the given URLs (`http://…` or `https://…`), in order of preference.
+    /// A pool of the given URLs (`http(s)://…`, `grpc+http(s)://…`), in order of preference. A
+    /// request to one endpoint fails after `timeout`.
     ///
     /// # Errors
     /// When a URL can't be used or TLS can't be set up.
     pub fn new(urls: &[String], timeout: Duration) -> Result<Self, ChainError> {
         crate::tls::install();
-        let bad = |url: &str, cause: String| ChainError::BadUrl {
-            url: url.into(),
-            cause,
-        };
-        for url in urls {
-            let parsed = reqwest::Url::parse(url).map_err(|error| bad(url, error.to_string()))?;
-            if !matches!(parsed.scheme(), "http" | "https") {
-                return Err(bad(url, "it must begin with http:// or https://".into()));
-            }
-        }
         if urls.is_empty() {
-            return Err(bad("rpc", "the list is empty: name at least one".into()));
+            let cause = "the list is empty: name at least one".into();
+            return Err(bad("rpc", cause));
         }
-        let http = reqwest::Client::builder()
+        let client = reqwest::Client::builder()
             .timeout(timeout)
             .connect_timeout(timeout)
             .tcp_nodelay(true)
@@ -87,36 +82,45 @@ impl Rpc {
             .user_agent(concat!("allora-worker/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| bad("rpc", error.to_string()))?;
-        let endpoints = urls
-            .iter()
-            .map(|url| Endpoint {
-                url: url.clone(),
-                name: redacted(url),
-                shut_out: AtomicBool::new(false),
-            })
-            .collect();
+        let shared = Arc::new(Shared::new());
+        let endpoints = urls.iter().map(|url| {
+            let name = redacted(url);
+            let transport = transport(url, &name, &client, timeout)?;
+            let shared = Arc::clone(&shared);
+            Ok(Arc::new(Endpoint::new(name, transport, shared)))
+        });
         Ok(Self {
-            http,
-            endpoints,
+            endpoints: endpoints.collect::<Result<_, ChainError>>()?,
             preferred: AtomicUsize::new(0),
-            next_id: AtomicU64::new(1),
-            head: AtomicI64::new(0),
+            pinned: AtomicUsize::new(0),
+            hedge_after: HEDGE_AFTER,
+            shared,
         })
+    }
+
+    /// The same pool, with another time after which the next endpoint is asked beside one that has
+    /// not answered.
+    #[must_use]
+    pub const fn hedged(mut self, after: Duration) -> Self {
+        self.hedge_after = after;
+        self
     }
 
     /// Takes note of a block, so that nodes that are well behind it are passed over.
     pub fn saw(&self, height: Height) {
-        self.head.fetch_max(height.0, Ordering::Relaxed);
+        self.shared.saw(height);
+    }
+
+    /// The newest block that anyone told of, as it grows.
+    #[must_use]
+    pub fn heads(&self) -> tokio::sync::watch::Receiver<Height> {
+        self.shared.heads()
     }
 
     /// Asks another endpoint first from here on: the present one answers and leads nowhere.
     pub fn prefer_next(&self) {
         self.preferred.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The height that a node must have reached to be believed.
-    fn least(&self) -> Height {
-        Height(self.head.load(Ordering::Relaxed) - TOLERATED_LAG)
+        self.pinned.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The identity and height of a node that is not behind.
@@ -124,51 +128,12 @@ impl Rpc {
     /// # Errors
     /// When no such node answers.
     pub async fn status(&self) -> Result<Status, ChainError> {
-        let least = self.least();
-        let behind = |status: &Status| objection(status.sync_info.latest_block_height, least);
-        self.call_until("status", json!({}), behind).await
-    }
-
-    /// Asks every endpoint who it is. Nodes of another chain are shut out from here on; those that
-    /// don't answer stay in, for later. Gives the endpoints that are no good at present, and why.
-    ///
-    /// # Errors
-    /// When no endpoint answers, or all that do belong to another chain.
-    pub async fn verify_chain(&self, chain_id: &str) -> Result<Vec<(String, String)>, ChainError> {
-        let mut troubles = Vec::new();
-        let mut wrong = None;
-        let (mut sound, mut silent) = (false, Vec::new());
-        for (index, endpoint) in self.endpoints.iter().enumerate() {
-            let name = endpoint.name.clone();
-            match self.call_one::<Status>(index, "status", &json!({})).await {
-                Ok(status) if status.node_info.network == chain_id => {
-                    if !sound {
-                        self.preferred.store(index, Ordering::Relaxed);
-                    }
-                    sound = true;
-                }
-                Ok(status) => {
-                    endpoint.shut_out.store(true, Ordering::Relaxed);
-                    let error = ChainError::WrongChain {
-                        endpoint: name.clone(),
-                        expected: chain_id.to_owned(),
-                        found: status.node_info.network,
-                    };
-                    troubles.push((name, error.to_string()));
-                    wrong.get_or_insert(error);
-                }
-                Err(failure) => {
-                    silent.push(failure.to_string());
-                    troubles.push((name, failure.cause()));
-                }
-            }
-        }
-        match wrong {
-            _ if sound => Ok(troubles),
-            // A node that does not answer may turn out to be of the right chain.
-            Some(wrong) if silent.is_empty() => Err(wrong),
-            _ => Err(ChainError::Unreachable { tried: silent }),
-        }
+        let call = |endpoint: Arc<Endpoint>| async move { endpoint.status().await };
+        let behind = |_: &Endpoint, status: &Status| {
+            let height = status.sync_info.latest_block_height;
+            (height < self.least().0).then(|| self.objection_at(height))
+        };
+        self.ask("status", self.preferred(), call, behind).await
     }
 
     /// Asks the application of a node that is not behind. The answer is of its newest height.
@@ -180,10 +145,10 @@ impl Rpc {
         path: &str,
         question: &Q,
     ) -> Result<A, ChainError> {
-        self.query_at(path, question, self.least()).await
+        self.query_at(path, question, Height::default()).await
     }
 
-    /// Asks the application of a node that has reached the height `least`.
+    /// Asks the application of a node that is not behind and has reached the height `least`.
     ///
     /// # Errors
     /// When no such node answers, or the application refuses.
@@ -193,152 +158,79 @@ impl Rpc {
         question: &Q,
         least: Height,
     ) -> Result<A, ChainError> {
-        let data = hex::encode(question.encode_to_vec());
-        let params = json!({ "path": path, "data": data });
-        let behind = |AbciQuery { response }: &AbciQuery| match response.code {
-            0 => objection(response.height, least),
+        let (to, data): (Arc<str>, Arc<[u8]>) = (path.into(), question.encode_to_vec().into());
+        let call = |endpoint: Arc<Endpoint>| {
+            let (to, data) = (Arc::clone(&to), Arc::clone(&data));
+            async move { endpoint.query(&to, &data).await }
+        };
+        let least = least.max(self.least());
+        let behind = |endpoint: &Endpoint, answer: &QueryAnswer| match answer.height {
+            Some(height) if height < least => {
+                Some(format!("it is at height {height}, behind {least}"))
+            }
+            Some(_) => None,
             // A refusal bears no height.
-            _ => None,
+            None => endpoint.objection(),
         };
-        let AbciQuery { response } = self.call_until("abci_query", params, behind).await?;
-        decode(path, response)
-    }
-
-    /// Hands a transaction to a node's mempool and returns its answer. An endpoint that can't be
-    /// reached, or has no room, is followed by the next, with the same bytes.
-    ///
-    /// # Errors
-    /// When no node answers; the bytes may have left all the same.
-    pub async fn broadcast(&self, bytes: &[u8]) -> Result<Sent, ChainError> {
-        let params = json!({ "tx": BASE64.encode(bytes) });
-        let mut tried = Vec::new();
-        let mut maybe_elsewhere = false;
-        let mut refused = None;
-        for index in self.order() {
-            let answer = self.call_one(index, "broadcast_tx_sync", &params).await;
-            failpoint("before-reply");
-            let endpoint = self.endpoints[index].name.clone();
-            match answer {
-                Ok(answer) => {
-                    self.preferred.store(index, Ordering::Relaxed);
-                    let answer = Ok(answer);
-                    return Ok(Sent {
-                        endpoint,
-                        answer,
-                        maybe_elsewhere,
-                    });
-                }
-                Err(Failure {
-                    error: Some(error), ..
-                }) => {
-                    let is_pending = error.data.contains(IN_CACHE);
-                    let sent = Sent {
-                        endpoint,
-                        answer: Err(error),
-                        maybe_elsewhere,
-                    };
-                    if is_pending {
-                        return Ok(sent);
-                    }
-                    // A full mempool or a gateway's limit is this node's alone.
-                    refused.get_or_insert(sent);
-                }
-                Err(failure) => {
-                    maybe_elsewhere |= failure.was_sent;
-                    tried.push(failure.to_string());
-                }
-            }
-        }
-        refused.ok_or(ChainError::Unreachable { tried })
-    }
-
-    /// Looks a transaction up by its hash (upper-case hex); none when no node's index has it.
-    ///
-    /// # Errors
-    /// When no node answers.
-    pub async fn tx(&self, hash: &str) -> Result<Option<Tx>, ChainError> {
-        let bytes = hex::decode(hash).unwrap_or_default();
-        let params = json!({ "hash": BASE64.encode(bytes) });
-        match self.call("tx", params).await {
-            Ok(tx) => Ok(Some(tx)),
-            // Not found, or the index is off: either way nothing is known.
-            Err(ChainError::Rpc { error, .. })
-                if error.data.contains("not found")
-                    || error.data.contains("indexing is disabled") =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Looks for a transaction in a block itself, for when no index tells.
-    ///
-    /// # Errors
-    /// When no node answers or has the block.
-    pub async fn tx_in_block(
-        &self,
-        hashes: &[String],
-        height: Height,
-    ) -> Result<Option<Tx>, ChainError> {
-        let at = json!({ "height": height.to_string() });
-        let BlockOf { block } = self.call("block", at.clone()).await?;
-        let hash_of = |tx: &String| {
-            let bytes = BASE64.decode(tx).unwrap_or_default();
-            hex::encode_upper(Sha256::digest(bytes))
-        };
-        let txs = block.data.txs.unwrap_or_default();
-        let found = txs
-            .iter()
-            .map(hash_of)
-            .enumerate()
-            .find(|(_, hash)| hashes.contains(hash));
-        let Some((index, hash)) = found else {
-            return Ok(None);
-        };
-        let results: BlockResults = self.call("block_results", at).await?;
-        let result = results
-            .txs_results
-            .unwrap_or_default()
-            .into_iter()
-            .nth(index);
-        Ok(result.map(|tx_result| Tx {
-            hash,
-            height: height.0,
-            tx_result,
-        }))
+        let answer = self.ask(path, self.preferred(), call, behind).await?;
+        decode(path, answer)
     }
 }
 
-fn decode<A: Message + Default>(path: &str, response: AbciResponse) -> Result<A, ChainError> {
-    let AbciResponse {
+fn decode<A: Message + Default>(path: &str, answer: QueryAnswer) -> Result<A, ChainError> {
+    let path = path.to_owned();
+    let QueryAnswer {
         code,
-        log,
         codespace,
+        log,
         value,
         ..
-    } = response;
+    } = answer;
     if code != 0 {
         return Err(ChainError::Query {
-            path: path.to_owned(),
+            path,
             codespace,
             code,
             log,
         });
     }
-    let unreadable = |cause: String| ChainError::Unreadable {
-        what: path.to_owned(),
-        cause,
-    };
-    let bytes = BASE64
-        .decode(value.unwrap_or_default())
-        .map_err(|error| unreadable(error.to_string()))?;
-    A::decode(bytes.as_slice()).map_err(|error| unreadable(error.to_string()))
+    A::decode(value.as_slice()).map_err(|error| ChainError::Unreadable {
+        what: path,
+        cause: error.to_string(),
+    })
 }
 
-/// What speaks against a node at `height`.
-fn objection(height: i64, least: Height) -> Option<String> {
-    (height < least.0).then(|| format!("it is at height {height}, behind {least}"))
+/// The way to speak to a URL.
+fn transport(
+    url: &str,
+    name: &str,
+    client: &reqwest::Client,
+    timeout: Duration,
+) -> Result<Transport, ChainError> {
+    let (plain, is_grpc) = match url.strip_prefix(GRPC) {
+        Some(plain) => (plain, true),
+        None => (url, false),
+    };
+    let parsed = reqwest::Url::parse(plain).map_err(|error| bad(url, error.to_string()))?;
+    if !matches!(parsed.scheme(), "http" | "https") {
+        let cause = "it must begin with http://, https://, grpc+http:// or grpc+https://";
+        return Err(bad(url, cause.into()));
+    }
+    if is_grpc {
+        let grpc = Grpc::new(plain, name.to_owned(), timeout);
+        let grpc = grpc.map_err(|cause| bad(url, cause))?;
+        Ok(Transport::Grpc(Box::new(grpc)))
+    } else {
+        let http = Http::new(client.clone(), url.to_owned(), name.to_owned());
+        Ok(Transport::Http(http))
+    }
+}
+
+fn bad(url: &str, cause: String) -> ChainError {
+    ChainError::BadUrl {
+        url: url.into(),
+        cause,
+    }
 }
 
 /// An endpoint as it may be shown: without user, password, path and query, which may hold a key.
@@ -352,3 +244,6 @@ pub(super) fn redacted(url: &str) -> String {
         .map_or_else(String::new, |port| format!(":{port}"));
     format!("{}://{host}{port}", parsed.scheme())
 }
+
+#[cfg(test)]
+mod tests;

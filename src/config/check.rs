@@ -55,8 +55,9 @@ impl<'a> Check<'a> {
         self.expect(holds, &["chain_id"], format_args!("is {id:?}"), right);
         let right = "name the coin's smallest unit, such as uallo";
         self.expect(!network.denom.is_empty(), &["denom"], "is empty", right);
-        self.urls("rpc", &network.rpc, ["http", "https"]);
-        self.urls("ws", &network.ws, ["ws", "wss"]);
+        let schemes = ["http", "https", "grpc+http", "grpc+https"];
+        self.urls("rpc", &network.rpc, &schemes);
+        self.urls("ws", &network.ws, &["ws", "wss"]);
         let (rpc, ws) = (network.rpc.is_empty(), network.ws.is_empty());
         if is_devnet && rpc && ws {
             return;
@@ -67,7 +68,7 @@ impl<'a> Check<'a> {
         self.expect(!ws, &["ws"], "is empty", right);
     }
 
-    fn urls(&mut self, key: &str, urls: &[String], schemes: [&str; 2]) {
+    fn urls(&mut self, key: &str, urls: &[String], schemes: &[&str]) {
         let mut seen = BTreeSet::new();
         for url in urls {
             let read = Url::parse(url);
@@ -87,6 +88,16 @@ impl<'a> Check<'a> {
         let chain = &document.chain;
         let limits = (Duration::from_millis(100), Duration::from_secs(60));
         self.between(&["chain", "request_timeout"], chain.request_timeout, limits);
+        let limits = (Duration::from_millis(10), Duration::from_secs(60));
+        self.between(&["chain", "hedge_after"], chain.hedge_after, limits);
+        let wrong = format_args!("is {}", chain.catch_up);
+        let right = "write 0 to 100000";
+        self.expect(
+            chain.catch_up <= 100_000,
+            &["chain", "catch_up"],
+            wrong,
+            right,
+        );
         let limits = (Duration::from_millis(10), Duration::from_secs(600));
         self.between(&["chain", "reconnect_min"], chain.reconnect_min, limits);
         self.between(&["chain", "reconnect_max"], chain.reconnect_max, limits);

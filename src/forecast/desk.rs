@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Fallback, Forecast, ForecastConfig, ForecastError, Forecaster, History, Regression, Target,
-    trainer::Trainer,
+    trainer::{Trainer, for_topic},
 };
 use crate::{clock::SharedClock, types::TopicId};
 
@@ -29,6 +29,14 @@ pub struct TopicSpec {
     pub horizon: Duration,
     /// What is forecast.
     pub target: Target,
+}
+
+impl TopicSpec {
+    /// Whether another topic asks for the same.
+    #[must_use]
+    pub(super) fn asks_as(&self, other: &Self) -> bool {
+        (&self.ticker, self.horizon, self.target) == (&other.ticker, other.horizon, other.target)
+    }
 }
 
 /// Keeps the forecasts of all topics up to date while it runs.
@@ -93,7 +101,7 @@ impl Desk {
     /// Makes a forecast for each topic whenever its candles change or grow too old, until `cancel`.
     pub async fn run(&self, cancel: CancellationToken) {
         let mut topics = JoinSet::new();
-        for topic in self.trainer.topics() {
+        for topic in self.trainer.questions() {
             topics.spawn(attend(self.trainer.clone(), topic));
         }
         // Dropping the set ends its tasks. A training on its thread ends by itself.
@@ -105,7 +113,7 @@ impl DeskHandle {
     /// The newest forecast that was made, however old; none for a topic that the desk does not have.
     #[must_use]
     pub fn latest(&self, topic: TopicId) -> Option<Arc<Forecast>> {
-        Some(self.trainer.slot(topic)?.latest())
+        Some(for_topic(topic, self.trainer.slot(topic)?.latest()))
     }
 
     /// The newest forecast if it was made with the newest candles known, and these are not older than
@@ -117,7 +125,8 @@ impl DeskHandle {
         if history.candles.is_empty() || self.trainer.is_stale(&history) {
             return None;
         }
-        slot.made_with(&history)
+        let forecast = slot.made_with(&history)?;
+        Some(for_topic(topic, forecast))
     }
 
     /// A forecast within `deadline` and `train_deadline`, whatever happens: the fresh one, else one
@@ -132,10 +141,11 @@ impl DeskHandle {
             return Arc::new(self.trainer.fallback(topic, &History::default(), reason));
         };
         let training = self.trainer.train(slot);
-        match timeout(self.trainer.patience(deadline), training).await {
+        let forecast = match timeout(self.trainer.patience(deadline), training).await {
             Ok(forecast) => forecast,
             Err(_) => self.trainer.last_or(slot, Fallback::Late),
-        }
+        };
+        for_topic(topic, forecast)
     }
 
     /// Tells each forecast as it is made. A listener that falls behind gets `Lagged` and should read

@@ -305,3 +305,43 @@ async fn ends_when_asked() {
     cancel.cancel();
     running.await.expect("no panic");
 }
+
+#[tokio::test(start_paused = true)]
+async fn topics_that_ask_for_the_same_share_a_training() {
+    let (_history, receiver) = watch::channel(History {
+        ticker: "btcusd".into(),
+        candles: Arc::default(),
+    });
+    let forecaster = Scripted {
+        script: Box::new(|_| Ok(0.5)),
+        calls: Arc::default(),
+    };
+    let other = TopicSpec {
+        topic: TopicId(68),
+        ..spec("btcusd")
+    };
+    let shorter = TopicSpec {
+        topic: TopicId(69),
+        horizon: Duration::from_hours(1),
+        ..spec("btcusd")
+    };
+    let desk = Desk::with_forecaster(
+        ForecastConfig::default(),
+        vec![spec("btcusd"), other, shorter],
+        &HashMap::from([("btcusd".to_owned(), receiver)]),
+        Arc::new(SimulatedClock::starting_at(START)),
+        Arc::new(forecaster),
+    )
+    .unwrap();
+    let handle = desk.handle();
+    let mut prepared = handle.prepared();
+    for topic in [TOPIC, TopicId(68), TopicId(69)] {
+        assert_eq!(handle.latest(topic).unwrap().topic, topic);
+    }
+    assert_eq!(desk.trainer.questions(), [TOPIC, TopicId(69)]);
+    handle.within(TopicId(68), SECOND).await;
+    let told: Vec<_> = std::iter::from_fn(|| prepared.try_recv().ok())
+        .map(|forecast| forecast.topic)
+        .collect();
+    assert_eq!(told, [TOPIC, TopicId(68)]);
+}

@@ -29,13 +29,17 @@ pub(super) struct Trainer {
     config: ForecastConfig,
     forecaster: Arc<dyn Forecaster>,
     clock: SharedClock,
-    slots: BTreeMap<TopicId, Slot>,
+    slots: Vec<Slot>,
+    /// Where each topic's forecast is made.
+    places: BTreeMap<TopicId, usize>,
     prepared: broadcast::Sender<Arc<Forecast>>,
 }
 
-/// One topic's place.
+/// The place of a question: topics that ask for the same share its forecasts.
 pub(super) struct Slot {
+    /// What the first of them asks for.
     spec: TopicSpec,
+    topics: Vec<TopicId>,
     history: watch::Receiver<History>,
     state: Mutex<State>,
 }
@@ -76,7 +80,7 @@ impl Slot {
 
 impl fmt::Debug for Trainer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.slots.keys()).finish()
+        f.debug_set().entries(self.places.keys()).finish()
     }
 }
 
@@ -90,13 +94,20 @@ impl Trainer {
             config,
             forecaster,
             clock,
-            slots: BTreeMap::new(),
+            slots: Vec::new(),
+            places: BTreeMap::new(),
             prepared: broadcast::Sender::new(BACKLOG),
         }
     }
 
     /// Adds a topic, which answers 0.0 from now on until its first training.
     pub(super) fn add(&mut self, spec: TopicSpec, history: watch::Receiver<History>) {
+        let same = |slot: &Slot| slot.spec.asks_as(&spec);
+        if let Some(place) = self.slots.iter().position(same) {
+            self.places.insert(spec.topic, place);
+            self.slots[place].topics.push(spec.topic);
+            return;
+        }
         let latest = self.fallback(spec.topic, &History::default(), self.nothing_known());
         let state = State {
             latest: Arc::new(latest),
@@ -105,20 +116,22 @@ impl Trainer {
             begun: 0,
             under_way: None,
         };
-        let slot = Slot {
+        self.places.insert(spec.topic, self.slots.len());
+        self.slots.push(Slot {
             history,
             state: Mutex::new(state),
+            topics: vec![spec.topic],
             spec,
-        };
-        self.slots.insert(slot.spec.topic, slot);
+        });
     }
 
-    pub(super) fn topics(&self) -> Vec<TopicId> {
-        self.slots.keys().copied().collect()
+    /// One topic of each question.
+    pub(super) fn questions(&self) -> Vec<TopicId> {
+        self.slots.iter().map(|slot| slot.spec.topic).collect()
     }
 
     pub(super) fn slot(&self, topic: TopicId) -> Option<&Slot> {
-        self.slots.get(&topic)
+        self.slots.get(*self.places.get(&topic)?)
     }
 
     pub(super) fn prepared(&self) -> broadcast::Receiver<Arc<Forecast>> {
@@ -145,7 +158,7 @@ impl Trainer {
         let number = state.begun;
         if let Some(reason) = self.hopeless(&history) {
             let forecast = self.fallback(slot.spec.topic, &history, reason);
-            return ready(self.file(&mut state, &history, number, forecast))
+            return ready(self.file(slot, &mut state, &history, number, forecast))
                 .boxed()
                 .shared();
         }
@@ -159,9 +172,9 @@ impl Trainer {
         let trainer = self.clone();
         let late = Arc::new(self.fallback(topic, &history, Fallback::Late));
         let work = tokio::task::spawn_blocking(move || {
-            let slot = trainer.slots.get(&topic)?;
+            let slot = trainer.slot(topic)?;
             let forecast = trainer.fit(&slot.spec, &history);
-            Some(trainer.file(&mut slot.state(), &history, number, forecast))
+            Some(trainer.file(slot, &mut slot.state(), &history, number, forecast))
         });
         // The join fails only when the runtime shuts down.
         async move { work.await.ok().flatten().unwrap_or(late) }
@@ -200,6 +213,7 @@ impl Trainer {
     /// not displace a forecast whose candles are not too old. Returns what is to be used.
     fn file(
         &self,
+        slot: &Slot,
         state: &mut State,
         history: &History,
         number: u64,
@@ -221,8 +235,10 @@ impl Trainer {
         }
         state.latest = Arc::new(forecast);
         state.of = history.candles.clone();
-        // That nobody listens is no failure.
-        let _ = self.prepared.send(state.latest.clone());
+        for &topic in &slot.topics {
+            // That nobody listens is no failure.
+            let _ = self.prepared.send(for_topic(topic, state.latest.clone()));
+        }
         state.latest.clone()
     }
 
@@ -275,6 +291,15 @@ impl Trainer {
             took: Duration::ZERO,
         }
     }
+}
+
+/// A question's forecast as that of one of the topics that ask it.
+pub(super) fn for_topic(topic: TopicId, forecast: Arc<Forecast>) -> Arc<Forecast> {
+    if forecast.topic == topic {
+        return forecast;
+    }
+    let forecast = forecast.as_ref().clone();
+    Arc::new(Forecast { topic, ..forecast })
 }
 
 fn words_of(panic: &(dyn Any + Send)) -> &str {

@@ -19,6 +19,8 @@ pub enum WindowSource {
     Poll,
     /// The journal, after a restart.
     Restart,
+    /// The results of a block that went by unheard.
+    CatchUp,
 }
 
 /// Something that happened. The variant's name in snake case is the line's `event`, and its fields

@@ -165,8 +165,9 @@ impl Flight {
         // The chain's answer changes with its blocks.
         let may_ask = height > self.asked_at;
         match &self.step {
+            // While it may be open, the chain's own word confirms it.
             _ if self.origin == Origin::Unconfirmed => {
-                if may_ask {
+                if may_ask && height > self.end {
                     Want::Opening
                 } else {
                     Want::Nothing
@@ -198,6 +199,7 @@ impl Flight {
         let is_news = self.origin == Origin::Unconfirmed;
         if is_news {
             self.origin = Origin::Earlier;
+            self.asked_at = Height::default();
         }
         is_news
     }
@@ -246,6 +248,11 @@ impl Flight {
             Step::Prepared(tx) | Step::Pending { tx, .. } => Some(tx),
             Step::Due | Step::Hindered | Step::Included => None,
         }
+    }
+
+    /// Whether nothing is signed for it.
+    pub(super) const fn is_due(&self) -> bool {
+        matches!(self.step, Step::Due)
     }
 
     /// Whether a stop should wait for it.
@@ -311,7 +318,12 @@ mod tests {
             origin: Origin::Unconfirmed,
             ..flight
         };
-        assert_eq!(unsure.want(Height(height)), Want::Opening);
+        let asks = if height > 110 {
+            Want::Opening
+        } else {
+            Want::Nothing
+        };
+        assert_eq!(unsure.want(Height(height)), asks);
         let flight = Flight {
             origin: Origin::Earlier,
             ..unsure

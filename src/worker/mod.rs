@@ -3,6 +3,7 @@
 //! The windows' task learns of windows from the feed, the poll and the chain's status; the submitter
 //! answers each once. They know each other through channels.
 
+mod catch_up;
 mod competition;
 mod config;
 mod flight;
@@ -29,7 +30,7 @@ mod windows;
 use std::sync::Arc;
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, SemaphorePermit, mpsc, watch},
     time::Instant,
 };
 
@@ -49,6 +50,7 @@ use crate::{
     store::{Journal, Wallet},
     types::{Height, TopicId},
 };
+use catch_up::CatchUp;
 use ledger::Ledger;
 use nonces::NonceTracker;
 use parts::Parts;
@@ -67,9 +69,28 @@ pub struct Chain {
     pub signer: Signer,
     /// The network's settings.
     pub network: NetworkConfig,
+    /// Turns of the questions that are asked in the background: with many topics hundreds come up in
+    /// the same block, and a node that is flooded answers none in time.
+    turns: Semaphore,
 }
 
 impl Chain {
+    fn new(rpc: Arc<Rpc>, emissions: Emissions, signer: Signer, network: NetworkConfig) -> Self {
+        Self {
+            rpc,
+            emissions,
+            signer,
+            network,
+            turns: Semaphore::new(QUESTIONS),
+        }
+    }
+
+    /// Waits for a turn to ask in the background; it lasts until the value is dropped.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Fails only when it is closed, which nobody does.
+        self.turns.acquire().await.ok()
+    }
+
     async fn account(&self) -> Result<Account, ChainError> {
         Account::of(&self.rpc, self.signer.address()).await
     }
@@ -126,6 +147,8 @@ pub struct Worker {
 
 /// Capacities of the channels between the tasks: a block with every topic's window fits in.
 const QUEUE: usize = 1024;
+/// Questions that are asked at once in the background.
+const QUESTIONS: usize = 8;
 
 impl Worker {
     /// Starts the worker's tasks in `group`. The submitter ends when the group is asked to
@@ -152,12 +175,14 @@ impl Worker {
         let (told, tells) = mpsc::channel(QUEUE);
         let (prices, price) = watch::channel(opening.price);
         let (tally, tallied) = watch::channel(Tally::default());
+        let catch_up = CatchUp::new(self.chain_config.catch_up, opening.heard);
         let feed = Feed::new(
             self.chain_config,
             self.chain.network.ws.clone(),
             self.chain.network.chain_id.clone(),
             self.chain.signer.address().to_owned(),
             self.chain.emissions.versions(),
+            self.chain.rpc.heads(),
             events,
         )?;
         let mut tracker = NonceTracker::new(self.topics);
@@ -172,7 +197,8 @@ impl Worker {
             self.config.clone(),
             opening.height,
             self.started,
-        );
+        )
+        .catching_up(catch_up);
         let low = self.fees.low_balance;
         let (scribe, writing) = Scribe::new(self.journal, self.reporter.clone());
         let parts = Parts {
@@ -213,5 +239,7 @@ pub(crate) struct Opening {
     account: Account,
     price: GasPrice,
     height: Height,
+    /// The newest block that an earlier run has heard of.
+    heard: Option<Height>,
     submissions: Vec<crate::store::Submission>,
 }

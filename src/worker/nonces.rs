@@ -33,6 +33,8 @@ struct Topic {
     /// Open windows with their last block.
     open: BTreeMap<Nonce, Height>,
     answered: BTreeSet<Nonce>,
+    /// Nonces that an earlier run had signed for; the submitter tells what became of them.
+    prepared: BTreeSet<Nonce>,
     next_start: Option<Height>,
     /// None until the chain was asked.
     standing: Option<Result<(), Obstacle>>,
@@ -52,6 +54,13 @@ impl NonceTracker {
     /// Takes note of a submission of an earlier run: its window needs no report.
     pub(super) fn recall(&mut self, submission: &Submission) {
         let (key, end) = (submission.key, submission.window_end);
+        if submission.is_prepared() {
+            // It may have been signed ahead of a window that never opened.
+            if let Some(topic) = self.topics.get_mut(&key.topic) {
+                topic.prepared.insert(key.nonce);
+            }
+            return;
+        }
         let state = submission.state.name();
         if state.is_answered() || state.is_final() {
             self.answered(key);
@@ -116,6 +125,17 @@ impl NonceTracker {
             topic.open.remove(&key.nonce);
             topic.answered.insert(key.nonce);
         }
+    }
+
+    /// Takes note of a window that is closed by now. True when it is one of ours that nobody told of
+    /// while it was open.
+    pub(super) fn missed(&mut self, key: WindowKey) -> bool {
+        let Some(topic) = self.topics.get_mut(&key.topic) else {
+            return false;
+        };
+        !topic.open.contains_key(&key.nonce)
+            && !topic.prepared.contains(&key.nonce)
+            && topic.answered.insert(key.nonce)
     }
 
     /// Forgets what is past at `height`.
@@ -223,6 +243,19 @@ mod tests {
         assert!(tracker.opened(window(112)));
         tracker.advance(Height(123));
         assert!(!tracker.opened(window(112)));
+    }
+
+    #[test]
+    fn a_closed_window_is_missed_when_nobody_told_of_it() {
+        let mut tracker = NonceTracker::new([T]);
+        assert!(tracker.missed(window(100).key));
+        assert!(!tracker.missed(window(100).key), "it is told once");
+        tracker.opened(window(112));
+        assert!(!tracker.missed(window(112).key));
+        tracker.answered(window(124).key);
+        assert!(!tracker.missed(window(124).key));
+        let mut others = NonceTracker::new([TopicId(1)]);
+        assert!(!others.missed(window(100).key));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(super) enum Report {
         windows: Vec<OpenWindow>,
         seen: Instant,
     },
+    /// A window is open and holds an inference of ours already: what an earlier run left is the one.
+    Held(WindowKey),
     /// The next block in which a topic's window may open; none when it is not to be answered.
     Foretold {
         topic: TopicId,

@@ -168,6 +168,7 @@ impl Submitter {
             });
         }
         // What was not released is due still.
+        keys.retain(|key| self.flights.get(key).is_some_and(Flight::is_due));
         keys.extend(resumed);
         self.launch(keys).await;
     }

@@ -32,8 +32,10 @@ impl Windows {
     pub(super) fn ask(&mut self, topic: TopicId) {
         if self.asking.insert(topic) {
             let chain = Arc::clone(&self.chain);
-            self.asked
-                .spawn(async move { (topic, confirm(&chain, topic).await) });
+            self.asked.spawn(async move {
+                let _turn = chain.turn().await;
+                (topic, confirm(&chain, topic).await)
+            });
         } else {
             // The question that is out may have been asked before what is to be learnt.
             self.again.insert(topic);
@@ -70,7 +72,9 @@ impl Windows {
             self.again.insert(topic);
         }
         if let Some(nonce) = nonce.filter(|nonce| Some(*nonce) == answered) {
-            self.tracker.answered(WindowKey { topic, nonce });
+            let key = WindowKey { topic, nonce };
+            self.tracker.answered(key);
+            self.report(Report::Held(key)).await;
         }
         let (window, changed) = self.tracker.told(topic, &status, confirmed);
         match self.tracker.obstacle(topic) {
@@ -88,6 +92,11 @@ impl Windows {
             _ => {}
         }
         if let Some(window) = window {
+            let opened = window.key.nonce.height();
+            if self.connected && self.heard_from.is_some_and(|from| from < opened) {
+                // Its event was not heard though blocks were: it may have another name by now.
+                self.redetect();
+            }
             self.due(vec![window], Instant::now(), WindowSource::Poll)
                 .await;
         }

@@ -11,7 +11,7 @@ use crate::{
         balance, has_many_outputs, jsonrpc::SyncInfo,
     },
     ops::{Event, Reporter},
-    store::{Journal, StoreError},
+    store::{Journal, StateName, StoreError},
     types::{Height, TopicId},
 };
 
@@ -65,18 +65,13 @@ pub async fn connect(
     topics: &[TopicId],
     reporter: &Reporter,
 ) -> Result<Arc<Chain>, StartError> {
-    let rpc = Arc::new(Rpc::new(&network.rpc, config.request_timeout)?);
+    let rpc = Arc::new(Rpc::new(&network.rpc, config.request_timeout)?.hedged(config.hedge_after));
     let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
     for (endpoint, cause) in troubles {
         reporter.emit(Event::NodeTrouble { endpoint, cause });
     }
     let emissions = patiently(reporter, || Emissions::detect(Arc::clone(&rpc))).await?;
-    let chain = Chain {
-        rpc,
-        emissions,
-        signer,
-        network,
-    };
+    let chain = Chain::new(rpc, emissions, signer, network);
     for &id in topics {
         let chain_id = chain.network.chain_id.clone();
         let topic = patiently(reporter, || chain.emissions.topic(id)).await?;
@@ -112,12 +107,14 @@ pub(super) async fn open(
         emissions: chain.emissions.version().name().to_owned(),
     });
     tell_balance(chain, reporter, coins, fees.low_balance);
-    let submissions = left_behind(chain, journal, &status.sync_info, topics, reporter).await?;
+    let (submissions, heard) =
+        left_behind(chain, journal, &status.sync_info, topics, reporter).await?;
     let price = price.unwrap_or_else(|_| GasPrice::floor(chain.network.gas_price_floor));
     Ok(Opening {
         account,
         price,
         height,
+        heard,
         submissions,
     })
 }
@@ -147,18 +144,23 @@ async fn funded(
     }
 }
 
-/// The journal's unfinished submissions, and the finished ones that a late event may name again.
+/// The journal's unfinished submissions, and the finished ones that a late event may name again; with
+/// the newest block that an earlier run has heard of.
 async fn left_behind(
     chain: &Chain,
     journal: &dyn Journal,
     node: &SyncInfo,
     topics: &[TopicId],
     reporter: &Reporter,
-) -> Result<Vec<crate::store::Submission>, StartError> {
+) -> Result<(Vec<crate::store::Submission>, Option<Height>), StartError> {
     let wallet = chain.wallet();
     let recent = journal.recent(&wallet, REMEMBERED).await?;
     let now = OffsetDateTime::now_utc();
-    let newest = recent.first();
+    // A submission may have been prepared for a block to come.
+    let newest = recent.iter().find(|submission| {
+        let state = submission.state.name();
+        !matches!(state, StateName::Prepared | StateName::Superseded)
+    });
     // A node that lags is older than our submission; only a chain that began anew is both younger
     // and lower.
     let anew = newest.filter(|submission| {
@@ -175,13 +177,18 @@ async fn left_behind(
             remedy: format!("the journal's old submissions are kept under {aside:?}"),
         });
         journal.set_aside(&wallet, &aside).await?;
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
+    let heard = recent
+        .iter()
+        .map(|submission| submission.key.nonce.height());
+    let heard = heard.filter(|height| height.0 <= node.latest_block_height);
+    let heard = heard.max();
     let mut submissions = journal.unfinished(&wallet).await?;
     submissions.extend(recent.into_iter().filter(|s| s.state.name().is_final()));
     // Topics that are no longer configured are left to the journal.
     submissions.retain(|submission| topics.contains(&submission.key.topic));
-    Ok(submissions)
+    Ok((submissions, heard))
 }
 
 /// Asks until there is an answer, or a refusal that no waiting changes.

@@ -77,7 +77,7 @@ impl Submitter {
     /// Has the connection to the nodes ready for what is sent soon.
     pub(super) fn warm(&self) {
         let chain = Arc::clone(&self.parts.chain);
-        tokio::spawn(async move { chain.rpc.status().await });
+        tokio::spawn(async move { chain.rpc.warm().await });
     }
 
     /// Acts on an answer, if it still fits what has become of the flight meanwhile.

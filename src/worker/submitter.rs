@@ -160,6 +160,12 @@ impl Submitter {
     async fn hear(&mut self, report: Report) {
         match report {
             Report::Opened { windows, seen } => self.open(windows, seen).await,
+            Report::Held(key) => {
+                // The same bytes again tell what became of them.
+                if self.flights.get_mut(&key).is_some_and(Flight::confirm) {
+                    self.launch(vec![key]).await;
+                }
+            }
             Report::Foretold { topic, next } => {
                 let next = next.filter(|window| {
                     window.key.nonce.height() >= self.height && !self.knows(window.key)

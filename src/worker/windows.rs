@@ -10,7 +10,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Chain, WorkerConfig, nonces::NonceTracker, parts::Report, standing::Answer};
+use super::{
+    Chain, WorkerConfig, catch_up::CatchUp, nonces::NonceTracker, parts::Report, standing::Answer,
+};
 use crate::{
     chain::{ChainError, OpenWindow, feed::FeedEvent, jsonrpc::Status},
     ops::{Event, Reporter, WindowSource},
@@ -33,6 +35,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Block times without a block after which the feed is taken as deaf, and the least such time.
 const DEAF_AFTER_BLOCKS: u32 = 3;
 const DEAF_AFTER: Duration = Duration::from_secs(4);
+/// A pause between blocks after which the chain may have been upgraded.
+const HALT: Duration = Duration::from_secs(20);
 
 /// The task's state.
 pub(super) struct Windows {
@@ -55,6 +59,11 @@ pub(super) struct Windows {
     /// Topics about which the last question failed; it is told once.
     pub(super) failing: BTreeSet<TopicId>,
     looks: JoinSet<Result<Status, ChainError>>,
+    pub(super) catch_up: CatchUp,
+    /// The first block that was heard of on the connection, if it holds.
+    pub(super) heard_from: Option<Height>,
+    /// What is done beside: endpoints are asked how they fare, the version is looked at again.
+    chores: JoinSet<()>,
 }
 
 impl Windows {
@@ -82,6 +91,9 @@ impl Windows {
             again: BTreeSet::new(),
             failing: BTreeSet::new(),
             looks: JoinSet::new(),
+            catch_up: CatchUp::new(0, None),
+            heard_from: None,
+            chores: JoinSet::new(),
         }
     }
 
@@ -113,6 +125,8 @@ impl Windows {
                     Err(_) => self.asking.clear(),
                 },
                 Some(Ok(status)) = self.looks.join_next() => self.see(status).await,
+                Some(read) = self.catch_up.next() => self.catch_up_on(read).await,
+                Some(_) = self.chores.join_next() => {}
                 _ = poll.tick() => self.ask_all(),
                 _ = look.tick() => self.look(),
             }
@@ -123,6 +137,7 @@ impl Windows {
         match event {
             FeedEvent::Connected { endpoint } => {
                 self.connected = true;
+                self.heard_from = None;
                 self.tell(Event::WebsocketConnected { endpoint });
                 self.ask_all();
             }
@@ -139,7 +154,13 @@ impl Windows {
                     retry_ms,
                 });
             }
-            FeedEvent::Block { height, .. } => self.block(height).await,
+            FeedEvent::Block { height, .. } => {
+                self.heard_from.get_or_insert(height);
+                self.block(height).await;
+                self.catch_up.hear(height);
+                self.catch_up.retry();
+                self.catch_up.proceed(&self.chain);
+            }
             FeedEvent::Opened { mut windows, seen } => {
                 windows.retain(|&window| self.tracker.opened(window));
                 self.due(windows, seen, WindowSource::Event).await;
@@ -172,7 +193,11 @@ impl Windows {
             return;
         }
         self.height = height;
-        self.heard = (Instant::now(), self.heard.0.elapsed());
+        let pause = self.heard.0.elapsed();
+        if pause > HALT.max(self.heard.1 * DEAF_AFTER_BLOCKS) {
+            self.redetect();
+        }
+        self.heard = (Instant::now(), pause);
         self.chain.rpc.saw(height);
         self.tracker.advance(height);
         for topic in self.tracker.overdue(height) {
@@ -185,6 +210,7 @@ impl Windows {
     /// When the feed is lost or says nothing, the height comes from a node's status.
     fn look(&mut self) {
         self.ask_again();
+        self.tend();
         let (at, block_time) = self.heard;
         let deaf = at.elapsed() > DEAF_AFTER.max(block_time * DEAF_AFTER_BLOCKS);
         if (deaf || !self.connected) && self.looks.is_empty() {
@@ -207,6 +233,27 @@ impl Windows {
             // Each request that matters tells of its own failure.
             Err(_) => {}
         }
+    }
+
+    /// Tells what is wrong with endpoints, and asks those how they fare that nobody asks.
+    fn tend(&mut self) {
+        for (endpoint, cause) in self.chain.rpc.take_notices() {
+            self.tell(Event::NodeTrouble { endpoint, cause });
+        }
+        if self.chores.is_empty() {
+            let chain = Arc::clone(&self.chain);
+            self.chores.spawn(async move { chain.rpc.probe().await });
+        }
+    }
+
+    /// Looks in the background whether the chain speaks another version by now. If it does, the feed
+    /// subscribes anew.
+    pub(super) fn redetect(&mut self) {
+        let chain = Arc::clone(&self.chain);
+        self.chores.spawn(async move {
+            // A query that matters looks again by itself.
+            let _version = chain.emissions.redetect().await;
+        });
     }
 
     fn ask_again(&mut self) {

@@ -84,14 +84,18 @@ async fn with_bad_forecaster(
     (stage, worker, nonce)
 }
 
-async fn trained(worker: &Running) -> Forecast {
+/// The forecast that was submitted, whether it was made before the window opened or after.
+async fn used(worker: &Running) -> Forecast {
     let told = worker
-        .expect("a training", |event| {
-            matches!(event, Event::ForecastTrained { .. })
+        .expect("a forecast", |event| {
+            matches!(
+                event,
+                Event::ForecastTrained { .. } | Event::ForecastUsed { .. }
+            )
         })
         .await;
     match told {
-        Event::ForecastTrained { forecast, .. } => forecast,
+        Event::ForecastTrained { forecast, .. } | Event::ForecastUsed { forecast, .. } => forecast,
         _ => unreachable!("it fits"),
     }
 }
@@ -99,7 +103,7 @@ async fn trained(worker: &Running) -> Forecast {
 #[tokio::test]
 async fn a_forecast_that_is_not_ready_is_trained_within_the_window() {
     let (_stage, worker, _) = with_bad_forecaster(|| Ok(0.25), false).await;
-    let forecast = trained(&worker).await;
+    let forecast = used(&worker).await;
     assert!((forecast.value - 0.25).abs() < 1e-12);
     worker.stop().await;
 }
@@ -111,7 +115,7 @@ async fn a_trainer_that_hangs_is_passed_by_with_the_last_forecast() {
         Ok(0.25)
     };
     let (_stage, worker, _) = with_bad_forecaster(hang, true).await;
-    let forecast = trained(&worker).await;
+    let forecast = used(&worker).await;
     assert!((forecast.value - 0.0125).abs() < 1e-12);
     worker.stop().await;
 }
@@ -123,7 +127,7 @@ async fn a_trainer_that_hangs_from_the_start_is_passed_by_with_zero() {
         Ok(0.25)
     };
     let (stage, worker, nonce) = with_bad_forecaster(hang, false).await;
-    let forecast = trained(&worker).await;
+    let forecast = used(&worker).await;
     assert_eq!(forecast.fallback, Some(Fallback::Late));
     let submission = stage.submission(nonce).await.unwrap();
     assert_eq!(submission.value.as_deref(), Some("0"));
@@ -135,7 +139,7 @@ async fn a_trainer_that_panics_is_passed_by() {
     for known in [true, false] {
         let panics = || panic!("on purpose");
         let (_stage, worker, _) = with_bad_forecaster(panics, known).await;
-        let forecast = trained(&worker).await;
+        let forecast = used(&worker).await;
         assert_eq!(forecast.fallback.is_none(), known, "{forecast:?}");
         worker.stop().await;
     }

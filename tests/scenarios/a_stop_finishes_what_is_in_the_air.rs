@@ -47,7 +47,7 @@ async fn a_stop_waits_for_a_submission_in_flight_and_takes_no_new_window() {
         truth
             .seen
             .iter()
-            .filter(move |tx| tx.window.is_some_and(|key| key.topic == topic))
+            .filter(move |tx| tx.windows.iter().any(|key| key.topic == topic))
     };
     assert_eq!(by_topic(TOPIC).count(), 1);
     assert_eq!(by_topic(other).count(), 0);

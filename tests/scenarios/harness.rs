@@ -176,6 +176,7 @@ impl Stage {
             forecast: ForecastConfig::default(),
             history: watch::channel(doubles::history(28)).1,
             prepared: true,
+            desk_runs: false,
             dry_run: false,
             once: false,
         }

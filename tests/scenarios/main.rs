@@ -27,6 +27,8 @@ mod a_killed_worker_answers_once;
 mod a_rough_day;
 mod a_stop_finishes_what_is_in_the_air;
 mod a_transaction_that_lingers;
+mod answers_are_signed_ahead;
+mod blocks_that_went_by_unheard;
 mod each_refusal_has_its_outcome;
 mod endpoints_that_fail_are_passed_over;
 mod every_window_is_answered_once;
@@ -38,5 +40,6 @@ mod versions_of_the_chain;
 mod windows_are_found_without_events;
 
 // The scenarios: the built program.
+
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;

@@ -35,6 +35,8 @@ pub(crate) struct Setup {
     pub(crate) history: watch::Receiver<History>,
     /// Whether the forecasts are ready before the worker is.
     pub(crate) prepared: bool,
+    /// Whether the desk follows the candles by itself.
+    pub(crate) desk_runs: bool,
     pub(crate) dry_run: bool,
     pub(crate) once: bool,
 }
@@ -132,6 +134,10 @@ async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
         for &topic in &setup.topics {
             handle.within(topic, WAIT).await;
         }
+    }
+    if setup.desk_runs {
+        let cancel = group.token();
+        group.spawn("desk", async move { desk.run(cancel).await });
     }
     let chain = connect(
         &setup.chain,

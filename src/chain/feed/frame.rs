@@ -12,17 +12,21 @@ use crate::{
 
 /// How long a node may take to open the socket and to grant the subscriptions.
 pub(super) const SETUP_LIMIT: Duration = Duration::from_secs(10);
+/// The same where there is another node to go to.
+pub(super) const SHORT_LIMIT: Duration = Duration::from_secs(5);
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Loss {
     #[error("it could not be opened: {0}")]
     Open(String),
-    #[error("the node did not answer within {} s", SETUP_LIMIT.as_secs())]
-    NoAnswer,
+    #[error("the node did not answer within {} s", .0.as_secs())]
+    NoAnswer(Duration),
     #[error("a subscription was refused: {0}")]
     Refused(RpcError),
     #[error("no block for {} s", .0.as_secs())]
     Silent(Duration),
+    #[error("it is at block {0}, and the chain at {1}")]
+    Behind(Height, Height),
     #[error("it was closed: {0}")]
     Closed(String),
     #[error("it belongs to {0}: correct --ws or --network")]

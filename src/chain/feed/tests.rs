@@ -12,6 +12,7 @@ fn feed() -> Feed {
         "allora-localnet-1".into(),
         "allo1x".into(),
         versions,
+        watch::channel(Height::default()).1,
         events,
     )
     .unwrap()
@@ -22,7 +23,7 @@ fn read(text: &str) -> Result<Vec<FeedEvent>, Loss> {
 }
 
 #[tokio::test]
-async fn a_block_of_windows_is_told_one_by_one() {
+async fn the_windows_that_a_block_opens_are_told_together() {
     let window = |topic: u64| {
         format!(
             r#"{{"type":"emissions.v10.EventWorkerSubmissionWindowOpened","attributes":[
@@ -41,7 +42,10 @@ async fn a_block_of_windows_is_told_one_by_one() {
     let [FeedEvent::Opened { windows, .. }] = &events[..] else {
         panic!("{events:?}");
     };
-    let keys: Vec<_> = windows.iter().map(|it| (it.key, it.end)).collect();
+    let keys: Vec<_> = windows
+        .iter()
+        .map(|window| (window.key, window.end))
+        .collect();
     let key = |topic| WindowKey {
         topic: TopicId(topic),
         nonce: Nonce(148),
@@ -103,19 +107,8 @@ async fn urls_are_checked_before_use() {
         String::new(),
         String::new(),
         versions,
+        watch::channel(Height::default()).1,
         events,
     );
     assert!(bad.unwrap_err().to_string().contains("ws://"));
-}
-
-#[tokio::test]
-async fn only_a_newer_block_is_a_sign_of_life() {
-    let mut feed = feed();
-    let at = |second| OffsetDateTime::UNIX_EPOCH + Duration::from_secs(second);
-    assert!(feed.judge(Height(100), at(100)).unwrap());
-    assert!(feed.judge(Height(101), at(101)).unwrap());
-    assert!(!feed.judge(Height(101), at(101)).unwrap());
-    assert!(!feed.judge(Height(90), at(90)).unwrap(), "a node that lags");
-    let anew = feed.judge(Height(5), at(200)).unwrap_err();
-    assert!(matches!(anew, Loss::Anew(..)), "{anew}");
 }

@@ -1,150 +1,106 @@
-//! Asking one endpoint after the other.
+//! Asking one endpoint after the other, and none of them for too long.
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use std::sync::{Arc, atomic::Ordering};
 
-use std::sync::atomic::Ordering;
-
-use super::{Endpoint, Rpc};
-use crate::{
-    chain::{
-        ChainError,
-        jsonrpc::{Request, Response, RpcError},
-    },
-    failpoint::failpoint,
-};
+use super::{Rpc, endpoint::Endpoint, failure::Failure, race::Race};
+use crate::{chain::ChainError, types::Height};
 
 impl Rpc {
-    pub(super) async fn call<T: DeserializeOwned>(
+    /// Asks until one gives a result that `objection` has nothing against.
+    pub(super) async fn ask<T, F>(
         &self,
         method: &str,
-        params: Value,
-    ) -> Result<T, ChainError> {
-        self.call_until(method, params, |_| None).await
-    }
-
-    /// Asks one endpoint after the other until one gives a result that `objection` has nothing
-    /// against.
-    pub(super) async fn call_until<T: DeserializeOwned>(
-        &self,
-        method: &str,
-        params: Value,
-        objection: impl Fn(&T) -> Option<String>,
-    ) -> Result<T, ChainError> {
+        order: Vec<Arc<Endpoint>>,
+        call: impl Fn(Arc<Endpoint>) -> F,
+        objection: impl Fn(&Endpoint, &T) -> Option<String>,
+    ) -> Result<T, ChainError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
         let mut refused = None;
-        let mut tried = Vec::new();
-        for index in self.order() {
-            match self.call_one(index, method, &params).await {
+        let (mut tried, mut behind) = (Vec::new(), Vec::new());
+        let mut race = self.race(order, call);
+        while let Some((endpoint, answer)) = race.next().await {
+            let name = &endpoint.name;
+            match answer {
                 Ok(result) => {
-                    if let Some(cause) = objection(&result) {
-                        tried.push(format!("{}: {cause}", self.endpoints[index].name));
+                    if let Some(cause) = objection(&endpoint, &result) {
+                        behind.push(format!("{name}: {cause}"));
                         continue;
                     }
-                    if refused.is_none() {
+                    if let Some(index) = self.index(&endpoint).filter(|_| refused.is_none()) {
                         self.preferred.store(index, Ordering::Relaxed);
                     }
                     return Ok(result);
                 }
                 Err(Failure {
-                    endpoint,
-                    error: Some(error),
-                    ..
+                    error: Some(error), ..
                 }) => {
-                    let method = method.to_owned();
                     refused.get_or_insert(ChainError::Rpc {
-                        endpoint,
-                        method,
+                        endpoint: name.clone(),
+                        method: method.to_owned(),
                         error,
                     });
                 }
                 Err(failure) => tried.push(failure.to_string()),
             }
         }
-        Err(refused.unwrap_or(ChainError::Unreachable { tried }))
+        Err(refused.unwrap_or_else(|| self.nobody(tried, behind)))
     }
 
-    pub(super) async fn call_one<T: DeserializeOwned>(
-        &self,
-        index: usize,
-        method: &str,
-        params: &Value,
-    ) -> Result<T, Failure> {
-        let Endpoint { url, name, .. } = &self.endpoints[index];
-        let fail = |cause: String, was_sent| Failure {
-            endpoint: name.clone(),
-            cause,
-            error: None,
-            was_sent,
-        };
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let request = Request::new(id, method, params.clone());
-        let answer = self.http.post(url).json(&request).send().await;
-        let answer = answer.map_err(|error| fail(plain(&error), !error.is_connect()))?;
-        if method == "broadcast_tx_sync" {
-            failpoint("after-send");
-        }
-        let status = answer.status();
-        let body = answer
-            .bytes()
-            .await
-            .map_err(|error| fail(plain(&error), true))?;
-        let response: Response = serde_json::from_slice(&body).map_err(|_| {
-            let start: String = String::from_utf8_lossy(&body).chars().take(60).collect();
-            fail(format!("HTTP {status} without JSON-RPC: {start:?}"), true)
-        })?;
-        response.into_result().map_err(|error| match error.code {
-            RpcError::UNREADABLE => fail(error.to_string(), true),
-            _ => Failure {
-                error: Some(error),
-                ..fail(String::new(), true)
-            },
-        })
+    pub(super) fn race<T, C, F>(&self, order: Vec<Arc<Endpoint>>, call: C) -> Race<T, C>
+    where
+        T: Send + 'static,
+        C: Fn(Arc<Endpoint>) -> F,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
+        Race::new(order, self.hedge_after, call)
     }
 
-    /// The endpoints that may be asked, the preferred first.
-    pub(super) fn order(&self) -> impl Iterator<Item = usize> {
+    /// The endpoints that may be asked, from the `first` on; those that failed or are behind stand
+    /// after the others.
+    pub(super) fn order(&self, first: usize) -> Vec<Arc<Endpoint>> {
         let count = self.endpoints.len();
-        let first = self.preferred.load(Ordering::Relaxed);
-        (0..count)
-            .map(move |step| first.wrapping_add(step) % count)
-            .filter(|&index| !self.endpoints[index].shut_out.load(Ordering::Relaxed))
+        let turned = (0..count).map(|step| &self.endpoints[first.wrapping_add(step) % count]);
+        let mut order: Vec<_> = turned
+            .map(|endpoint| (endpoint.known(), Arc::clone(endpoint)))
+            .filter(|(health, _)| !health.is_shut_out)
+            .collect();
+        order.sort_by_key(|(health, _)| health.is_last_resort());
+        order.into_iter().map(|(_, endpoint)| endpoint).collect()
     }
-}
 
-/// Why one endpoint did not give a result.
-#[derive(Debug)]
-pub(super) struct Failure {
-    endpoint: String,
-    cause: String,
-    /// The node's own error; none when it did not answer sensibly.
-    pub(super) error: Option<RpcError>,
-    /// Whether the request may have reached the node.
-    pub(super) was_sent: bool,
-}
+    /// The order for questions.
+    pub(super) fn preferred(&self) -> Vec<Arc<Endpoint>> {
+        self.order(self.preferred.load(Ordering::Relaxed))
+    }
 
-impl Failure {
-    /// Why, without where.
-    pub(super) fn cause(&self) -> String {
-        self.error
-            .as_ref()
-            .map_or_else(|| self.cause.clone(), ToString::to_string)
+    pub(super) fn index(&self, endpoint: &Arc<Endpoint>) -> Option<usize> {
+        self.endpoints
+            .iter()
+            .position(|it| Arc::ptr_eq(it, endpoint))
     }
-}
 
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.endpoint, self.cause())
+    /// The error when nobody gave an answer that counts.
+    pub(super) fn nobody(&self, mut tried: Vec<String>, mut behind: Vec<String>) -> ChainError {
+        if behind.is_empty() {
+            return ChainError::Unreachable { tried };
+        }
+        behind.append(&mut tried);
+        let head = self.shared.head();
+        ChainError::Behind {
+            head,
+            tried: behind,
+        }
     }
-}
 
-/// The innermost cause, without the URL that reqwest repeats.
-fn plain(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".into();
+    /// The height that a node must have reached to be believed.
+    pub(super) fn least(&self) -> Height {
+        self.shared.head().plus(-super::health::TOLERATED_LAG)
     }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
+
+    pub(super) fn objection_at(&self, height: i64) -> String {
+        format!("it is at height {height}, behind {}", self.shared.head())
     }
-    cause.to_string()
 }
