@@ -181,4 +181,6 @@ impl Feed {
 }
 
 #[cfg(test)]
+mod nodes_tests;
+#[cfg(test)]
 mod tests;

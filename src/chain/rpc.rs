@@ -219,7 +219,7 @@ fn transport(
     if is_grpc {
         let grpc = Grpc::new(plain, name.to_owned(), timeout);
         let grpc = grpc.map_err(|cause| bad(url, cause))?;
-        Ok(Transport::Grpc(grpc))
+        Ok(Transport::Grpc(Box::new(grpc)))
     } else {
         let http = Http::new(client.clone(), url.to_owned(), name.to_owned());
         Ok(Transport::Http(http))

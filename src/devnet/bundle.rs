@@ -2,7 +2,12 @@
 
 use prost::Message as _;
 
-use super::{ante, config::DevnetTopic, config::OutputArity, refusal::Refusal, state};
+use super::{
+    ante,
+    config::{DevnetTopic, EmissionsVersion, OutputArity},
+    refusal::Refusal,
+    state,
+};
 use crate::chain::proto::emissions::{
     InputForecast, InputInference, InputInferenceForecastBundle, InputWorkerDataBundle,
 };
@@ -11,21 +16,71 @@ use crate::chain::proto::emissions::{
 const SINGLE_LABEL: &str = "y";
 const MAX_LABEL_BYTES: usize = 64;
 
+/// Checks a bundle as a version of the chain does, in the block of this height.
+///
+/// # Errors
+/// The first thing that is wrong, in that version's words.
+pub(super) fn check_as(
+    bundle: &InputWorkerDataBundle,
+    version: EmissionsVersion,
+    height: i64,
+) -> Result<(), Refusal> {
+    match version {
+        EmissionsVersion::V10 => check_nonce(bundle)
+            .and_then(|()| check(bundle))
+            .map_err(|r| r.while_doing("Error validating worker data bundle")),
+        EmissionsVersion::V9 => convert(bundle)
+            .map_err(|r| r.while_doing("failed to convert inference forecasts bundle"))
+            .and_then(|()| {
+                check(bundle).map_err(|r| r.while_doing("failed to validate worker data bundle"))
+            })
+            .map_err(|r| r.while_doing(&format!("Worker bad data format for block: {height}"))),
+    }
+}
+
+/// What the older version finds before it validates: it converts the inner bundle first.
+fn convert(bundle: &InputWorkerDataBundle) -> Result<(), Refusal> {
+    let inner = bundle.inference_forecasts_bundle.as_ref();
+    let inner = inner.ok_or_else(|| Refusal::invalid_value(""))?;
+    if inner.inference.is_none() && inner.forecast.is_none() {
+        return Err(neither().while_doing("failed to validate inference forecast bundle"));
+    }
+    if inner.inference.as_ref().is_some_and(|i| i.topic_id == 0) {
+        return Err(topic_zero("inference")
+            .while_doing("failed to convert inference: failed to validate inference"));
+    }
+    Ok(())
+}
+
+fn check_nonce(bundle: &InputWorkerDataBundle) -> Result<(), Refusal> {
+    if bundle.nonce.is_some_and(|nonce| nonce.block_height <= 0) {
+        return Err(Refusal::invalid_type(
+            "worker data bundle nonce block height must be greater than 0",
+        ));
+    }
+    Ok(())
+}
+
+fn neither() -> Refusal {
+    Refusal::invalid_request("inference and forecast cannot both be nil")
+}
+
+fn topic_zero(name: &str) -> Refusal {
+    Refusal::invalid_type(format!(
+        "{name} contents are invalid: topic id is invalid: topic id zero is reserved"
+    ))
+}
+
 /// Checks a bundle against itself: that it is whole, that its parts agree, and that the key that it
 /// names has signed it.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub(super) fn check(bundle: &InputWorkerDataBundle) -> Result<(), Refusal> {
+fn check(bundle: &InputWorkerDataBundle) -> Result<(), Refusal> {
     let invalid = |why: &str| Refusal::invalid_request(why);
     let nonce = bundle
         .nonce
         .ok_or_else(|| invalid("worker data bundle nonce cannot be nil"))?;
-    if nonce.block_height <= 0 {
-        return Err(Refusal::invalid_type(
-            "worker data bundle nonce block height must be greater than 0",
-        ));
-    }
     if bundle.pubkey.is_empty() {
         return Err(invalid("public key cannot be empty"));
     }
@@ -60,9 +115,7 @@ fn check_parts(
     signer: &str,
 ) -> Result<(), Refusal> {
     if inner.inference.is_none() && inner.forecast.is_none() {
-        return Err(Refusal::invalid_request(
-            "inference and forecast cannot both be nil",
-        ));
+        return Err(neither());
     }
     if let Some(InputInference {
         topic_id,
@@ -129,9 +182,7 @@ impl Part<'_> {
             height,
         } = self;
         if *topic == 0 {
-            return Err(Refusal::invalid_type(format!(
-                "{name} contents are invalid: topic id is invalid: topic id zero is reserved"
-            )));
+            return Err(topic_zero(name));
         }
         if *who != signer {
             return Err(Refusal::unauthorized(format!(

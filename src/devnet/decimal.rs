@@ -25,8 +25,13 @@ pub(super) fn canonical(text: &str) -> Result<String, String> {
         return Ok("0".into());
     }
     let decimal = Decimal::read(text)?;
-    decimal.check_bounds(text)?;
+    decimal.check_bounds()?;
     Ok(decimal.write())
+}
+
+/// The text that the chain's events write for a decimal: without an exponent.
+pub(super) fn in_full(text: &str) -> String {
+    Decimal::read(text).map_or_else(|_| text.to_owned(), |decimal| decimal.in_full())
 }
 
 impl Decimal {
@@ -72,10 +77,11 @@ impl Decimal {
         self.exponent + i64::try_from(self.digits.len()).unwrap_or(i64::MAX) - 1
     }
 
-    fn check_bounds(&self, text: &str) -> Result<(), String> {
+    fn check_bounds(&self) -> Result<(), String> {
         if self.is_zero() {
             return Ok(());
         }
+        let text = self.in_full();
         if self.adjusted() < -BOUND {
             return Err(format!(
                 "value {text} cannot have higher precision than {BOUND}: value is out of range"
@@ -88,6 +94,14 @@ impl Decimal {
             ));
         }
         Ok(())
+    }
+
+    /// Without an exponent, however many zeros that takes.
+    fn in_full(&self) -> String {
+        let sign = if self.negative { "-" } else { "" };
+        let zeros = usize::try_from(self.exponent).unwrap_or_default();
+        let zeros = if self.is_zero() { 0 } else { zeros.min(1_000) };
+        format!("{sign}{}{}", self.write_plain(), "0".repeat(zeros))
     }
 
     /// Plain notation when the exponent is at most 0 and the number no smaller than 1E-6, scientific
@@ -148,6 +162,15 @@ mod tests {
             Ok(written),
             "the form is stable"
         );
+    }
+
+    #[rstest]
+    #[case("1.5E-7", "0.00000015")]
+    #[case("-1E+3", "-1000")]
+    #[case("0", "0")]
+    #[case("12.50", "12.50")]
+    fn events_write_it_in_full(#[case] read: &str, #[case] written: &str) {
+        assert_eq!(in_full(read), written);
     }
 
     #[rstest]

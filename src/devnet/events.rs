@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     config::EmissionsVersion,
+    decimal,
     state::{DENOM, Window},
     transaction::{Message, Transaction},
 };
@@ -124,7 +125,12 @@ pub(super) fn inserted(version: EmissionsVersion, bundle: &InputWorkerDataBundle
             json!(bundle.nonce.map_or(0, |n| n.block_height).to_string()),
         ),
         ("topic_id", json!(bundle.topic_id.to_string())),
-        ("value", json!(inference.map_or("0", |i| i.value.as_str()))),
+        (
+            "value",
+            json!(decimal::in_full(
+                inference.map_or("0", |i| i.value.as_str())
+            )),
+        ),
         (
             "extra_data",
             match inference {
@@ -137,7 +143,7 @@ pub(super) fn inserted(version: EmissionsVersion, bundle: &InputWorkerDataBundle
         let values = inference.map(|i| i.values.as_slice()).unwrap_or_default();
         let values: Vec<_> = values
             .iter()
-            .map(|v| json!({"label": v.label, "value": v.value}))
+            .map(|v| json!({"label": v.label, "value": decimal::in_full(&v.value)}))
             .collect();
         pairs.push(("values", json!(values)));
     }

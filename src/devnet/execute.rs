@@ -179,7 +179,7 @@ fn insert(
             "Worker is not permitted to submit payload",
         ));
     }
-    bundle::check(&data).map_err(|r| r.while_doing("Error validating worker data bundle"))?;
+    bundle::check_as(&data, version, height)?;
     let places = state.max_top_inferers;
     let fee = state.data_sending_fee;
     let topic = state.topics.get_mut(&data.topic_id);
@@ -211,7 +211,13 @@ fn insert(
         inferer: given.inferer.clone(),
         values,
     };
-    let admitted = emissions::admit(topic, places, nonce, inference)
-        .map_err(|r| r.while_doing("Error planning inference admission"))?;
-    Ok((fee, admitted.then(|| events::inserted(version, &data))))
+    let admitted = emissions::admit(topic, places, nonce, inference).map_err(|r| {
+        r.while_doing(match version {
+            EmissionsVersion::V9 => "Error appending inference",
+            EmissionsVersion::V10 => "Error planning inference admission",
+        })
+    })?;
+    // The older version tells of all that are delivered, the newer of those admitted.
+    let told = admitted || version == EmissionsVersion::V9;
+    Ok((fee, told.then(|| events::inserted(version, &data))))
 }

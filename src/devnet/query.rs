@@ -138,6 +138,17 @@ fn gas_prices(state: &State) -> Vec<u8> {
     .encode_to_vec()
 }
 
+/// The place in the node's source that an estimate names where it can.
+fn raised_at(refusal: &Refusal) -> &'static str {
+    if refusal.log.starts_with("failed to execute message") {
+        " [cosmos/cosmos-sdk@v0.50.14/baseapp/baseapp.go:1023]"
+    } else if refusal.code == Refusal::wrong_sequence("").code {
+        " [cosmos/cosmos-sdk@v0.50.14/x/auth/ante/sigverify.go:290]"
+    } else {
+        ""
+    }
+}
+
 fn simulate(chain: &mut Chain, request: &SimulateRequest) -> Result<Vec<u8>, Refusal> {
     if request.tx_bytes.is_empty() {
         return Err(Refusal::invalid_request(
@@ -148,8 +159,9 @@ fn simulate(chain: &mut Chain, request: &SimulateRequest) -> Result<Vec<u8>, Ref
         .simulate(&request.tx_bytes)
         .map_err(|(refusal, used)| {
             Refusal::unknown_request(format!(
-                "rpc error: code = Unknown desc = {} with gas used: '{used}'",
-                refusal.log
+                "rpc error: code = Unknown desc = {}{} with gas used: '{used}'",
+                refusal.log,
+                raised_at(&refusal)
             ))
         })?;
     #[allow(deprecated, reason = "the protobuf message keeps its old field")]

@@ -53,15 +53,15 @@ pub(super) fn answer(
         }
         "GetTopic" => {
             let request: pb::GetTopicRequest = read(data)?;
-            let topic = topic_message(find(state, request.topic_id)?);
+            let topic = topic_message(find(state, request.topic_id)?, version);
             Ok(pb::GetTopicResponse { topic: Some(topic) }.encode_to_vec())
         }
         "GetInferencesAtBlock" => inferences(state, &read(data)?, version),
         "GetWorkerLatestInferenceByTopicId" if version == EmissionsVersion::V9 => {
-            latest_inference(state, &read(data)?)
+            latest_inference(state, &read(data)?, version)
         }
         "GetWorkerLatestInputInferenceByTopicId" if version == EmissionsVersion::V10 => {
-            latest_inference(state, &read(data)?)
+            latest_inference(state, &read(data)?, version)
         }
         "GetParams" => {
             let params = pb::Params {
@@ -116,9 +116,9 @@ fn window_status(
     Ok(response.encode_to_vec())
 }
 
-fn topic_message(topic: &Topic) -> pb::Topic {
+fn topic_message(topic: &Topic, version: EmissionsVersion) -> pb::Topic {
     let config = &topic.config;
-    pb::Topic {
+    let message = pb::Topic {
         id: config.id.0,
         creator: "allo12uxa8rw9hte3z2nuswjzpmfen289n30uag6agp".into(),
         metadata: config.metadata.clone(),
@@ -135,6 +135,16 @@ fn topic_message(topic: &Topic) -> pb::Topic {
         },
         max_labels_per_submission: config.max_labels,
         label_whitelist: config.label_whitelist.clone(),
+    };
+    match version {
+        EmissionsVersion::V10 => message,
+        EmissionsVersion::V9 => pb::Topic {
+            topic_type: 0,
+            output_arity: 0,
+            max_labels_per_submission: 0,
+            label_whitelist: Vec::new(),
+            ..message
+        },
     }
 }
 
@@ -142,6 +152,7 @@ fn topic_message(topic: &Topic) -> pb::Topic {
 fn latest_inference(
     state: &State,
     request: &pb::LatestInferenceRequest,
+    version: EmissionsVersion,
 ) -> Result<Vec<u8>, Refusal> {
     let (id, worker) = (request.topic_id, &request.worker_address);
     let not_found =
@@ -151,10 +162,13 @@ fn latest_inference(
         .get(&id)
         .ok_or_else(|| not_found(format!("topic {id} not found")))?;
     let admitted = topic.open.zip(topic.inferers.get(worker));
-    let (window, inference) = admitted.ok_or_else(|| {
-        not_found(format!(
+    let (window, inference) = admitted.ok_or_else(|| match version {
+        EmissionsVersion::V9 => Refusal::invalid_request(format!(
+            "collections: not found: key '(\"{id}\", \"{worker}\")' of type github.com/cosmos/gogoproto/emissions.v3.Inference"
+        )),
+        EmissionsVersion::V10 => not_found(format!(
             "latest input inference not found for topic {id} worker {worker}"
-        ))
+        )),
     })?;
     Ok(pb::LatestInferenceResponse {
         latest_inference: Some(pb::LatestInference {

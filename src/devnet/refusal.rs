@@ -57,6 +57,7 @@ impl Refusal {
         already_registered = "emissions" 8 "address already registered in a topic";
         not_registered = "emissions" 13 "address not registered";
         no_such_topic = "emissions" 23 "topic does not exist";
+        invalid_value = "emissions" 52 "invalid value";
         window_unavailable = "emissions" 67 "worker nonce window not available";
         nonce_not_found = "emissions" 75 "unfulfilled nonce not found";
         ema_twice = "emissions" 78 "cannot update EMA more than once per window";

@@ -159,17 +159,10 @@ pub(super) fn broadcast(hash: &str, checked: Result<(), Refusal>) -> Value {
 
 /// `abci_query`.
 pub(super) fn abci_query(answer: Result<Vec<u8>, Refusal>, height: i64) -> Value {
-    let found = answer.as_ref().is_ok_and(|bytes| !bytes.is_empty());
-    let value = if found {
-        json!(
-            answer
-                .as_ref()
-                .map(|bytes| BASE64.encode(bytes))
-                .unwrap_or_default()
-        )
-    } else {
-        Value::Null
-    };
+    // An answer whose fields are all at their defaults has no bytes, and is a text all the same.
+    let value = answer
+        .as_ref()
+        .map_or(Value::Null, |bytes| BASE64.encode(bytes).into());
     let (code, log, codespace) = answer
         .err()
         .map_or_else(Default::default, |r| (r.code, r.log, r.codespace));

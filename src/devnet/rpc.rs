@@ -69,10 +69,11 @@ impl Params {
                 Ok(Self(names.zip(list).collect()))
             }
             Value::Array(list) => Err(render::invalid_params(format!(
-                "expected {} parameters ([{}]), got {}",
+                "expected {} parameters ([{}]), got {} ([{}])",
                 names.len(),
                 names.join(" "),
-                list.len()
+                list.len(),
+                list.iter().map(bytes_of).collect::<Vec<_>>().join(" ")
             ))),
             _ => Err(render::invalid_params("neither a list nor an object")),
         }
@@ -92,10 +93,12 @@ impl Params {
     fn number(&self, name: &str) -> Result<Option<i64>, RpcError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => text
-                .parse()
-                .map(Some)
-                .map_err(|_| render::invalid_params(format!("{name} is no number: {text:?}"))),
+            Some(Value::String(text)) => text.parse().map(Some).map_err(|_| {
+                let wrong = text.chars().find(|c| !c.is_ascii_digit()).unwrap_or('"');
+                render::invalid_params(format!(
+                    "invalid character '{wrong}' looking for beginning of value"
+                ))
+            }),
             Some(other) => Err(render::invalid_params(format!(
                 "invalid 64-bit integer encoding {:?}, expected string",
                 other.to_string()
@@ -115,6 +118,21 @@ impl Params {
     }
 }
 
+/// A parameter as the node shows one that it can't place: its bytes in decimal.
+fn bytes_of(value: &Value) -> String {
+    let bytes: Vec<_> = value.to_string().bytes().map(|b| b.to_string()).collect();
+    format!("[{}]", bytes.join(" "))
+}
+
+fn hex_fault(error: hex::FromHexError) -> String {
+    match error {
+        hex::FromHexError::InvalidHexCharacter { c, .. } => {
+            format!("encoding/hex: invalid byte: U+{:04X} '{c}'", u32::from(c))
+        }
+        _ => "encoding/hex: odd length hex string".into(),
+    }
+}
+
 fn abci_info(chain: &Chain) -> Value {
     json!({"response": {
         "data": "allora-devnet",
@@ -124,7 +142,7 @@ fn abci_info(chain: &Chain) -> Value {
 
 fn abci_query(chain: &mut Chain, params: &Params) -> Result<Value, RpcError> {
     let data = hex::decode(params.text("data")?.as_bytes())
-        .map_err(|error| render::invalid_params(format!("encoding/hex: {error}")))?;
+        .map_err(|error| render::invalid_params(hex_fault(error)))?;
     let height = params.number("height")?.filter(|height| *height != 0);
     let path = params.text("path")?.to_owned();
     let answer = query::answer(chain, &path, &data, height);

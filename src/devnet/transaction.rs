@@ -7,10 +7,13 @@ use cosmrs::{
         tx::v1beta1::{AuthInfo, SignerInfo, TxBody, TxRaw},
     },
 };
-use prost::Message as _;
+use prost::{
+    Message as _,
+    encoding::{DecodeContext, WireType, decode_key, skip_field},
+};
 use sha2::{Digest, Sha256};
 
-use super::{config::EmissionsVersion, decimal, refusal::Refusal};
+use super::{config::EmissionsVersion, decimal, refusal::Refusal, state::check_address};
 use crate::chain::proto::emissions::{InsertWorkerPayloadRequest, RegisterRequest};
 
 /// A message that the devnet carries out.
@@ -36,6 +39,9 @@ impl Message {
         }
     }
 }
+
+/// The fields of a registration.
+const REGISTRATION: [u32; 4] = [1, 4, 5, 6];
 
 /// A decoded transaction.
 #[derive(Clone, Debug)]
@@ -74,6 +80,9 @@ impl Transaction {
             .iter()
             .map(|any| read_message(any, version))
             .collect::<Result<Vec<_>, _>>()?;
+        for message in &messages {
+            check_address(message.sender()).map_err(Refusal::plain)?;
+        }
         if messages.is_empty() {
             return Err(Refusal::invalid_request(
                 "must contain at least one message",
@@ -110,34 +119,65 @@ impl Transaction {
 fn read_message(any: &Any, version: EmissionsVersion) -> Result<Message, Refusal> {
     let package = format!("/emissions.{}.", version.word());
     match any.type_url.strip_prefix(&package) {
-        Some("RegisterRequest") => Ok(Message::Register(read_strictly(any)?)),
+        Some("RegisterRequest") => Ok(Message::Register(read_strictly(any, &REGISTRATION)?)),
         Some("InsertWorkerPayloadRequest") => {
-            let request: InsertWorkerPayloadRequest = read_strictly(any)?;
+            let request: InsertWorkerPayloadRequest = read_strictly(any, &[1, 2])?;
             normalised(request, version).map(|r| Message::Insert(Box::new(r)))
         }
         // The messages of older versions are known by name, but not to the last part.
         _ if any.type_url == "/emissions.v9.InsertWorkerPayloadRequest" => Err(Refusal::decode(
             "failed to retrieve the message of type \"emissions.v9.InputWorkerDataBundle\"",
         )),
-        _ => Err(Refusal::decode(format!(
-            "unable to resolve type URL {}",
-            any.type_url
-        ))),
+        _ if any.type_url == "/emissions.v9.RegisterRequest" => {
+            refuse_unknown(&any.value, &REGISTRATION, "*emissionsv9.RegisterRequest")?;
+            Err(Refusal::unknown_request(
+                "no message handler found for *emissionsv9.RegisterRequest",
+            ))
+        }
+        _ => Err(unresolved(any)),
     }
 }
 
-/// Reads a message and refuses fields that it doesn't have: what is left out when it is written
-/// again was unknown.
-fn read_strictly<M: prost::Message + Default>(any: &Any) -> Result<M, Refusal> {
+fn unresolved(any: &Any) -> Refusal {
+    Refusal::decode(format!("unable to resolve type URL {}", any.type_url))
+}
+
+/// Reads a message and refuses fields that it doesn't have: of its own by their number, and of its
+/// parts' because what is left out when it is written again was unknown.
+fn read_strictly<M: prost::Message + Default>(any: &Any, known: &[u32]) -> Result<M, Refusal> {
+    let name = any.type_url.rsplit('.').next().unwrap_or_default();
+    refuse_unknown(&any.value, known, &format!("*types.{name}"))?;
     let message =
         M::decode(any.value.as_slice()).map_err(|error| Refusal::decode(error.to_string()))?;
     if message.encoded_len() < any.value.len() {
         return Err(Refusal::decode(format!(
-            "errUnknownField \"*types.{}\"",
-            any.type_url.rsplit('.').next().unwrap_or_default()
+            "errUnknownField \"*types.{name}\""
         )));
     }
     Ok(message)
+}
+
+/// Refuses the first field of a message that is not among the known ones.
+fn refuse_unknown(mut bytes: &[u8], known: &[u32], name: &str) -> Result<(), Refusal> {
+    let unreadable = |error: prost::DecodeError| Refusal::decode(error.to_string());
+    while !bytes.is_empty() {
+        let (tag, wire) = decode_key(&mut bytes).map_err(unreadable)?;
+        if !known.contains(&tag) {
+            let wire = match wire {
+                WireType::Varint => "varint",
+                WireType::SixtyFourBit => "fixed64",
+                WireType::LengthDelimited => "bytes",
+                WireType::StartGroup => "start_group",
+                WireType::EndGroup => "end_group",
+                WireType::ThirtyTwoBit => "fixed32",
+            };
+            return Err(Refusal::decode(format!(
+                "errUnknownField \"{name}\": {{TagNum: {tag}, WireType:\"{wire}\"}}"
+            )));
+        }
+        skip_field(wire, tag, &mut bytes, DecodeContext::default()).map_err(unreadable)?;
+    }
+    Ok(())
 }
 
 /// Rewrites each number in the chain's form, as decoding it into the chain's types does.

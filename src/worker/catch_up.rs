@@ -5,12 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
-use super::Chain;
+use super::{Chain, windows::Windows};
 use crate::{
     chain::{ChainError, OpenWindow},
-    types::Height,
+    ops::{Event, WindowSource},
+    types::{Height, WindowKey},
 };
 
 /// Blocks that are asked about at once: what is read is never urgent enough to hold up a broadcast.
@@ -93,6 +94,50 @@ impl CatchUp {
             self.failed.remove(&height);
         }
         is_over
+    }
+}
+
+impl Windows {
+    /// The same task, reading the blocks that went by unheard.
+    pub(super) fn catching_up(mut self, catch_up: CatchUp) -> Self {
+        self.catch_up = catch_up;
+        self
+    }
+
+    /// Takes note of what a block that went by unheard had opened.
+    pub(super) async fn catch_up_on(&mut self, (height, windows): Read) {
+        let is_over = self.catch_up.settle(height, windows.is_ok());
+        match windows {
+            Ok(windows) => {
+                for window in windows {
+                    self.catch_up_with(window).await;
+                }
+            }
+            Err(error) if is_over => self.tell(Event::Notice {
+                cause: format!("what block {height} did is not known: {error}"),
+                remedy: "a window that opened in it and is open still is found by the poll".into(),
+            }),
+            Err(_) => {}
+        }
+        self.catch_up.proceed(&self.chain);
+    }
+
+    async fn catch_up_with(&mut self, window: OpenWindow) {
+        let OpenWindow { key, end } = window;
+        let WindowKey { topic, nonce } = key;
+        if end > self.height {
+            if self.tracker.opened(window) {
+                self.due(vec![window], Instant::now(), WindowSource::CatchUp)
+                    .await;
+            }
+        } else if self.tracker.missed(key) && self.tracker.obstacle(topic).is_none() {
+            self.tell(Event::WindowMissed {
+                topic,
+                nonce,
+                window_end: end,
+                cause: "the worker did not run or was not connected while it was open".into(),
+            });
+        }
     }
 }
 

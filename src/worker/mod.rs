@@ -194,11 +194,11 @@ impl Worker {
             self.reporter.clone(),
             reports,
             tracker,
-            catch_up,
             self.config.clone(),
             opening.height,
             self.started,
-        );
+        )
+        .catching_up(catch_up);
         let low = self.fees.low_balance;
         let (scribe, writing) = Scribe::new(self.journal, self.reporter.clone());
         let parts = Parts {

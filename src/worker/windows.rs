@@ -11,11 +11,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Chain, WorkerConfig,
-    catch_up::{CatchUp, Read},
-    nonces::NonceTracker,
-    parts::Report,
-    standing::Answer,
+    Chain, WorkerConfig, catch_up::CatchUp, nonces::NonceTracker, parts::Report, standing::Answer,
 };
 use crate::{
     chain::{ChainError, OpenWindow, feed::FeedEvent, jsonrpc::Status},
@@ -63,7 +59,7 @@ pub(super) struct Windows {
     /// Topics about which the last question failed; it is told once.
     pub(super) failing: BTreeSet<TopicId>,
     looks: JoinSet<Result<Status, ChainError>>,
-    catch_up: CatchUp,
+    pub(super) catch_up: CatchUp,
     /// The first block that was heard of on the connection, if it holds.
     pub(super) heard_from: Option<Height>,
     /// What is done beside: endpoints are asked how they fare, the version is looked at again.
@@ -76,7 +72,6 @@ impl Windows {
         reporter: Reporter,
         reports: mpsc::Sender<Report>,
         tracker: NonceTracker,
-        catch_up: CatchUp,
         config: WorkerConfig,
         height: Height,
         started: Instant,
@@ -96,7 +91,7 @@ impl Windows {
             again: BTreeSet::new(),
             failing: BTreeSet::new(),
             looks: JoinSet::new(),
-            catch_up,
+            catch_up: CatchUp::new(0, None),
             heard_from: None,
             chores: JoinSet::new(),
         }
@@ -259,42 +254,6 @@ impl Windows {
             // A query that matters looks again by itself.
             let _version = chain.emissions.redetect().await;
         });
-    }
-
-    /// Takes note of what a block that went by unheard had opened.
-    async fn catch_up_on(&mut self, (height, windows): Read) {
-        let is_over = self.catch_up.settle(height, windows.is_ok());
-        match windows {
-            Ok(windows) => {
-                for window in windows {
-                    self.catch_up_with(window).await;
-                }
-            }
-            Err(error) if is_over => self.tell(Event::Notice {
-                cause: format!("what block {height} did is not known: {error}"),
-                remedy: "a window that opened in it and is open still is found by the poll".into(),
-            }),
-            Err(_) => {}
-        }
-        self.catch_up.proceed(&self.chain);
-    }
-
-    async fn catch_up_with(&mut self, window: OpenWindow) {
-        let OpenWindow { key, end } = window;
-        let WindowKey { topic, nonce } = key;
-        if end > self.height {
-            if self.tracker.opened(window) {
-                self.due(vec![window], Instant::now(), WindowSource::CatchUp)
-                    .await;
-            }
-        } else if self.tracker.missed(key) && self.tracker.obstacle(topic).is_none() {
-            self.tell(Event::WindowMissed {
-                topic,
-                nonce,
-                window_end: end,
-                cause: "the worker did not run or was not connected while it was open".into(),
-            });
-        }
     }
 
     fn ask_again(&mut self) {

@@ -211,15 +211,18 @@ fn transaction(scene: &Scene<'_>, book: &mut Book, frames: &[&Value], nonce: i64
     );
     let inferer = format!("\"{}\"", scene.worker().address);
     let pairs = [
-        ("extra_data", scene.version.pick("\"\"", "null").to_owned()),
+        ("extra_data", "null".to_owned()),
         ("inferer", inferer),
         ("nonce", format!("\"{nonce}\"")),
         ("topic_id", "\"67\"".into()),
         (
             "value",
-            scene.version.pick("\"1.5E-7\"", "\"0\"").to_owned(),
+            scene.version.pick("\"0.00000015\"", "\"0\"").to_owned(),
         ),
-        ("values", "[{\"label\":\"y\",\"value\":\"1.5E-7\"}]".into()),
+        (
+            "values",
+            "[{\"label\":\"y\",\"value\":\"0.00000015\"}]".into(),
+        ),
         ("msg_index", "0".into()),
     ];
     let shown = pairs

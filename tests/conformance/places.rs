@@ -58,12 +58,16 @@ async fn one_place(scene: &Scene<'_>, book: &mut Book) {
         " 0 | 0 ",
     );
     book.says(
-        "only who is admitted is told as admitted",
+        "the newer version tells of who is admitted, the older of all that are delivered",
         &admitted.to_string(),
-        "1",
+        scene.version.pick("2", "1"),
     );
     verdicts[2..].sort();
-    let first = "failed to execute message; message index: 0: Error planning inference admission: ";
+    let doing = scene.version.pick(
+        "Error appending inference",
+        "Error planning inference admission",
+    );
+    let first = format!("failed to execute message; message index: 0: {doing}: ");
     let expected = format!(
         "emissions 78 {first}cannot update EMA more than once per window|undefined 1 {first}inference already submitted"
     );
@@ -93,7 +97,7 @@ async fn listed(scene: &Scene<'_>, book: &mut Book) {
     book.shows(
         "who is not listed may not submit",
         &json!([answer["code"], answer["value"]]),
-        &json!([0, null]),
+        &json!([0, ""]),
     );
     let nonce = scene.open_window().await;
     let found = scene

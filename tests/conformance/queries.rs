@@ -236,7 +236,7 @@ async fn inferences(asker: &mut Asker<'_, '_>, nonce: i64) {
         worker_address: us.clone(),
     };
     asker.refuses("who never submitted has no latest inference", &path, &of(TOPIC),
-        &asker.scene.version.pick(format!("sdk 22 rpc error: code = NotFound desc = latest inference not found for topic 67 worker {us}: key not found"), format!("sdk 22 rpc error: code = NotFound desc = latest input inference not found for topic 67 worker {us}: key not found"))).await;
+        &asker.scene.version.pick(format!("sdk 18 collections: not found: key '(\"67\", \"{us}\")' of type github.com/cosmos/gogoproto/emissions.v3.Inference: invalid request"), format!("sdk 22 rpc error: code = NotFound desc = latest input inference not found for topic 67 worker {us}: key not found"))).await;
     asker
         .refuses(
             "a topic that does not exist has no latest inference",
@@ -265,12 +265,12 @@ async fn simulations(asker: &mut Asker<'_, '_>) {
         .says("an estimate runs the messages", &told, "about 135000");
     let bad = worker.sign(vec![worker.submission(asker.scene.version, 5, "1")], &terms);
     asker.refuses("an estimate of what a message refuses is refused", SIMULATE, &of(bad),
-        "sdk 6 rpc error: code = Unknown desc = failed to execute message; message index: 0: unfulfilled nonce not found with gas used: '<int>': unknown request").await;
+        "sdk 6 rpc error: code = Unknown desc = failed to execute message; message index: 0: unfulfilled nonce not found [cosmos/cosmos-sdk@<any>/baseapp/baseapp.go:<int>] with gas used: '<int>': unknown request").await;
     let mut late = terms.clone();
     late.sequence += 5;
     let late = worker.sign(vec![worker.registration(word, TOPIC)], &late);
     asker.refuses("an estimate with a wrong sequence number is refused", SIMULATE, &of(late),
-        "sdk 6 rpc error: code = Unknown desc = account sequence mismatch, expected 0, got 5: incorrect account sequence with gas used: '<int>': unknown request").await;
+        "sdk 6 rpc error: code = Unknown desc = account sequence mismatch, expected 0, got 5: incorrect account sequence [cosmos/cosmos-sdk@<any>/x/auth/ante/sigverify.go:<int>] with gas used: '<int>': unknown request").await;
     asker.refuses("an estimate of nothing is refused", SIMULATE, &of(Vec::new()), "sdk 18 rpc error: code = InvalidArgument desc = empty txBytes is not allowed: invalid request").await;
 }
 

@@ -34,13 +34,46 @@ fn case(name: &'static str, messages: Vec<Any>, expected: impl Into<String>) -> 
 }
 
 const FIRST: &str = "failed to execute message; message index: 0: ";
-const BUNDLE: &str =
-    "failed to execute message; message index: 0: Error validating worker data bundle: ";
+
+/// What stands before a fault of a bundle: the older version names the block and its step.
+const fn bundle(version: Version) -> &'static str {
+    match version {
+        Version::V9 => {
+            "failed to execute message; message index: 0: Worker bad data format for block: <int>: failed to validate worker data bundle: "
+        }
+        Version::V10 => {
+            "failed to execute message; message index: 0: Error validating worker data bundle: "
+        }
+    }
+}
+
+/// The same for what the older version finds while it converts the inner bundle.
+const fn convert(version: Version) -> &'static str {
+    match version {
+        Version::V9 => {
+            "failed to execute message; message index: 0: Worker bad data format for block: <int>: failed to convert inference forecasts bundle: "
+        }
+        Version::V10 => bundle(version),
+    }
+}
 
 fn of_the_window(worker: &Wallet, version: Version, nonce: i64, epoch: i64) -> Vec<Case> {
     let submission = |nonce, value| vec![worker.submission(version, nonce, value)];
+    let bundle = bundle(version);
+    let planning = version.pick(
+        "Error appending inference",
+        "Error planning inference admission",
+    );
     let not_open = format!("emissions 75 {FIRST}unfulfilled nonce not found");
     vec![
+        Case {
+            gas: 120_000,
+            ..case(
+                "gas below the messages' need is out of gas in the block",
+                submission(nonce, "1"),
+                "sdk 11 out of gas in location: <any>; gasWanted: 120000, gasUsed: <int>: out of gas",
+            )
+        },
         case(
             "a submission in its window is taken",
             submission(nonce, "0.0125"),
@@ -49,9 +82,7 @@ fn of_the_window(worker: &Wallet, version: Version, nonce: i64, epoch: i64) -> V
         case(
             "the same nonce again is already submitted",
             submission(nonce, "0.5"),
-            format!(
-                "undefined 1 {FIRST}Error planning inference admission: inference already submitted"
-            ),
+            format!("undefined 1 {FIRST}{planning}: inference already submitted"),
         ),
         case(
             "a nonce that is not open yet is not found",
@@ -66,7 +97,7 @@ fn of_the_window(worker: &Wallet, version: Version, nonce: i64, epoch: i64) -> V
         case(
             "a number in another notation spoils the bundle's signature",
             submission(nonce, "1.5e-07"),
-            format!("sdk 4 {BUNDLE}signature verification failed: unauthorized"),
+            format!("sdk 4 {bundle}signature verification failed: unauthorized"),
         ),
         case(
             "a topic that does not exist is invalid",
@@ -88,19 +119,19 @@ fn of_the_window(worker: &Wallet, version: Version, nonce: i64, epoch: i64) -> V
             vec![worker.registration(version.word(), 999)],
             format!("emissions 23 {FIRST}topic does not exist"),
         ),
-        Case {
-            gas: 120_000,
-            ..case(
-                "gas below the messages' need is out of gas in the block",
-                submission(nonce, "1"),
-                "sdk 11 out of gas in location: <any>; gasWanted: 120000, gasUsed: <int>: out of gas",
-            )
-        },
     ]
 }
 
 fn contradictions(worker: &Wallet, other: &Wallet, version: Version, nonce: i64) -> Vec<Case> {
     let (us, them) = (&worker.address, &other.address);
+    let bundle = bundle(version);
+    let zero = version.pick(
+        format!(
+            "{}failed to convert inference: failed to validate inference: ",
+            convert(version)
+        ),
+        bundle.to_owned(),
+    );
     let spoilt = |change: &dyn Fn(&mut pb::InputInference)| {
         let mut request = worker.request(version, nonce, "1", |inference| change(inference));
         let bundle = request.worker_data_bundle.as_mut().expect("a bundle");
@@ -112,7 +143,7 @@ fn contradictions(worker: &Wallet, other: &Wallet, version: Version, nonce: i64)
             "an inference of another block contradicts its bundle",
             spoilt(&|i| i.block_height -= 1),
             format!(
-                "sdk 18 {BUNDLE}inference block height {} does not match bundle block height {nonce}: invalid request",
+                "sdk 18 {bundle}inference block height {} does not match bundle block height {nonce}: invalid request",
                 nonce - 1
             ),
         ),
@@ -120,21 +151,21 @@ fn contradictions(worker: &Wallet, other: &Wallet, version: Version, nonce: i64)
             "an inference of another topic contradicts its bundle",
             spoilt(&|i| i.topic_id = 68),
             format!(
-                "sdk 18 {BUNDLE}inference topic id 68 does not match bundle topic id 67: invalid request"
+                "sdk 18 {bundle}inference topic id 68 does not match bundle topic id 67: invalid request"
             ),
         ),
         case(
             "an inference of topic 0 is of no topic",
             spoilt(&|i| i.topic_id = 0),
             format!(
-                "sdk 29 {BUNDLE}inference contents are invalid: topic id is invalid: topic id zero is reserved: invalid type"
+                "sdk 29 {zero}inference contents are invalid: topic id is invalid: topic id zero is reserved: invalid type"
             ),
         ),
         case(
             "an inference of another's does not match the key",
             spoilt(&|i| i.inferer.clone_from(them)),
             format!(
-                "sdk 4 {BUNDLE}Inference.Inferer {them} does not match pubkey {us}: unauthorized"
+                "sdk 4 {bundle}Inference.Inferer {them} does not match pubkey {us}: unauthorized"
             ),
         ),
     ]
@@ -170,17 +201,17 @@ fn spoilt_bundles(worker: &Wallet, version: Version, nonce: i64) -> Vec<Case> {
         (
             "a bundle of nonce 0 is refused",
             |b| b.nonce = Some(pb::Nonce { block_height: 0 }),
-            "sdk 29 {}worker data bundle nonce block height must be greater than 0: invalid type",
+            version.pick("sdk 18 {}inference block height {nonce} does not match bundle block height 0: invalid request", "sdk 29 {}worker data bundle nonce block height must be greater than 0: invalid type"),
         ),
         (
             "a bundle without its inner one is refused",
             |b| b.inference_forecasts_bundle = None,
-            "sdk 18 {}inference forecasts bundle cannot be nil: invalid request",
+            version.pick("emissions 52 {convert}invalid value", "sdk 18 {}inference forecasts bundle cannot be nil: invalid request"),
         ),
         (
             "a bundle with neither inference nor forecast is refused",
             |b| b.inference_forecasts_bundle = Some(pb::InputInferenceForecastBundle::default()),
-            "sdk 18 {}inference and forecast cannot both be nil: invalid request",
+            version.pick("sdk 18 {convert}failed to validate inference forecast bundle: inference and forecast cannot both be nil: invalid request", "sdk 18 {}inference and forecast cannot both be nil: invalid request"),
         ),
     ];
     let spoilt = |(name, spoil, expected): (&'static str, Spoil, &str)| {
@@ -189,7 +220,10 @@ fn spoilt_bundles(worker: &Wallet, version: Version, nonce: i64) -> Vec<Case> {
         case(
             name,
             vec![insert(version.word(), &request)],
-            expected.replace("{}", BUNDLE),
+            expected
+                .replace("{}", bundle(version))
+                .replace("{convert}", convert(version))
+                .replace("{nonce}", &nonce.to_string()),
         )
     };
     spoils.map(spoilt).into()
@@ -266,7 +300,7 @@ pub(super) async fn play(scene: &mut Scene<'_>, book: &mut Book) {
     for tx in txs.iter().chain([&stranger]) {
         sent.push(scene.client.broadcast(tx).await);
     }
-    let again = scene.client.broadcast(&txs[0]).await;
+    let again = scene.client.broadcast(&txs[1]).await;
     book.says(
         "the same bytes again are in the mempool's cache",
         &verdict(&again),
@@ -283,13 +317,13 @@ pub(super) async fn play(scene: &mut Scene<'_>, book: &mut Book) {
         let found: Value = scene.included(sent).await;
         book.says(case.name, &verdict(&found), &case.expected);
     }
-    let again = scene.client.broadcast(&txs[0]).await;
+    let again = scene.client.broadcast(&txs[1]).await;
     book.says(
         "the same bytes are in the cache when they are in a block",
         &verdict(&again),
         "-32603 Internal error: tx already exists in cache",
     );
-    let again = scene.client.broadcast(&txs[1]).await;
+    let again = scene.client.broadcast(&txs[2]).await;
     book.says(
         "what a block refused may come again, and its sequence number is spent",
         &verdict(&again),

@@ -17,8 +17,6 @@ pub(crate) const FUNDED: [&str; 3] = [
     "legal winner thank year wave sausage worth useful legal winner thank yellow",
     "letter advice cage absurd amount doctor acoustic avoid letter advice cage above",
 ];
-/// The words of the local chain's owner.
-pub(crate) const ADMIN: &str = "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong";
 /// Words whose address no chain knows.
 pub(super) const UNKNOWN: &str = "void come effort suffer camp survey warrior heavy shoot primary clutch crush open amazing screen patrol group space point ten exist slush involve unfold";
 

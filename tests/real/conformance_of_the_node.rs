@@ -14,6 +14,9 @@ use crate::{
     plan::Plan,
 };
 
+/// The words of the chain's owner.
+const OWNER: &str = "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong";
+
 /// A node of its own: the list changes the chain's settings.
 struct Real {
     node: Node,
@@ -76,7 +79,7 @@ impl Target for Real {
     }
 
     async fn change(&self, client: &Client, change: Change) {
-        let owner = wallet::Wallet::from_words(wallet::ADMIN);
+        let owner = wallet::Wallet::from_words(OWNER);
         let terms = scene::terms(client, &self.node.chain_id, &owner.address).await;
         let word = self.version.word();
         let sender = owner.address.clone();

@@ -28,6 +28,7 @@ mod a_rough_day;
 mod a_stop_finishes_what_is_in_the_air;
 mod a_transaction_that_lingers;
 mod answers_are_signed_ahead;
+mod blocks_that_went_by_unheard;
 mod each_refusal_has_its_outcome;
 mod endpoints_that_fail_are_passed_over;
 mod every_window_is_answered_once;

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Transport {
     Http(Http),
-    Grpc(Grpc),
+    Grpc(Box<Grpc>),
 }
 
 /// The application's answer to a query, over whichever transport.
@@ -87,11 +87,10 @@ impl Endpoint {
     /// What speaks against its answers, if it was behind when it told its height last.
     pub(super) fn objection(&self) -> Option<String> {
         let health = self.known();
-        let height = health
+        health
             .height
             .filter(|_| health.lag > TOLERATED_LAG)
-            .map(|height| format!("it is at height {height}, behind {}", self.shared.head()));
-        height
+            .map(|height| format!("it is at height {height}, behind {}", self.shared.head()))
     }
 
     /// Who and how far it is. A node of another chain is shut out from here on.

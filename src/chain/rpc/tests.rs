@@ -1,1 +1,7 @@
-//! The pool against local servers that misbehave.
+//! The pool against local nodes that behave and misbehave.
+
+mod asking;
+mod broadcasting;
+mod grpc;
+mod kit;
+mod watching;

@@ -1,0 +1,253 @@
+//! The feed against nodes that fall silent, answer nonsense, or lag: the next one is used.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::*;
+
+const CHAIN: &str = "allora-localnet-1";
+/// How long anything may take, on a machine that has other work as well.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// A node that grants subscriptions and tells of the block in the channel, while it is not frozen.
+struct Node {
+    url: String,
+    height: watch::Sender<i64>,
+    frozen: Arc<watch::Sender<bool>>,
+}
+
+impl Node {
+    async fn at(height: i64) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/websocket", listener.local_addr().unwrap());
+        let height = watch::Sender::new(height);
+        let frozen = Arc::new(watch::Sender::new(false));
+        let (heights, state) = (height.clone(), frozen.clone());
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(serve(client, heights.subscribe(), state.subscribe()));
+            }
+        });
+        Self {
+            url,
+            height,
+            frozen,
+        }
+    }
+}
+
+async fn serve(
+    client: TcpStream,
+    mut height: watch::Receiver<i64>,
+    mut frozen: watch::Receiver<bool>,
+) {
+    let mut socket = tokio_tungstenite::accept_async(client).await.unwrap();
+    height.mark_changed();
+    let mut granted = 0;
+    loop {
+        let is_frozen = *frozen.borrow();
+        tokio::select! {
+            frame = socket.next(), if !is_frozen => match frame {
+                Some(Ok(Message::Text(text))) => {
+                    let request: Value = serde_json::from_str(&text).unwrap();
+                    granted += 1;
+                    let grant = json!({ "jsonrpc": "2.0", "id": request["id"], "result": {} });
+                    socket.send(Message::text(grant.to_string())).await.unwrap();
+                }
+                // Pings are answered by the library.
+                Some(Ok(_)) => {}
+                _ => return,
+            },
+            Ok(()) = height.changed(), if granted == 3 && !is_frozen => {
+                let header = header(*height.borrow_and_update());
+                if socket.send(Message::text(header)).await.is_err() {
+                    return;
+                }
+            }
+            Ok(()) = frozen.changed() => {}
+        }
+    }
+}
+
+/// A block a second.
+fn header(height: i64) -> String {
+    let time = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(height.unsigned_abs());
+    let header = json!({ "chain_id": CHAIN, "height": height.to_string(),
+        "time": time.format(&Rfc3339).unwrap() });
+    json!({ "jsonrpc": "2.0", "id": 2, "result": { "query": "q", "data": {
+        "type": "tendermint/event/NewBlockHeader", "value": { "header": header } } } })
+    .to_string()
+}
+
+/// A server that takes connections and answers `with` to whatever is said first, if anything.
+async fn odd(with: Option<&'static str>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/websocket", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((mut client, _)) = listener.accept().await {
+            if let Some(answer) = with {
+                let _said = client.read(&mut [0; 1024]).await;
+                client.write_all(answer.as_bytes()).await.unwrap();
+            }
+            held.push(client);
+        }
+    });
+    url
+}
+
+struct Watched {
+    events: mpsc::Receiver<FeedEvent>,
+    heads: watch::Sender<Height>,
+    _cancel: tokio_util::sync::DropGuard,
+}
+
+impl Watched {
+    fn start(urls: Vec<String>, silence: Duration) -> Self {
+        let (sender, events) = mpsc::channel(64);
+        let (_, versions) = watch::channel(Version::V10);
+        let heads = watch::Sender::new(Height::default());
+        let config = ChainConfig {
+            silence,
+            // A pause would be seen.
+            reconnect_min: Duration::from_secs(3600),
+            reconnect_max: Duration::from_secs(3600),
+            ..ChainConfig::default()
+        };
+        let (chain, address) = (CHAIN.to_owned(), "allo1x".to_owned());
+        let heard = heads.subscribe();
+        let feed = Feed::new(config, urls, chain, address, versions, heard, sender).unwrap();
+        let cancel = CancellationToken::new();
+        tokio::spawn(feed.run(cancel.clone()));
+        Self {
+            events,
+            heads,
+            _cancel: cancel.drop_guard(),
+        }
+    }
+
+    async fn next(&mut self) -> FeedEvent {
+        let next = timeout(WAIT, self.events.recv()).await;
+        next.expect("the feed tells something").unwrap()
+    }
+
+    async fn connected(&mut self, to: &str) {
+        match self.next().await {
+            FeedEvent::Connected { endpoint } => assert_eq!(endpoint, redacted(to)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn block(&mut self, expected: i64) {
+        match self.next().await {
+            FeedEvent::Block { height, .. } => assert_eq!(height, Height(expected)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The connection is lost, and the next is tried without a pause.
+    async fn lost(&mut self, words: &str) {
+        match self.next().await {
+            FeedEvent::Lost {
+                cause, retry_in, ..
+            } => {
+                assert!(cause.contains(words), "{cause}");
+                assert_eq!(retry_in, Duration::ZERO);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+const QUICK: Duration = Duration::from_millis(300);
+const SLOW: Duration = Duration::from_secs(600);
+
+#[tokio::test]
+async fn html_in_place_of_a_websocket_leads_to_the_next_url() {
+    let page = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>";
+    let (html, node) = (odd(Some(page)).await, Node::at(7).await);
+    let mut feed = Watched::start(vec![html, node.url.clone()], SLOW);
+    feed.lost("could not be opened").await;
+    feed.connected(&node.url).await;
+    feed.block(7).await;
+}
+
+#[tokio::test]
+async fn a_node_that_never_answers_the_upgrade_leads_to_the_next_url() {
+    let (mute, node) = (odd(None).await, Node::at(7).await);
+    let mut feed = Watched::start(vec![mute, node.url.clone()], QUICK);
+    feed.lost("did not answer").await;
+    feed.connected(&node.url).await;
+}
+
+#[tokio::test]
+async fn a_node_that_freezes_is_left_after_three_block_times() {
+    let (first, second) = (Node::at(1).await, Node::at(4).await);
+    let mut feed = Watched::start(vec![first.url.clone(), second.url.clone()], SLOW);
+    feed.connected(&first.url).await;
+    feed.block(1).await;
+    for height in 2..4 {
+        first.height.send_replace(height);
+        feed.block(height).await;
+    }
+    first.frozen.send_replace(true);
+    // Three seconds of the ten minutes that the configuration allows.
+    feed.lost("no block for 3 s").await;
+    feed.connected(&second.url).await;
+    feed.block(4).await;
+}
+
+#[tokio::test]
+async fn a_chain_that_stands_still_leaves_a_socket_that_answers_alone() {
+    let (first, second) = (Node::at(1).await, Node::at(1).await);
+    let mut feed = Watched::start(vec![first.url.clone(), second.url.clone()], SLOW);
+    feed.connected(&first.url).await;
+    feed.block(1).await;
+    first.height.send_replace(2);
+    feed.block(2).await;
+    // Well past three block times: it answers the ping.
+    let quiet = timeout(Duration::from_secs(5), feed.events.recv()).await;
+    assert!(quiet.is_err(), "{quiet:?}");
+    // Another node tells of newer blocks: the first has stopped rather than the chain.
+    second.height.send_replace(9);
+    feed.heads.send_replace(Height(9));
+    feed.lost("at block 2, and the chain at 9").await;
+    feed.connected(&second.url).await;
+    feed.block(9).await;
+}
+
+#[tokio::test]
+async fn a_node_that_lags_is_left_though_it_tells_of_blocks() {
+    let (late, node) = (Node::at(50).await, Node::at(100).await);
+    let mut feed = Watched::start(vec![late.url.clone(), node.url.clone()], SLOW);
+    feed.heads.send_replace(Height(100));
+    feed.connected(&late.url).await;
+    feed.block(50).await;
+    late.height.send_replace(51);
+    feed.block(51).await;
+    feed.lost("at block 51, and the chain at 100").await;
+    feed.connected(&node.url).await;
+    feed.block(100).await;
+}
+
+#[tokio::test]
+async fn when_all_have_failed_there_is_a_pause() {
+    let page = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";
+    let urls = vec![odd(Some(page)).await, odd(Some(page)).await];
+    let mut feed = Watched::start(urls, SLOW);
+    feed.lost("could not be opened").await;
+    let FeedEvent::Lost { retry_in, .. } = feed.next().await else {
+        panic!("it is lost");
+    };
+    assert!(retry_in > Duration::from_secs(1000));
+}
