@@ -40,6 +40,7 @@
 #   LOCALNET_TOP_INFERERS  places for inferers in each window      32
 #   LOCALNET_REGISTER    set: 'up' and 'run' register the wallet 'worker' in all topics
 #   LOCALNET_UPGRADE_IN  blocks from 'upgrade' to the halt         30
+#   LOCALNET_UPGRADE_AT  the block of the halt, instead of so many from now
 #   LOCALNET_FORGET      set: 'run' deletes the chain when it ends
 #   ALLORA_NODE_BIN      a node binary to use instead of building one
 #   ALLORA_UPGRADE_BIN   the same, for what 'upgrade' starts

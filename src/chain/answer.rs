@@ -36,7 +36,9 @@ pub enum Answer {
     FeeTooLow,
     /// The gas limit was too low.
     OutOfGas,
-    /// The chain speaks another version of the messages.
+    /// The chain speaks another version of the messages: it can't read ours.
+    Unreadable,
+    /// The chain reads our messages and has nobody who handles them: another version, too.
     OtherVersion,
     /// The chain id or the account number is wrong.
     WrongSigner,
@@ -104,7 +106,8 @@ impl Answer {
             },
             ("sdk", 13) => Self::FeeTooLow,
             ("sdk", 11) => Self::OutOfGas,
-            ("sdk", 2 | 6) => Self::OtherVersion,
+            ("sdk", 2) => Self::Unreadable,
+            ("sdk", 6) => Self::OtherVersion,
             ("sdk", 4) => Self::WrongSigner,
             // 9: an account that never had a coin. 73: too little for the data fee.
             ("sdk", 5 | 9) | ("emissions", 73) => Self::NoFunds,
@@ -127,6 +130,7 @@ impl Answer {
             Self::Sequence { .. }
             | Self::FeeTooLow
             | Self::OutOfGas
+            | Self::Unreadable
             | Self::OtherVersion
             | Self::WrongSigner => Next::Rebuild,
             Self::NotRegistered | Self::NotWhitelisted | Self::NoFunds | Self::NonceNotOpen => {
@@ -142,7 +146,11 @@ impl Answer {
     pub const fn is_free(&self) -> bool {
         matches!(
             self,
-            Self::Sequence { .. } | Self::FeeTooLow | Self::WrongSigner | Self::TooLate
+            Self::Sequence { .. }
+                | Self::FeeTooLow
+                | Self::WrongSigner
+                | Self::TooLate
+                | Self::Unreadable
         )
     }
 
@@ -162,7 +170,7 @@ impl Answer {
             Self::Sequence { .. } => "signing anew with the expected sequence number",
             Self::FeeTooLow => "signing anew at the fee market's present price",
             Self::OutOfGas => "signing anew with a higher gas limit; raise fees.gas_limit",
-            Self::OtherVersion => "looking again which version the chain speaks",
+            Self::Unreadable | Self::OtherVersion => "looking again which version the chain speaks",
             Self::WrongSigner => "reading the account again; check --chain-id",
             Self::NoFunds => "send coins to the wallet; trying again until the window closes",
             Self::MempoolFull | Self::Unknown => "trying again at the next block",
@@ -220,7 +228,7 @@ mod tests {
     #[case("sdk", 32, "incorrect account sequence", Answer::Sequence { expected: None })]
     #[case("sdk", 13, "", Answer::FeeTooLow)]
     #[case("sdk", 11, "", Answer::OutOfGas)]
-    #[case("sdk", 2, "", Answer::OtherVersion)]
+    #[case("sdk", 2, "", Answer::Unreadable)]
     #[case("sdk", 6, "", Answer::OtherVersion)]
     #[case("sdk", 4, "", Answer::WrongSigner)]
     #[case(

@@ -33,6 +33,8 @@ pub(super) struct Flight {
     /// Whether its transaction was signed before the window opened.
     pub(super) is_presigned: bool,
 
+    /// Blocks at which a node asked for an earlier sequence number.
+    pub(super) waits: u32,
     /// Signatures since the last block: a bound on haste.
     pub(super) haste: u32,
     /// Every signature that a block may still hold: hash and sequence.
@@ -112,6 +114,7 @@ impl Flight {
             fee: Uallo::default(),
             refusals: 0,
             delays: 0,
+            waits: 0,
             is_presigned: false,
             haste: 0,
             signatures: Vec::new(),

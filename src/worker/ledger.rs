@@ -90,6 +90,12 @@ impl Ledger {
         self.account.sequence = sequence;
     }
 
+    /// The account as the chain tells it, whatever blocks seemed to show.
+    pub(super) const fn believe(&mut self, account: Account) {
+        self.landed = account.sequence;
+        self.account = account;
+    }
+
     /// The account as the chain tells it, which may be behind what is known of blocks.
     pub(super) fn resync(&mut self, account: Account) {
         self.landed = self.landed.max(account.sequence);
@@ -135,6 +141,18 @@ mod tests {
             7,
             "another one follows it already"
         );
+    }
+
+    #[test]
+    fn what_blocks_seemed_to_show_can_be_taken_back() {
+        let mut ledger = ledger(5);
+        ledger.spent(7);
+        let account = Account {
+            number: 1,
+            sequence: 7,
+        };
+        ledger.believe(account);
+        assert_eq!((ledger.account().sequence, ledger.landed()), (7, 7));
     }
 
     #[test]

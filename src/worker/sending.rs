@@ -254,7 +254,7 @@ impl Submitter {
     pub(super) async fn mend(&mut self, answer: &Answer) -> Result<(), ChainError> {
         let chain = self.parts.chain.clone();
         match answer {
-            Answer::OtherVersion => {
+            Answer::Unreadable | Answer::OtherVersion => {
                 chain.emissions.redetect().await?;
             }
             Answer::Sequence { expected: None } | Answer::WrongSigner => {

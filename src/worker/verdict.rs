@@ -17,10 +17,15 @@ use crate::{
     types::WindowKey,
 };
 
+/// How often an earlier sequence number is waited for before the account is asked about.
+const MOST_WAITS: u32 = 3;
+
 /// What to do about a sequence number that a node expects instead of ours.
 enum Verdict {
-    /// Send the same bytes again: the node is behind, or a transaction of ours has to come first.
+    /// Send the same bytes again: a transaction of ours has to come first.
     Wait,
+    /// Send the same bytes again: the node is behind what blocks have shown, or that was read wrongly.
+    Doubt,
     /// Look whether our own bytes took the number.
     Look,
     /// Sign anew with this one.
@@ -61,6 +66,13 @@ impl Submitter {
                     self.ledger.take(tx.sequence);
                     self.parts.chain.rpc.prefer_next();
                     return;
+                }
+                Verdict::Doubt => {
+                    self.ledger.take(tx.sequence);
+                    self.parts.chain.rpc.prefer_next();
+                    if !self.waited_in_vain(&tx, &keys, expected).await {
+                        return;
+                    }
                 }
                 Verdict::Look => {
                     self.ledger.take(expected.saturating_sub(1));
@@ -114,6 +126,32 @@ impl Submitter {
         }
     }
 
+    /// A node asks for an earlier number than blocks have shown. When it still does after some blocks,
+    /// the chain's own word on the account is believed.
+    async fn waited_in_vain(&mut self, tx: &SignedTx, keys: &[WindowKey], expected: u64) -> bool {
+        let cause = format!(
+            "a node expects sequence {expected}, before our {}",
+            tx.sequence
+        );
+        self.delay(keys, &cause, "sending the same transaction again");
+        for flight in self.flights_of(keys) {
+            flight.waits += 1;
+        }
+        if self
+            .flights_of(keys)
+            .all(|flight| flight.waits < MOST_WAITS)
+        {
+            return false;
+        }
+        match self.parts.chain.account().await {
+            Ok(account) if account.sequence == expected => {
+                self.ledger.believe(account);
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn judge(&mut self, tx: &SignedTx, keys: &[WindowKey], expected: u64) -> Verdict {
         let held: Vec<u64> = self
             .flights
@@ -124,9 +162,10 @@ impl Submitter {
             .collect();
         if expected < tx.sequence {
             let comes_first = |held: &u64| (expected..tx.sequence).contains(held);
-            let wait = held.iter().any(comes_first) || expected < self.ledger.landed();
-            return if wait {
+            return if held.iter().any(comes_first) {
                 Verdict::Wait
+            } else if expected < self.ledger.landed() {
+                Verdict::Doubt
             } else {
                 Verdict::Obey(expected)
             };

@@ -1,11 +1,6 @@
 //! Mistakes that only a real node shows: each is named with its remedy.
 
-use crate::{
-    gate::say,
-    node,
-    wallet::Wallet,
-    worker::{READY, Site},
-};
+use crate::{gate::say, node, site::Site, wallet::Wallet, worker::READY};
 
 #[test]
 fn a_wrong_chain_id_ends_the_worker_with_cause_and_remedy() {

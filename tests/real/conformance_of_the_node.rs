@@ -10,7 +10,8 @@ use tokio::runtime::Builder;
 use crate::{
     conformance::{self, Change, Client, Target, Version, scene, wallet},
     gate::{self, Release},
-    node::{EPOCH, Node, Plan, WINDOW},
+    node::{EPOCH, Node, WINDOW},
+    plan::Plan,
 };
 
 /// The words of the chain's owner.

@@ -10,8 +10,9 @@ use crate::{
     gate::{number, say, setting},
     ledger::{Ledger, TOPIC},
     node::{self, EPOCH},
+    site::Site,
     wallet::{Funded, Wallet},
-    worker::{READY, Site, Worker},
+    worker::{READY, Worker},
 };
 
 /// In the order of the path. `before-reply`: the bytes have left and the answer is not read yet.

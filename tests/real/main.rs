@@ -27,6 +27,7 @@
     reason = "a test's helpers fail like the test itself"
 )]
 
+mod a_bad_topic;
 mod another_hand;
 mod answers;
 mod bad_inputs;
@@ -43,8 +44,11 @@ mod many_topics;
 mod node;
 mod outranked;
 mod peer;
+mod plan;
 mod proxy;
+mod script;
 mod secrets;
+mod site;
 mod trial;
 mod upgrade;
 mod wallet;

@@ -4,9 +4,10 @@ use crate::{
     chain::Chain,
     gate::{self, say},
     ledger::Ledger,
-    node::Plan,
+    plan::Plan,
+    site::Site,
     wallet::{Funded, Wallet},
-    worker::{READY, Site},
+    worker::READY,
 };
 
 const WINDOWS: usize = 2;

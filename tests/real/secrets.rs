@@ -9,12 +9,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use crate::{
-    chain::Chain,
-    gate::say,
-    ledger::Ledger,
-    node,
-    wallet::Wallet,
-    worker::{READY, Site},
+    chain::Chain, gate::say, ledger::Ledger, node, site::Site, wallet::Wallet, worker::READY,
 };
 
 #[test]

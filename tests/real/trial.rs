@@ -7,8 +7,9 @@ use crate::{
     figures::Log,
     gate::say,
     ledger::{Answered, Ledger, pair, strays},
+    site::Site,
     wallet::Wallet,
-    worker::{Site, Worker},
+    worker::Worker,
 };
 
 /// The latest block after a nonce that any window of the tests takes: all of them are asked for.

@@ -7,13 +7,15 @@ use crate::{
     figures::Log,
     gate::{self, Release, number, say},
     ledger::{Answered, Ledger, Window, pair, strays},
-    node::{Node, Plan, WINDOW},
+    node::{Node, WINDOW},
+    plan::Plan,
+    site::Site,
     wallet::{Funded, Wallet},
-    worker::{READY, Site, Worker},
+    worker::{READY, Worker},
 };
 
 /// Blocks from the proposal to the halt, at the least: the vote takes most of them.
-const NOTICE: i64 = 25;
+const NOTICE: i64 = 30;
 
 #[test]
 fn a_worker_answers_every_window_before_and_after_an_upgrade_of_the_chain() {
@@ -35,7 +37,7 @@ fn a_worker_answers_every_window_before_and_after_an_upgrade_of_the_chain() {
     let mut ledger = Ledger::new(&chain);
     let ready_at = ledger.advance();
     ledger.wait_for_closed(ready_at, 1);
-    let halt = upgrade(&node, &chain, &mut ledger);
+    let halt = upgrade(&node, &mut ledger);
 
     ledger.advance();
     ledger.wait_for_closed(halt, after);
@@ -76,17 +78,14 @@ fn a_worker_answers_every_window_before_and_after_an_upgrade_of_the_chain() {
 
 /// Has the chain upgraded, with the halt in the block after an opening. Gives the block of the halt:
 /// the first that the new release makes.
-fn upgrade(node: &Node, chain: &Chain, ledger: &mut Ledger<'_>) -> i64 {
-    let height = chain.height();
-    // The script counts from the block that it finds: it gets a whole block's time to look.
-    chain.wait_for(height + 1);
+fn upgrade(node: &Node, ledger: &mut Ledger<'_>) -> i64 {
     let now = ledger.advance();
     let mut opening = ledger.next_opening(node.epoch);
     while opening + 1 < now + NOTICE {
         opening += node.epoch;
     }
-    let notice = (opening + 1 - now).to_string();
-    let printed = node.order_with(&["upgrade"], &[("LOCALNET_UPGRADE_IN", notice)]);
+    let halt = (opening + 1).to_string();
+    let printed = node.order_with(&["upgrade"], &[("LOCALNET_UPGRADE_AT", halt)]);
     say(printed.trim_end());
     let halted = printed
         .lines()

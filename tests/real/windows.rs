@@ -7,9 +7,10 @@ use crate::{
     figures::{Log, Spread},
     gate::{self, Release, number, say},
     ledger::{Answered, Ledger, pair, strays},
-    node::{self, Node, Plan},
+    node::{self, Node},
+    plan::Plan,
+    site::Site,
     wallet::{Funded, Wallet},
-    worker::Site,
 };
 
 #[test]

@@ -15,7 +15,11 @@ use allora_worker::{
 use sqlx::Connection as _;
 use tokio::sync::watch;
 
-use crate::{doubles, harness::Stage, running::Running};
+use crate::{
+    doubles,
+    harness::Stage,
+    running::{Forecasts, Running},
+};
 
 #[tokio::test]
 async fn a_journal_that_cannot_be_written_is_told_of_and_holds_nothing_up() {
@@ -72,7 +76,11 @@ async fn with_bad_forecaster(
         .worker_with(|setup| {
             setup.forecaster = forecaster;
             setup.history = history;
-            setup.prepared = known;
+            setup.desk = if known {
+                Forecasts::Ready
+            } else {
+                Forecasts::Unready
+            };
             setup.forecast.train_deadline = Duration::from_millis(300);
         })
         .await;

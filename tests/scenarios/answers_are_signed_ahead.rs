@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::{
     doubles,
     harness::{EPOCH, Stage, TOPIC, WINDOW, eventually, topic},
-    running::Running,
+    running::{Forecasts, Running},
 };
 
 /// The next nonce of the topics that open with the epochs.
@@ -94,7 +94,7 @@ async fn a_fresher_forecast_replaces_what_was_prepared() {
         .worker_with(|setup| {
             setup.forecaster = Arc::new(Counting);
             setup.history = history;
-            setup.desk_runs = true;
+            setup.desk = Forecasts::Following;
         })
         .await;
     let nonce = next_nonce(&stage).await;

@@ -15,7 +15,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     doubles,
-    running::{Running, Setup},
+    running::{Forecasts, Running, Setup},
 };
 
 pub(crate) const TOPIC: TopicId = TopicId(67);
@@ -175,8 +175,7 @@ impl Stage {
             forecaster: Arc::new(doubles::Constant(0.0125)),
             forecast: ForecastConfig::default(),
             history: watch::channel(doubles::history(28)).1,
-            prepared: true,
-            desk_runs: false,
+            desk: Forecasts::Ready,
             dry_run: false,
             once: false,
         }

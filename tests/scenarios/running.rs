@@ -33,12 +33,20 @@ pub(crate) struct Setup {
     pub(crate) forecaster: Arc<dyn Forecaster>,
     pub(crate) forecast: ForecastConfig,
     pub(crate) history: watch::Receiver<History>,
-    /// Whether the forecasts are ready before the worker is.
-    pub(crate) prepared: bool,
-    /// Whether the desk follows the candles by itself.
-    pub(crate) desk_runs: bool,
+    pub(crate) desk: Forecasts,
     pub(crate) dry_run: bool,
     pub(crate) once: bool,
+}
+
+/// What the desk does by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forecasts {
+    /// Nothing: the worker asks it.
+    Unready,
+    /// Each topic has a forecast before the worker is started.
+    Ready,
+    /// The same, and it follows the candles.
+    Following,
 }
 
 /// How a worker ended.
@@ -130,12 +138,12 @@ async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
     )
     .unwrap();
     let handle = desk.handle();
-    if setup.prepared {
+    if setup.desk != Forecasts::Unready {
         for &topic in &setup.topics {
             handle.within(topic, WAIT).await;
         }
     }
-    if setup.desk_runs {
+    if setup.desk == Forecasts::Following {
         let cancel = group.token();
         group.spawn("desk", async move { desk.run(cancel).await });
     }

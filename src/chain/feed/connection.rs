@@ -240,6 +240,13 @@ impl Feed {
         Ok(socket)
     }
 
+    /// What a frame tells, for the benchmarks: nothing when it ends the connection.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn decode(&self, text: &str, version: Version) -> Vec<FeedEvent> {
+        self.read(text, version, Instant::now()).unwrap_or_default()
+    }
+
     /// What a frame tells. A frame that makes no sense tells nothing.
     pub(super) fn read(
         &self,
