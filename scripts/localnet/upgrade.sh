@@ -6,7 +6,7 @@ upgrade() {
   [[ $upgrade_in =~ ^[1-9][0-9]*$ ]] || die "LOCALNET_UPGRADE_IN=$upgrade_in is no whole number of blocks"
   [[ ${LOCALNET_UPGRADE_AT:-1} =~ ^[1-9][0-9]*$ ]] || die "LOCALNET_UPGRADE_AT=$LOCALNET_UPGRADE_AT is no block"
   [[ $version == v0.16.0 ]] || die "the chain runs $version; only a chain of v0.16.0 can be upgraded (LOCALNET_NODE_VERSION=v0.16.0 on a new chain)"
-  local target=$default_version old=$node at holder
+  local target=$default_version at holder
   # The new binary is there before the chain stops.
   (version=$target node=${ALLORA_UPGRADE_BIN:-$cache/bin/allorad-$target}; build)
   holder=$(cat "$home/run.pid" 2>/dev/null) || holder=''

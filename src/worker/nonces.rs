@@ -169,6 +169,14 @@ impl NonceTracker {
         late
     }
 
+    /// Whether one of the next `blocks` blocks can open a window.
+    pub(super) fn opens_within(&self, height: Height, blocks: i64) -> bool {
+        let soon = height.plus(1)..=height.plus(blocks);
+        self.topics
+            .values()
+            .any(|topic| topic.next_start.is_some_and(|start| soon.contains(&start)))
+    }
+
     /// Why a topic can't be answered, as last told by the chain.
     #[must_use]
     pub(super) fn obstacle(&self, topic: TopicId) -> Option<Obstacle> {
@@ -281,6 +289,17 @@ mod tests {
         tracker.told(T, &status(None, 124), true);
         assert!(tracker.opened(window(124)));
         assert!(tracker.overdue(Height(125)).is_empty());
+    }
+
+    #[test]
+    fn an_opening_is_near_in_the_blocks_before_it() {
+        let mut tracker = NonceTracker::new([T]);
+        assert!(!tracker.opens_within(Height(111), 2));
+        tracker.told(T, &status(None, 112), true);
+        let near: Vec<_> = (108..114)
+            .filter(|&height| tracker.opens_within(Height(height), 2))
+            .collect();
+        assert_eq!(near, [110, 111]);
     }
 
     #[test]

@@ -35,6 +35,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Block times without a block after which the feed is taken as deaf, and the least such time.
 const DEAF_AFTER_BLOCKS: u32 = 3;
 const DEAF_AFTER: Duration = Duration::from_secs(4);
+/// Blocks before an opening in which the connections are kept warm.
+const WARM_BEFORE: i64 = 2;
 /// A pause between blocks after which the chain may have been upgraded.
 const HALT: Duration = Duration::from_secs(20);
 
@@ -200,6 +202,10 @@ impl Windows {
         self.heard = (Instant::now(), pause);
         self.chain.rpc.saw(height);
         self.tracker.advance(height);
+        if self.tracker.opens_within(height, WARM_BEFORE) {
+            let chain = Arc::clone(&self.chain);
+            self.chores.spawn(async move { chain.rpc.warm().await });
+        }
         for topic in self.tracker.overdue(height) {
             self.ask(topic);
         }

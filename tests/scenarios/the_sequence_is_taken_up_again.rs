@@ -9,6 +9,7 @@ use allora_worker::{
 
 use crate::{
     harness::{COINS, Stage, TOPIC, topic},
+    running::Forecasts,
     twin::Twin,
 };
 
@@ -71,7 +72,9 @@ async fn a_text_without_the_number_sends_the_worker_to_the_account() {
 #[tokio::test]
 async fn an_answer_that_a_twin_gave_is_taken_for_ours() {
     let stage = Stage::new().await;
-    let worker = stage.worker_with(|setup| setup.prepared = false).await;
+    let worker = stage
+        .worker_with(|setup| setup.desk = Forecasts::Unready)
+        .await;
     let nonce = stage.open_window().await;
     let key = WindowKey {
         topic: TOPIC,
