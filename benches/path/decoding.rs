@@ -18,8 +18,16 @@ pub(crate) fn measure(criterion: &mut Criterion) {
     let (_heights, heads) = watch::channel(Height::default());
     let urls = vec!["ws://127.0.0.1:1/websocket".to_owned()];
     let config = ChainConfig::default();
-    let feed =
-        Feed::new(config, urls, CHAIN.into(), "allo1x".into(), version, events).expect("a feed");
+    let feed = Feed::new(
+        config,
+        urls,
+        CHAIN.into(),
+        "allo1x".into(),
+        version,
+        heads,
+        events,
+    )
+    .expect("a feed");
     let mut group = criterion.benchmark_group("decode");
     for (name, topics, bytes) in [("one topic", 1, 15_000), ("64 topics", MANY, 200_000)] {
         let text = frame(topics, bytes);
