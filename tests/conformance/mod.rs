@@ -10,6 +10,7 @@ mod events;
 mod pattern;
 mod places;
 mod queries;
+mod queries_of_the_sdk;
 mod refused_at_once;
 mod refused_in_block;
 mod rpc_errors;
@@ -17,6 +18,7 @@ mod rpc_shapes;
 pub(crate) mod scene;
 mod several;
 mod sockets;
+mod spoilt_bundles;
 pub(crate) mod target;
 pub(crate) mod wallet;
 

@@ -7,7 +7,10 @@
 
 use serde_json::Value;
 
-const GAPS: [(&str, fn(char) -> bool); 5] = [
+/// A gap's name and the signs that it takes.
+type Gap = (&'static str, fn(char) -> bool);
+
+const GAPS: [Gap; 5] = [
     ("<int>", |c| c.is_ascii_digit() || c == '-'),
     ("<hex>", |c| c.is_ascii_hexdigit()),
     ("<base64>", |c| {

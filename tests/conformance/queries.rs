@@ -2,35 +2,21 @@
 
 use std::fmt::Debug;
 
-use allora_worker::chain::proto::{emissions as pb, feemarket};
-use cosmrs::proto::cosmos::{
-    auth::v1beta1::{QueryAccountInfoRequest, QueryAccountInfoResponse},
-    bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse},
-    tx::v1beta1::{SimulateRequest, SimulateResponse},
-};
+use allora_worker::chain::proto::emissions as pb;
+use cosmrs::proto::cosmos::auth::v1beta1::QueryAccountInfoResponse;
 use prost::Message;
 use serde_json::json;
 
-use super::{
-    TOPIC, Version,
-    book::Book,
-    client::verdict,
-    scene::Scene,
-    wallet::{UNKNOWN, Wallet},
-};
-
-const ACCOUNT: &str = "/cosmos.auth.v1beta1.Query/AccountInfo";
-const BALANCE: &str = "/cosmos.bank.v1beta1.Query/Balance";
-const SIMULATE: &str = "/cosmos.tx.v1beta1.Service/Simulate";
+use super::{TOPIC, Version, book::Book, client::verdict, queries_of_the_sdk, scene::Scene};
 
 /// Asks and writes down the answer: the message as it is debugged, or the refusal.
-struct Asker<'a, 'b> {
-    scene: &'a Scene<'b>,
-    book: &'a mut Book,
+pub(super) struct Asker<'a, 'b> {
+    pub(super) scene: &'a Scene<'b>,
+    pub(super) book: &'a mut Book,
 }
 
 impl Asker<'_, '_> {
-    async fn gives<M: Message + Default + Debug>(
+    pub(super) async fn gives<M: Message + Default + Debug>(
         &mut self,
         name: &str,
         path: &str,
@@ -48,21 +34,14 @@ impl Asker<'_, '_> {
         self.book.says(name, &format!("{message:?}"), expected);
     }
 
-    async fn refuses(&mut self, name: &str, path: &str, request: &impl Message, expected: &str) {
+    pub(super) async fn refuses(
+        &mut self,
+        name: &str,
+        path: &str,
+        request: &impl Message,
+        expected: &str,
+    ) {
         self.gives::<()>(name, path, request, expected).await;
-    }
-}
-
-fn account(address: &str) -> QueryAccountInfoRequest {
-    QueryAccountInfoRequest {
-        address: address.into(),
-    }
-}
-
-fn balance(address: &str, denom: &str) -> QueryBalanceRequest {
-    QueryBalanceRequest {
-        address: address.into(),
-        denom: denom.into(),
     }
 }
 
@@ -82,52 +61,12 @@ fn may(topic_id: u64, address: &str) -> pb::CanSubmitWorkerPayloadRequest {
 
 pub(super) async fn before_anything(scene: &Scene<'_>, book: &mut Book) {
     let mut asker = Asker { scene, book };
-    accounts(&mut asker).await;
+    queries_of_the_sdk::accounts(&mut asker).await;
     window(&mut asker).await;
     topic(&mut asker).await;
     inferences(&mut asker, 5).await;
-    simulations(&mut asker).await;
+    queries_of_the_sdk::simulations(&mut asker).await;
     raw(&mut asker).await;
-}
-
-async fn accounts(asker: &mut Asker<'_, '_>) {
-    let us = asker.scene.worker().address.clone();
-    let stranger = Wallet::from_words(UNKNOWN).address;
-    asker.gives::<QueryAccountInfoResponse>("an account that has sent nothing has no key", ACCOUNT, &account(&us),
-        &format!("QueryAccountInfoResponse {{ info: Some(BaseAccount {{ address: \"{us}\", pub_key: None, account_number: <int>, sequence: 0 }}) }}")).await;
-    asker.refuses("an account that does not exist is not found", ACCOUNT, &account(&stranger),
-        &format!("sdk 22 rpc error: code = NotFound desc = account {stranger} not found: key not found")).await;
-    asker.refuses("no account is no address", ACCOUNT, &account(""), "sdk 18 rpc error: code = InvalidArgument desc = address cannot be empty: invalid request").await;
-    asker
-        .refuses(
-            "an account that is no address is refused",
-            ACCOUNT,
-            &account("nobody"),
-            "<any> <any>decoding bech32 failed: invalid bech32 string length 6<any>",
-        )
-        .await;
-    asker.gives::<QueryBalanceResponse>("a balance is told in uallo", BALANCE, &balance(&us, "uallo"),
-        "QueryBalanceResponse { balance: Some(Coin { denom: \"uallo\", amount: \"1000000000000000000000\" }) }").await;
-    asker
-        .gives::<QueryBalanceResponse>(
-            "a balance of another coin is 0",
-            BALANCE,
-            &balance(&us, "uatom"),
-            "QueryBalanceResponse { balance: Some(Coin { denom: \"uatom\", amount: \"0\" }) }",
-        )
-        .await;
-    asker
-        .gives::<QueryBalanceResponse>(
-            "a balance of an account that does not exist is 0",
-            BALANCE,
-            &balance(&stranger, "uallo"),
-            "QueryBalanceResponse { balance: Some(Coin { denom: \"uallo\", amount: \"0\" }) }",
-        )
-        .await;
-    asker.refuses("a balance of what is no address is refused", BALANCE, &balance("nobody", "uallo"),
-        "sdk 18 rpc error: code = InvalidArgument desc = invalid address: decoding bech32 failed: invalid bech32 string length 6: invalid request").await;
-    asker.gives::<feemarket::GasPricesResponse>("a gas price has 18 places", "/feemarket.feemarket.v1.Query/GasPrices", &feemarket::GasPricesRequest {},
-        "GasPricesResponse { prices: [DecCoin { denom: \"uallo\", amount: \"10000000000000000000\" }] }").await;
 }
 
 async fn window(asker: &mut Asker<'_, '_>) {
@@ -247,33 +186,6 @@ async fn inferences(asker: &mut Asker<'_, '_>, nonce: i64) {
         .await;
 }
 
-async fn simulations(asker: &mut Asker<'_, '_>) {
-    #[allow(deprecated, reason = "the protobuf message keeps its old field")]
-    let of = |tx_bytes| SimulateRequest { tx: None, tx_bytes };
-    let (worker, word) = (asker.scene.worker(), asker.scene.version.word());
-    let terms = asker.scene.terms(worker).await;
-    let registration = worker.sign(vec![worker.registration(word, TOPIC)], &terms);
-    let answer: SimulateResponse = asker.scene.client.read(SIMULATE, &of(registration)).await;
-    let gas = answer.gas_info.expect("gas").gas_used;
-    let told = if (110_000..160_000).contains(&gas) {
-        "about 135000".into()
-    } else {
-        gas.to_string()
-    };
-    asker
-        .book
-        .says("an estimate runs the messages", &told, "about 135000");
-    let bad = worker.sign(vec![worker.submission(asker.scene.version, 5, "1")], &terms);
-    asker.refuses("an estimate of what a message refuses is refused", SIMULATE, &of(bad),
-        "sdk 6 rpc error: code = Unknown desc = failed to execute message; message index: 0: unfulfilled nonce not found [cosmos/cosmos-sdk@<any>/baseapp/baseapp.go:<int>] with gas used: '<int>': unknown request").await;
-    let mut late = terms.clone();
-    late.sequence += 5;
-    let late = worker.sign(vec![worker.registration(word, TOPIC)], &late);
-    asker.refuses("an estimate with a wrong sequence number is refused", SIMULATE, &of(late),
-        "sdk 6 rpc error: code = Unknown desc = account sequence mismatch, expected 0, got 5: incorrect account sequence [cosmos/cosmos-sdk@<any>/x/auth/ante/sigverify.go:<int>] with gas used: '<int>': unknown request").await;
-    asker.refuses("an estimate of nothing is refused", SIMULATE, &of(Vec::new()), "sdk 18 rpc error: code = InvalidArgument desc = empty txBytes is not allowed: invalid request").await;
-}
-
 async fn raw(asker: &mut Asker<'_, '_>) {
     let unknown = "sdk 6 unknown query path: unknown request";
     let none = pb::GetParamsRequest {};
@@ -371,6 +283,6 @@ pub(super) async fn after_a_window(scene: &Scene<'_>, book: &mut Book) {
             "GetInferencesAtBlockResponse { inferences: Some(Inferences { inferences: [] }) }",
         )
         .await;
-    asker.gives::<QueryAccountInfoResponse>("an account that has sent something has a key", ACCOUNT, &account(&us),
+    asker.gives::<QueryAccountInfoResponse>("an account that has sent something has a key", queries_of_the_sdk::ACCOUNT, &queries_of_the_sdk::account(&us),
         &format!("QueryAccountInfoResponse {{ info: Some(BaseAccount {{ address: \"{us}\", pub_key: Some(Any {{ type_url: \"/cosmos.crypto.secp256k1.PubKey\", value: <any> }}), account_number: <int>, sequence: <int> }}) }}")).await;
 }

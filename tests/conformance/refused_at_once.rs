@@ -122,12 +122,15 @@ pub(super) async fn play(scene: &Scene<'_>, book: &mut Book) {
     );
 }
 
+/// Name, what spoils a signed transaction, and what the node says.
+type SpoiltSignature = (&'static str, fn(&mut TxRaw), &'static str);
+
 async fn spoilt_signatures(scene: &Scene<'_>, book: &mut Book) {
     let Draft {
         terms, messages, ..
     } = draft(scene).await;
     let signed = scene.worker().sign(messages, &terms);
-    let cases: [(&str, fn(&mut TxRaw), &str); 3] = [
+    let cases: [SpoiltSignature; 3] = [
         (
             "a transaction without a signature is refused",
             |raw| raw.signatures.clear(),
