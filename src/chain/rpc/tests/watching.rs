@@ -1,6 +1,7 @@
 //! Connections that are kept warm, and endpoints that are looked after.
 
 use super::kit::{CHAIN, Node, Relay, pool};
+use crate::types::Height;
 
 #[tokio::test]
 async fn a_broadcast_leaves_on_the_connection_that_was_warmed() {
@@ -65,4 +66,39 @@ async fn the_best_known_head_is_told() {
     node.set(|it| it.height = 40);
     pool.warm().await;
     assert!(!heads.has_changed().unwrap(), "it never falls");
+}
+
+#[tokio::test]
+async fn a_node_that_comes_to_lead_elsewhere_is_shut_out_before_it_is_believed() {
+    let (turning, sound) = (Node::at(100).await, Node::at(100).await);
+    let rpc = pool(&[turning.url(), sound.url()]);
+    rpc.verify_chain(CHAIN).await.unwrap();
+    rpc.saw(Height(100));
+    turning.set(|node| {
+        node.chain = "allora-elsewhere-1".into();
+        node.height = 119_000_000;
+    });
+    let question = crate::chain::proto::emissions::GetParamsRequest {};
+    let answer: crate::chain::proto::emissions::GetParamsResponse =
+        rpc.query("/any", &question).await.unwrap();
+    assert!(answer.params.is_none());
+    assert!(sound.count("abci_query") > 0);
+    let health = rpc.health();
+    assert!(health[0].is_shut_out && !health[1].is_shut_out);
+    assert_eq!(*rpc.heads().borrow(), Height(100));
+}
+
+#[tokio::test]
+async fn a_node_that_failed_names_its_chain_before_it_is_used_again() {
+    let node = Node::at(100).await;
+    let rpc = pool(&[node.url()]);
+    rpc.verify_chain(CHAIN).await.unwrap();
+    node.set(|node| node.html = true);
+    assert!(rpc.tx("AB").await.is_err());
+    assert!(!rpc.health()[0].is_verified);
+    let asked = node.count("status");
+    node.set(|node| node.html = false);
+    assert!(rpc.tx("AB").await.unwrap().is_none());
+    assert_eq!(node.count("status"), asked + 1);
+    assert!(rpc.health()[0].is_verified);
 }
