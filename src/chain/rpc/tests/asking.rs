@@ -129,7 +129,7 @@ async fn a_node_that_was_away_names_its_chain_before_it_is_asked_anything() {
     };
     assert_eq!(*endpoint, foreign.url());
     assert!(cause.contains("allora-mainnet-1"), "{cause}");
-    assert!(pool.health()[0].is_shut_out && pool.health()[1].is_verified);
+    assert!(pool.health()[0].is_shut_out && !pool.health()[1].is_shut_out);
 }
 
 #[tokio::test]
