@@ -1,0 +1,94 @@
+use super::*;
+use crate::{
+    store::Refusal,
+    types::{Nonce, TopicId},
+};
+use rstest::rstest;
+use time::OffsetDateTime;
+
+fn tx() -> Arc<SignedTx> {
+    Arc::new(SignedTx {
+        bytes: vec![1],
+        hash: "A".into(),
+        sequence: 4,
+    })
+}
+
+fn flight(step: Step) -> Flight {
+    let key = WindowKey {
+        topic: TopicId(67),
+        nonce: Nonce(100),
+    };
+    let window = OpenWindow {
+        key,
+        end: Height(110),
+    };
+    Flight {
+        step,
+        ..Flight::new(window, Instant::now(), 250_000)
+    }
+}
+
+#[rstest]
+#[case(Step::Due, 101, Want::Send)]
+#[case(Step::Prepared(tx()), 101, Want::Send)]
+#[case(Step::Hindered, 101, Want::Standing)]
+#[case(Step::Pending { tx: tx(), since: Height(100) }, 101, Want::Nothing)]
+#[case(Step::Pending { tx: tx(), since: Height(100) }, 102, Want::Inclusion)]
+#[case(Step::Included, 110, Want::Nothing)]
+#[case(Step::Due, 109, Want::Send)]
+#[case(Step::Due, 110, Want::Nothing)]
+#[case(Step::Prepared(tx()), 110, Want::Nothing)]
+#[case(Step::Due, 111, Want::Outcome)]
+#[case(Step::Pending { tx: tx(), since: Height(110) }, 111, Want::Outcome)]
+#[case(Step::Included, 111, Want::Outcome)]
+fn wants_what_its_step_asks_for(#[case] step: Step, #[case] height: i64, #[case] expected: Want) {
+    let flight = flight(step);
+    assert_eq!(flight.want(Height(height)), expected);
+    let unsure = Flight {
+        origin: Origin::Unconfirmed,
+        ..flight
+    };
+    let asks = if height > 110 {
+        Want::Opening
+    } else {
+        Want::Nothing
+    };
+    assert_eq!(unsure.want(Height(height)), asks);
+    let flight = Flight {
+        origin: Origin::Earlier,
+        ..unsure
+    };
+    let asked = Flight {
+        asking: true,
+        ..flight
+    };
+    assert_eq!(asked.want(Height(height)), Want::Nothing);
+}
+
+#[rstest]
+#[case(State::Prepared(tx()), true)]
+#[case(State::Broadcast { hash: "A".into(), endpoint: "e".into() }, true)]
+#[case(State::Included { hash: "A".into(), height: Height(101) }, false)]
+#[case(State::Due, false)]
+#[case(State::Rejected(Refusal { codespace: "sdk".into(), code: 5, log: String::new() }), false)]
+fn what_was_prepared_counts_as_sent(#[case] state: State, #[case] sent: bool) {
+    let signed = sent.then(tx);
+    let submission = Submission {
+        key: WindowKey {
+            topic: TopicId(67),
+            nonce: Nonce(100),
+        },
+        window_end: Height(110),
+        since: OffsetDateTime::UNIX_EPOCH,
+        state,
+        signed,
+        value: Some("0.001".into()),
+    };
+    let is_prepared = submission.is_prepared();
+    let flight = Flight::resumed(submission, 250_000);
+    assert_eq!(flight.tx().is_some(), sent);
+    assert_eq!(flight.uncertain, sent);
+    assert_eq!(flight.origin == Origin::Unconfirmed, is_prepared);
+    assert_eq!(flight.is_in_the_air(), sent);
+}
