@@ -78,7 +78,9 @@ stake_in_step() {
   done
   mapfile -t ahead < <(stake_transactions "$1" "$most" | sign_ahead)
   ((${#ahead[@]})) || die "the topics could not be staked; see $home/setup.log"
+  # From a fresh block on, so that one block takes a whole share.
   local next=0 share
+  block=$(height)
   for share in "${shares[@]}"; do
     while at=$(height) && ((at <= block)); do sleep 0.05; done
     block=$at
