@@ -82,7 +82,7 @@ impl Rpc {
             .user_agent(concat!("allora-worker/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| bad("rpc", error.to_string()))?;
-        let shared = Arc::new(Shared::new());
+        let shared = Arc::new(Shared::new(urls.len()));
         let endpoints = urls.iter().map(|url| {
             let name = redacted(url);
             let transport = transport(url, &name, &client, timeout)?;

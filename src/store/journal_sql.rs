@@ -15,6 +15,10 @@ const INSERT: &str = "INSERT INTO journal (at, chain_id, address, topic, nonce, 
     value, tx_hash, endpoint, height, code, codespace, detail) \
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
+/// Blocks before the newest nonce for which an unfinished submission is taken up: what is older has
+/// long been decided, and a start must not read months.
+const REACH: i64 = 20_000;
+
 const KEEP: &str = "INSERT OR IGNORE INTO transactions (hash, bytes, sequence) VALUES (?, ?, ?)";
 
 /// The newest step of each window, with its first step's time and its newest signed transaction,
@@ -30,7 +34,7 @@ const LATEST: &str = "SELECT j.*, \
             AND r.address = j.address AND r.topic = j.topic AND r.nonce = j.nonce \
             AND r.id > s.id AND r.state IN ('rejected', 'superseded')) \
     LEFT JOIN transactions t ON t.hash = s.tx_hash \
-    WHERE j.chain_id = ? AND j.address = ? AND j.id = \
+    WHERE j.chain_id = ?1 AND j.address = ?2 AND j.id = \
         (SELECT max(n.id) FROM journal n WHERE n.chain_id = j.chain_id AND n.address = j.address \
             AND n.topic = j.topic AND n.nonce = j.nonce)";
 
@@ -99,6 +103,8 @@ impl Journal for Store {
     async fn unfinished(&self, wallet: &Wallet) -> Result<Vec<Submission>, StoreError> {
         let sql = format!(
             "{LATEST} AND j.state NOT IN ('counted', 'outranked', 'expired', 'superseded') \
+                AND j.nonce > (SELECT max(m.nonce) - {REACH} FROM journal m \
+                    WHERE m.chain_id = ?1 AND m.address = ?2) \
                 ORDER BY j.nonce, j.topic"
         );
         self.submissions(sql, wallet, i64::MAX).await
@@ -129,7 +135,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Submission>, StoreError> {
         // Only constants of this file make up the text.
-        let sql = sqlx::AssertSqlSafe(format!("{sql} LIMIT ?"));
+        let sql = sqlx::AssertSqlSafe(format!("{sql} LIMIT ?3"));
         let rows = sqlx::query(sql)
             .bind(&wallet.chain_id)
             .bind(&wallet.address)

@@ -26,8 +26,10 @@ pub(super) struct Flight {
     pub(super) gas: u64,
     /// What the newest signature pays.
     pub(super) fee: Uallo,
-    /// Transactions of ours that blocks refused for this answer: each cost a fee.
+    /// Transactions of ours that blocks refused, not for another answer in them: each cost a fee.
     pub(super) refusals: u32,
+    /// How many of them were refused for this answer and not for all in them.
+    pub(super) blames: u32,
     /// Transactions that blocks refused for another answer in them.
     pub(super) delays: u32,
     /// Whether its transaction was signed before the window opened.
@@ -113,6 +115,7 @@ impl Flight {
             gas,
             fee: Uallo::default(),
             refusals: 0,
+            blames: 0,
             delays: 0,
             waits: 0,
             is_presigned: false,
@@ -155,6 +158,7 @@ impl Flight {
             flight.uncertain = true;
         }
         flight.origin = origin;
+        flight.is_presigned = origin == Origin::Unconfirmed;
         flight.step = step;
         flight.value = value;
         flight
@@ -168,9 +172,8 @@ impl Flight {
         // The chain's answer changes with its blocks.
         let may_ask = height > self.asked_at;
         match &self.step {
-            // While it may be open, the chain's own word confirms it.
             _ if self.origin == Origin::Unconfirmed => {
-                if may_ask && height > self.end {
+                if may_ask && height > self.key.nonce.height() {
                     Want::Opening
                 } else {
                     Want::Nothing
@@ -226,7 +229,7 @@ impl Flight {
     /// Whether it is to have a transaction of its own: in company it was refused, or held up by
     /// others' refusals.
     pub(super) const fn is_alone(&self) -> bool {
-        self.refusals > 0 || self.delays >= MOST_DELAYS
+        self.blames > 0 || self.delays >= MOST_DELAYS
     }
 
     /// The sequence that a signature of ours spends.
@@ -258,9 +261,14 @@ impl Flight {
         matches!(self.step, Step::Due)
     }
 
-    /// Whether a stop should wait for it.
-    pub(super) const fn is_in_the_air(&self) -> bool {
-        matches!(self.step, Step::Prepared(_) | Step::Pending { .. })
+    /// Whether what is signed for it is out, or will be, and can still be in a block.
+    pub(super) fn may_land(&self, height: Height) -> bool {
+        self.tx().is_some() && self.is_in_time(height) && self.origin != Origin::Unconfirmed
+    }
+
+    /// Whether a stop should wait for it: also for the verdict of the window's last block.
+    pub(super) fn is_in_the_air(&self, height: Height) -> bool {
+        self.tx().is_some() && height <= self.end && self.origin != Origin::Unconfirmed
     }
 }
 

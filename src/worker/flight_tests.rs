@@ -49,12 +49,8 @@ fn wants_what_its_step_asks_for(#[case] step: Step, #[case] height: i64, #[case]
         origin: Origin::Unconfirmed,
         ..flight
     };
-    let asks = if height > 110 {
-        Want::Opening
-    } else {
-        Want::Nothing
-    };
-    assert_eq!(unsure.want(Height(height)), asks);
+    assert_eq!(unsure.want(Height(height)), Want::Opening);
+    assert_eq!(unsure.want(Height(100)), Want::Nothing);
     let flight = Flight {
         origin: Origin::Earlier,
         ..unsure
@@ -90,5 +86,8 @@ fn what_was_prepared_counts_as_sent(#[case] state: State, #[case] sent: bool) {
     assert_eq!(flight.tx().is_some(), sent);
     assert_eq!(flight.uncertain, sent);
     assert_eq!(flight.origin == Origin::Unconfirmed, is_prepared);
-    assert_eq!(flight.is_in_the_air(), sent);
+    let may_land = sent && !is_prepared;
+    assert_eq!(flight.may_land(Height(109)), may_land);
+    assert_eq!(flight.is_in_the_air(Height(110)), may_land);
+    assert!(!flight.may_land(Height(110)) && !flight.is_in_the_air(Height(111)));
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Blocks after a window's end for which its outcome is asked for.
-const PURSUED: i64 = 100;
+pub(super) const PURSUED: i64 = 100;
 
 impl Submitter {
     /// A transaction of ours stands in a block.
@@ -59,8 +59,9 @@ impl Submitter {
         } else {
             self.ledger.spent(sequence);
             for flight in self.flights_of(&keys) {
-                let is_to_blame = culprit.is_none_or(|culprit| culprit == flight.key);
-                flight.refusals += u32::from(is_to_blame);
+                let is_culprit = culprit == Some(flight.key);
+                flight.refusals += u32::from(culprit.is_none() || is_culprit);
+                flight.blames += u32::from(is_culprit);
             }
         }
         let (blamed, others): (Vec<_>, Vec<_>) = newest
@@ -115,6 +116,11 @@ impl Submitter {
             .get(&key)
             .and_then(|flight| flight.signatures.last());
         let hash = newest.map(|(hash, _)| hash.clone()).unwrap_or_default();
+        // One signature alone can have brought it in.
+        let flight = self.flights.get(&key);
+        if let Some([(_, sequence)]) = flight.map(|it| it.signatures.as_slice()) {
+            self.ledger.spent(*sequence);
+        }
         self.included(key, hash, self.height, 0);
     }
 
@@ -173,6 +179,17 @@ impl Submitter {
                 remedy: "the submission is in its block; name a node with a longer history".into(),
             });
             self.finish(key, true);
+        }
+    }
+
+    /// No node tells how a window ended that closed long ago.
+    pub(super) fn give_up_asking(&mut self, key: WindowKey) {
+        let flight = self.flights.get(&key);
+        if flight.is_some_and(|flight| matches!(flight.step, Step::Included)) {
+            self.finish(key, true);
+        } else {
+            let cause = "no node tells any more what became of the submission";
+            self.miss(key, cause.into());
         }
     }
 

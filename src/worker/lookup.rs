@@ -148,7 +148,7 @@ async fn is_admitted(chain: &Chain, key: WindowKey) -> Result<bool, ChainError> 
 async fn opening(chain: &Chain, key: WindowKey) -> Result<bool, ChainError> {
     match chain.emissions.block_windows(key.nonce.height()).await {
         Ok(windows) => Ok(windows.iter().any(|window| window.key == key)),
-        Err(ChainError::Rpc { .. }) => Ok(true),
+        Err(ChainError::Rpc { .. } | ChainError::NeedsRpc { .. }) => Ok(true),
         Err(error) => Err(error),
     }
 }
@@ -182,7 +182,11 @@ async fn outcome(
     let mut height = key.nonce.height().plus(1);
     let last = end.min(key.nonce.height().plus(SEARCHED));
     while tx.is_none() && !admitted && !hashes.is_empty() && height <= last {
-        tx = chain.rpc.tx_in_block(hashes, height).await?;
+        tx = match chain.rpc.tx_in_block(hashes, height).await {
+            // A node that has the block no more tells nothing.
+            Err(ChainError::Rpc { .. }) => None,
+            found => found?,
+        };
         height = height.plus(1);
     }
     Ok(Outcome {

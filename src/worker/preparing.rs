@@ -6,7 +6,7 @@ use super::{
     flight::Flight,
     ledger::gas_for,
     parcel::{Letter, Parcel, Terms},
-    staging::Staged,
+    staging::{Expected, Staged},
     submitter::Submitter,
 };
 use crate::{
@@ -147,12 +147,14 @@ impl Submitter {
                 continue;
             }
             let mut flight = Flight::new(window, seen, self.ledger.gas());
-            if let Some(expected) = self.stage.opened(key.topic) {
-                flight.letter = expected.letter.filter(|letter| letter.window == window);
-                flight.value = flight.letter.as_ref().map(|letter| letter.value.clone());
-                if flight.letter.is_some() {
-                    used.extend(expected.forecast.map(|forecast| (key, forecast)));
-                }
+            if let Some(Expected {
+                letter, forecast, ..
+            }) = self.stage.opened(key.topic)
+            {
+                // The forecast is for this window also where another block was expected to open it.
+                flight.value = forecast.as_ref().map(|it| self.canonical(it));
+                flight.letter = letter.filter(|letter| letter.window == window);
+                used.extend(forecast.map(|forecast| (key, forecast)));
             }
             self.flights.insert(key, flight);
             keys.push(key);

@@ -129,7 +129,7 @@ impl Submitter {
     }
 
     /// Waits until the chain says that the window is open to us.
-    fn hinder(&mut self, key: WindowKey) {
+    pub(super) fn hinder(&mut self, key: WindowKey) {
         if let Some(flight) = self.flights.get_mut(&key) {
             flight.step = Step::Hindered;
         }

@@ -12,7 +12,7 @@ use super::{
     Chain,
     parcel::{Terms, sign},
     submitter::Submitter,
-    verdict::refusal,
+    verdict::{Verdict, refusal},
     windows::Told,
 };
 use crate::{
@@ -44,6 +44,8 @@ struct Request {
     gas: u64,
     not_before: Instant,
     pause: Duration,
+    /// The sequence of the transaction that is out.
+    sequence: Option<u64>,
 }
 
 /// News of a registration.
@@ -60,6 +62,10 @@ pub(super) enum Enrolment {
 }
 
 impl Enrolments {
+    /// The sequences of the registrations that are out.
+    pub(super) fn sequences(&self) -> impl Iterator<Item = u64> + '_ {
+        self.topics.values().filter_map(|request| request.sequence)
+    }
     /// The next news; none, for good, while nothing is under way.
     pub(super) async fn next(&mut self) -> Option<(TopicId, Enrolment)> {
         let news = self.news.join_next().await?.ok();
@@ -82,6 +88,7 @@ impl Submitter {
             gas,
             not_before: now,
             pause: FIRST_PAUSE,
+            sequence: None,
         });
         if request.is_running || now < request.not_before {
             return;
@@ -95,6 +102,17 @@ impl Submitter {
 
     /// Takes a registration one step further; gives what is to be told when it is at its end.
     pub(super) async fn proceed(&mut self, topic: TopicId, news: Enrolment) -> Option<Told> {
+        if let Enrolment::Landed { registered, tx, .. } = &news {
+            let request = self.enrolments.topics.get_mut(&topic);
+            let sequence = request.and_then(|request| request.sequence.take());
+            let is_spent = tx.as_ref().map_or(*registered, |tx| {
+                let result = &tx.tx_result;
+                !Answer::of(&result.codespace, result.code, &result.log).is_free()
+            });
+            if let Some(sequence) = sequence.filter(|_| is_spent) {
+                self.ledger.spent(sequence);
+            }
+        }
         let sent = match news {
             Enrolment::Asked(Ok((true, _)))
             | Enrolment::Landed {
@@ -182,6 +200,9 @@ impl Submitter {
         let answer = Answer::to_broadcast(&sent.answer);
         if answer.next() == Next::AwaitInclusion {
             self.ledger.take(tx.sequence);
+            if let Some(request) = self.enrolments.topics.get_mut(&topic) {
+                request.sequence = Some(tx.sequence);
+            }
             self.enrolments
                 .news
                 .spawn(async move { (topic, landed(&chain, topic, tx.hash).await) });
@@ -191,7 +212,12 @@ impl Submitter {
             expected: Some(expected),
         } = answer
         {
-            self.ledger.obey(expected);
+            // A node that lacks a submission of ours must not have it displaced.
+            let Verdict::Obey(sequence) = self.judge(&tx, &[], expected) else {
+                let cause = format!("a node waits for sequence {expected}");
+                return Err((cause, "trying again by itself"));
+            };
+            self.ledger.obey(sequence);
         }
         let cause = format!(
             "the chain refused the registration: {}",

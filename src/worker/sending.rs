@@ -1,6 +1,6 @@
 //! The submitter's way out: forecast, signature, journal, broadcast.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     flight::{Flight, Step},
@@ -25,7 +25,7 @@ impl Submitter {
     /// that did badly in company.
     pub(super) async fn launch(&mut self, keys: Vec<WindowKey>) {
         let mut ready: Vec<Arc<SignedTx>> = Vec::new();
-        let (mut together, mut alone) = (Vec::new(), Vec::new());
+        let (mut together, mut alone) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
         for key in keys {
             let Some(flight) = self.flights.get(&key) else {
                 continue;
@@ -42,7 +42,7 @@ impl Submitter {
                     let is_alone = flight.is_alone();
                     match self.letter(key) {
                         Some(letter) if is_alone => alone.push(letter),
-                        Some(letter) => together.push(letter),
+                        Some(letter) => together.entry(letter.window.end).or_default().push(letter),
                         None => {}
                     }
                 }
@@ -54,7 +54,8 @@ impl Submitter {
         for tx in ready {
             self.broadcast(tx).await;
         }
-        for letters in together.chunks(MOST_LETTERS) {
+        // A transaction ends with its earliest window, which must not cost the others.
+        for letters in together.values().flat_map(|it| it.chunks(MOST_LETTERS)) {
             self.dispatch(letters.to_vec()).await;
         }
         for letter in alone {
@@ -118,7 +119,7 @@ impl Submitter {
         });
     }
 
-    fn canonical(&self, forecast: &Forecast) -> Decimal {
+    pub(super) fn canonical(&self, forecast: &Forecast) -> Decimal {
         canonical(forecast, |trouble| self.tell(trouble))
     }
 

@@ -130,12 +130,14 @@ impl Stage {
     }
 
     /// The answers that are to be ready at `height`, each group to be one transaction: those of one
-    /// block together, in the order of the blocks.
+    /// block with the same end together, in the order of the blocks. A transaction ends with its
+    /// earliest window, which must not cost the others.
     pub(super) fn groups(&self, height: Height) -> Vec<Vec<Letter>> {
-        let mut blocks: BTreeMap<Nonce, Vec<Letter>> = BTreeMap::new();
+        let mut blocks: BTreeMap<(Nonce, Height), Vec<Letter>> = BTreeMap::new();
         for it in self.expected.values().filter(|it| it.is_near(height)) {
             if let Some(letter) = &it.letter {
-                let block = blocks.entry(letter.key().nonce).or_default();
+                let OpenWindow { key, end } = letter.window;
+                let block = blocks.entry((key.nonce, end)).or_default();
                 block.push(letter.clone());
             }
         }

@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     flight::{Flight, Origin, Step, Want},
+    landing::PURSUED,
     lookup::{Finding, Inclusion, Question, ask},
     registration::Enrolment,
     submitter::Submitter,
 };
 use crate::{
-    store::State,
+    store::{SignedTx, State},
     types::{Height, TopicId, WindowKey},
 };
 
@@ -115,17 +116,14 @@ impl Submitter {
             }
             Finding::Inclusion(Inclusion::Admitted) => self.admitted(key),
             Finding::Inclusion(Inclusion::Unknown) if is_pending => {
-                // Not in a block after two: evicted, frozen with its node, or its sequence went to
-                // another transaction. The same bytes to another node tell which.
-                flight.uncertain = false;
                 if let Some(tx) = flight.tx().cloned() {
-                    flight.step = Step::Prepared(tx);
+                    self.send_elsewhere(&tx);
                 }
-                self.parts.chain.rpc.prefer_next();
             }
             Finding::Outcome(outcome) => self.close(key, outcome),
             // If it is within the cap by now, the next block's turn sends.
             Finding::Price(price) => self.ledger.reprice(price),
+            Finding::Unknown(_) if height > flight.end.plus(PURSUED) => self.give_up_asking(key),
             Finding::Unknown(error) => {
                 let next = format!("asking again after block {height}");
                 self.delayed(key, &error.to_string(), &next);
@@ -135,6 +133,18 @@ impl Submitter {
             | Finding::Opening(_)
             | Finding::Inclusion(_) => {}
         }
+    }
+
+    /// Not in a block after two: evicted, frozen with its node, or its sequence went to another
+    /// transaction. The same bytes to another node tell which.
+    fn send_elsewhere(&mut self, tx: &Arc<SignedTx>) {
+        for flight in self.flights.values_mut() {
+            if flight.tx().is_some_and(|it| it.hash == tx.hash) {
+                flight.uncertain = false;
+                flight.step = Step::Prepared(tx.clone());
+            }
+        }
+        self.parts.chain.rpc.prefer_next();
     }
 
     /// A window that an earlier run prepared for did not open, so that its transaction never left:

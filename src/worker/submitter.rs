@@ -29,8 +29,13 @@ use crate::{
 
 /// How often what could not be sent is tried again between blocks.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
-/// How long after a block's header its openings may be heard of.
-const OPENINGS_WITHIN: Duration = Duration::from_millis(150);
+/// How long after a block's header its openings may be heard of: this share of the block time, within
+/// limits. The frame with the openings of many topics is long, and the way may be, too.
+const OPENINGS_SHARE: u32 = 3;
+const OPENINGS_LEAST: Duration = Duration::from_millis(150);
+const OPENINGS_MOST: Duration = Duration::from_secs(2);
+/// Blocks that the node which told the height at the start may be behind.
+const MOST_LAG: i64 = 2;
 /// Blocks for which a finished window is remembered.
 const REMEMBERED: i64 = 10_000;
 const FAR: Duration = Duration::from_hours(1);
@@ -51,6 +56,8 @@ pub(super) struct Submitter {
     pub(super) unreachable: bool,
     /// When it is time to give up waiting for the present block's openings.
     drift_at: Option<Instant>,
+    /// When the newest block was heard of.
+    block_at: Instant,
 }
 
 impl Submitter {
@@ -72,6 +79,7 @@ impl Submitter {
             enrolments: Enrolments::default(),
             unreachable: false,
             drift_at: None,
+            block_at: Instant::now(),
         }
     }
 
@@ -83,7 +91,7 @@ impl Submitter {
                 self.done.insert(key);
                 continue;
             }
-            if submission.is_prepared() && key.nonce.height() > self.height {
+            if submission.is_prepared() && key.nonce.height() > self.height.plus(MOST_LAG) {
                 // Its window has not opened: it is prepared afresh.
                 self.withdraw(key, submission.window_end);
                 continue;
@@ -143,7 +151,7 @@ impl Submitter {
                 }
             }
             self.restage();
-            if landing.is_some() && !self.flights.values().any(Flight::is_in_the_air) {
+            if landing.is_some() && self.in_the_air() == 0 {
                 return;
             }
             if self.parts.once && *self.tally.borrow() != Tally::default() {
@@ -174,12 +182,15 @@ impl Submitter {
             }
             Report::Block(height) => {
                 self.height = self.height.max(height);
+                let now = Instant::now();
+                let block_time = now - std::mem::replace(&mut self.block_at, now);
                 for flight in self.flights.values_mut() {
                     flight.haste = 0;
                 }
                 self.done.retain(|key| key.nonce.0 > height.0 - REMEMBERED);
                 if self.stage.is_due(height) {
-                    self.drift_at = Some(Instant::now() + OPENINGS_WITHIN);
+                    let wait = block_time / OPENINGS_SHARE;
+                    self.drift_at = Some(now + wait.clamp(OPENINGS_LEAST, OPENINGS_MOST));
                 }
                 if self.stage.is_near(height.plus(1)) {
                     self.warm();
@@ -255,13 +266,14 @@ impl Submitter {
         });
     }
 
+    fn in_the_air(&self) -> usize {
+        let flights = self.flights.values();
+        flights.filter(|it| it.is_in_the_air(self.height)).count()
+    }
+
     fn tell_stopping(&self) {
         let signal = self.parts.shutdown.reason().unwrap_or_default().to_owned();
-        let in_flight = self
-            .flights
-            .values()
-            .filter(|flight| flight.is_in_the_air())
-            .count();
+        let in_flight = self.in_the_air();
         self.tell(Event::Stopping { signal, in_flight });
     }
 

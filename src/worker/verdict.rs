@@ -21,7 +21,7 @@ use crate::{
 const MOST_WAITS: u32 = 3;
 
 /// What to do about a sequence number that a node expects instead of ours.
-enum Verdict {
+pub(super) enum Verdict {
     /// Send the same bytes again: a transaction of ours has to come first.
     Wait,
     /// Send the same bytes again: the node is behind what blocks have shown, or that was read wrongly.
@@ -51,7 +51,7 @@ impl Submitter {
                 return;
             }
             Next::Resend => {
-                self.tell_once(&keys, &refusal(sent.answer), &answer);
+                self.resend_later(&tx, &keys, sent.answer, &answer);
                 return;
             }
             Next::Rebuild | Next::WaitAndRebuild | Next::GiveUp => {}
@@ -63,6 +63,8 @@ impl Submitter {
         {
             match self.judge(&tx, &keys, expected) {
                 Verdict::Wait => {
+                    let cause = format!("a node waits for sequence {expected}");
+                    self.delay(&keys, &cause, "sending the same transaction again");
                     self.ledger.take(tx.sequence);
                     self.parts.chain.rpc.prefer_next();
                     return;
@@ -84,6 +86,35 @@ impl Submitter {
         }
         let refusal = refusal(sent.answer);
         self.refused_by_mempool(&keys, refusal, answer).await;
+    }
+
+    /// The same bytes again at the next block, unless a node keeps refusing them for a reason that is
+    /// not known here: then the chain is asked whether the window is open to us.
+    fn resend_later(
+        &mut self,
+        tx: &SignedTx,
+        keys: &[WindowKey],
+        answer: Result<BroadcastSync, RpcError>,
+        meaning: &Answer,
+    ) {
+        let is_refused = answer.is_ok() && *meaning == Answer::Unknown;
+        self.tell_once(keys, &refusal(answer), meaning);
+        if *meaning == Answer::TooLate {
+            self.ledger.give_back(tx.sequence);
+        }
+        if !is_refused {
+            return;
+        }
+        for flight in self.flights_of(keys) {
+            flight.waits += 1;
+        }
+        let in_vain = |flight: &mut Flight| flight.waits >= MOST_WAITS && !flight.uncertain;
+        if self.flights_of(keys).all(in_vain) {
+            self.ledger.give_back(tx.sequence);
+            for &key in keys {
+                self.hinder(key);
+            }
+        }
     }
 
     /// A mempool holds the transaction.
@@ -152,25 +183,27 @@ impl Submitter {
         }
     }
 
-    fn judge(&mut self, tx: &SignedTx, keys: &[WindowKey], expected: u64) -> Verdict {
-        let held: Vec<u64> = self
-            .flights
-            .values()
+    pub(super) fn judge(&mut self, tx: &SignedTx, keys: &[WindowKey], expected: u64) -> Verdict {
+        let others = self.flights.values();
+        let held: Vec<u64> = others
+            .filter(|flight| flight.may_land(self.height))
             .filter_map(Flight::tx)
             .filter(|other| other.hash != tx.hash)
             .map(|other| other.sequence)
+            .chain(self.enrolments.sequences())
             .collect();
+        let is_uncertain = self.flights_of(keys).any(|flight| flight.uncertain);
         if expected < tx.sequence {
             let comes_first = |held: &u64| (expected..tx.sequence).contains(held);
             return if held.iter().any(comes_first) {
                 Verdict::Wait
-            } else if expected < self.ledger.landed() {
+            } else if is_uncertain || expected < self.ledger.landed() {
                 Verdict::Doubt
             } else {
                 Verdict::Obey(expected)
             };
         }
-        if self.flights_of(keys).any(|flight| flight.uncertain) {
+        if is_uncertain {
             return Verdict::Look;
         }
         let after_held = held.into_iter().filter(|held| *held >= expected).max();

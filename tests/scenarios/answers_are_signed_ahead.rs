@@ -5,54 +5,17 @@ use std::{sync::Arc, time::Duration};
 use allora_worker::{
     devnet::Control,
     forecast::{Fallback, Fitted, Forecaster, History, Source, Target},
-    ops::Event,
-    store::{Journal as _, StateName, Submission},
-    types::{TopicId, WindowKey},
+    store::StateName,
+    types::TopicId,
 };
 use tokio::sync::watch;
 
 use crate::{
+    ahead::{journal_of, next_nonce, prepared, ready_for, was_presigned},
     doubles,
-    harness::{EPOCH, Stage, TOPIC, WINDOW, eventually, topic},
-    running::{Forecasts, Running},
+    harness::{Stage, TOPIC, WINDOW, eventually, topic},
+    running::Forecasts,
 };
-
-/// The next nonce of the topics that open with the epochs.
-async fn next_nonce(stage: &Stage) -> i64 {
-    (stage.height().await.div_euclid(EPOCH) + 1) * EPOCH
-}
-
-/// What the journal holds of a topic's window.
-async fn journal_of(stage: &Stage, id: TopicId, nonce: i64) -> Option<Submission> {
-    let all = stage.store.recent(&stage.wallet(), 1_000).await.unwrap();
-    all.into_iter()
-        .find(|it| it.key.topic == id && it.key.nonce.0 == nonce)
-}
-
-/// Waits until the answer to a window that is not open yet is in the journal.
-async fn prepared(stage: &Stage, id: TopicId, nonce: i64) -> Submission {
-    let found = eventually(async || {
-        let submission = journal_of(stage, id, nonce).await;
-        submission.filter(|it| it.state.name() == StateName::Prepared)
-    });
-    let found = found.await;
-    found.unwrap_or_else(|| panic!("no answer to {id}/{nonce} was prepared"))
-}
-
-/// Goes to the block before a window opens, with its answer ready.
-async fn ready_for(stage: &Stage, ids: &[TopicId], nonce: i64) {
-    stage.blocks_until(nonce - 1).await;
-    for &id in ids {
-        prepared(stage, id, nonce).await;
-    }
-}
-
-async fn was_presigned(worker: &Running, id: TopicId, nonce: i64) -> bool {
-    match worker.submitted_in(id, nonce).await {
-        Event::Submitted { presigned, .. } => presigned,
-        _ => unreachable!("it fits"),
-    }
-}
 
 #[tokio::test]
 async fn the_opening_releases_what_the_journal_holds() {
@@ -150,34 +113,6 @@ async fn an_opening_that_comes_later_is_answered_at_once_and_what_was_prepared_i
 }
 
 #[tokio::test]
-async fn when_one_of_several_opens_later_each_is_answered_in_its_first_block() {
-    let ids = [TopicId(1), TopicId(2), TopicId(3)];
-    let stage = Stage::with(|config| config.topics = ids.map(topic).to_vec()).await;
-    let worker = stage.worker().await;
-    let nonce = next_nonce(&stage).await;
-    let late = Control::DelayWindow {
-        topic: ids[1],
-        blocks: 1,
-    };
-    stage.control(late).await;
-    ready_for(&stage, &ids, nonce).await;
-    stage.block().await;
-    for id in [ids[0], ids[2]] {
-        worker.submitted_in(id, nonce).await;
-    }
-    stage.block().await;
-    worker.submitted_in(ids[1], nonce + 1).await;
-    stage.block().await;
-    stage.close_window(nonce + 1).await;
-    worker.counted_in(ids[1], nonce + 1).await;
-    let truth = stage.truth().await;
-    assert_eq!(truth.each_answered_at_once(nonce), 3);
-    let sequences: Vec<_> = truth.seen.iter().map(|tx| tx.sequence).collect();
-    assert_eq!(sequences, [0, 1]);
-    worker.stop().await;
-}
-
-#[tokio::test]
 async fn windows_of_neighbouring_blocks_are_signed_ahead_with_sequences_in_a_row() {
     let ids: Vec<_> = (1..=4).map(TopicId).collect();
     let stage = Stage::with(|config| {
@@ -202,76 +137,6 @@ async fn windows_of_neighbouring_blocks_are_signed_ahead_with_sequences_in_a_row
     worker.counted_in(ids[3], first + 3).await;
     let truth = stage.truth().await;
     assert_eq!(truth.each_answered_at_once(first), 4);
-    worker.stop().await;
-}
-
-#[tokio::test]
-async fn sixty_four_windows_of_one_block_share_a_transaction() {
-    let ids: Vec<_> = (1..=64).map(TopicId).collect();
-    let stage = Stage::with(|config| {
-        config.topics = ids.iter().map(|&id| topic(id)).collect();
-    })
-    .await;
-    let worker = stage.worker().await;
-    let nonce = next_nonce(&stage).await;
-    ready_for(&stage, &ids, nonce).await;
-    stage.block().await;
-    for &id in &ids {
-        assert!(was_presigned(&worker, id, nonce).await, "{id}");
-    }
-    stage.block().await;
-    stage.close_window(nonce).await;
-    for &id in &ids {
-        worker.counted_in(id, nonce).await;
-    }
-    let truth = stage.truth().await;
-    assert_eq!(truth.each_answered_at_once(nonce), 64);
-    assert_eq!(truth.seen.len(), 1);
-    worker.stop().await;
-}
-
-#[tokio::test]
-async fn one_bad_topic_costs_the_others_a_block_and_nothing_else() {
-    let ids: Vec<_> = (1..=5).map(TopicId).collect();
-    let stage = Stage::with(|config| {
-        config.topics = ids.iter().map(|&id| topic(id)).collect();
-    })
-    .await;
-    let worker = stage.worker().await;
-    let nonce = next_nonce(&stage).await;
-    ready_for(&stage, &ids, nonce).await;
-    // Its standing changes after the answer is signed, so that only the block refuses it.
-    stage.register(ids[2], false).await;
-    stage.block().await;
-    worker.submitted_in(ids[0], nonce).await;
-    stage.block().await;
-    let good: Vec<_> = ids.iter().filter(|id| **id != ids[2]).collect();
-    for &&id in &good {
-        let again = worker.expect_nth(2, "a second transaction", |event| {
-            matches!(event, Event::Submitted { topic, nonce: n, .. }
-                if *topic == id && n.0 == nonce)
-        });
-        again.await;
-    }
-    stage.block().await;
-    stage.close_window(nonce).await;
-    for &&id in &good {
-        worker.counted_in(id, nonce).await;
-    }
-    let truth = stage.truth().await;
-    for &&topic in &good {
-        let key = WindowKey {
-            topic,
-            nonce: allora_worker::types::Nonce(nonce),
-        };
-        let answers: Vec<_> = truth
-            .of(key)
-            .iter()
-            .map(|tx| (tx.code, tx.height))
-            .collect();
-        assert_eq!(answers[1..], [(0, nonce + 2)], "{answers:?}");
-        assert_eq!(answers[0].0, 13, "{answers:?}");
-    }
     worker.stop().await;
 }
 

@@ -32,6 +32,8 @@ enum Then {
 }
 use Then::{AtOnce, Later, Never};
 
+/// Time for the worker to act on a block.
+const MOMENT: Duration = Duration::from_millis(60);
 const BUNDLE: &str = "Error validating worker data bundle: signature verification failed";
 const SEQUENCE: &str = "account sequence mismatch, expected 1, got 0";
 
@@ -107,7 +109,7 @@ async fn a_refusal_leads_to(
             count(&stage, &worker, nonce).await;
         }
         Later => {
-            blocks_at_leisure(&stage, nonce + WINDOW - 2).await;
+            stage.blocks_at_leisure(nonce + WINDOW - 2, MOMENT).await;
             assert!(worker.successful(nonce).await > nonce + 1);
             count(&stage, &worker, nonce).await;
         }
@@ -128,14 +130,6 @@ async fn count(stage: &Stage, worker: &Running, nonce: i64) {
     stage.journaled(nonce, StateName::Counted).await;
 }
 
-/// Blocks with the time between them to act on each.
-async fn blocks_at_leisure(stage: &Stage, until: i64) {
-    while stage.height().await < until {
-        stage.block().await;
-        tokio::time::sleep(Duration::from_millis(60)).await;
-    }
-}
-
 #[tokio::test]
 async fn three_refusals_that_cost_a_fee_are_enough() {
     let stage = Stage::new().await;
@@ -146,7 +140,7 @@ async fn three_refusals_that_cost_a_fee_are_enough() {
     }
     let nonce = stage.open_window().await;
     worker.submitted(nonce).await;
-    blocks_at_leisure(&stage, nonce + WINDOW).await;
+    stage.blocks_at_leisure(nonce + WINDOW, MOMENT).await;
     worker.missed(nonce).await;
     stage.close_window(nonce).await;
     let truth = stage.truth().await;
@@ -165,7 +159,7 @@ async fn a_nonce_that_stays_closed_is_given_up_at_the_windows_end() {
     }
     let nonce = stage.open_window().await;
     worker.refused(1, 75).await;
-    blocks_at_leisure(&stage, nonce + WINDOW).await;
+    stage.blocks_at_leisure(nonce + WINDOW, MOMENT).await;
     stage.close_window(nonce).await;
     worker.missed(nonce).await;
     stage.journaled(nonce, StateName::Expired).await;
@@ -186,10 +180,10 @@ async fn a_registration_that_ends_and_returns_within_a_window_costs_one_try() {
     stage.register(TOPIC, false).await;
     let nonce = stage.open_window().await;
     worker.submitted(nonce).await;
-    blocks_at_leisure(&stage, nonce + 3).await;
+    stage.blocks_at_leisure(nonce + 3, MOMENT).await;
     worker.refused(1, 13).await;
     stage.register(TOPIC, true).await;
-    blocks_at_leisure(&stage, nonce + 6).await;
+    stage.blocks_at_leisure(nonce + 6, MOMENT).await;
     count(&stage, &worker, nonce).await;
     let truth = stage.truth().await;
     let codes: Vec<_> = truth.at(nonce).iter().map(|tx| tx.code).collect();
@@ -243,7 +237,7 @@ async fn outranked_by_a_twins_answer_is_delivered_and_not_tried_again() {
         nonce: Nonce(nonce),
     };
     Twin::of(&stage).await.answer(key).await;
-    blocks_at_leisure(&stage, nonce + 6).await;
+    stage.blocks_at_leisure(nonce + 6, MOMENT).await;
     stage.close_window(nonce).await;
     told_of(&worker, StateName::Outranked).await;
     let truth = stage.truth().await;

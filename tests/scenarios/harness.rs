@@ -107,6 +107,14 @@ impl Stage {
         self.devnet.produce_until(Height(height)).await.unwrap();
     }
 
+    /// Makes blocks up to a height, with a pause after each to act on it.
+    pub(crate) async fn blocks_at_leisure(&self, height: i64, pause: Duration) {
+        while self.height().await < height {
+            self.block().await;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
     /// Makes blocks until a window opens; gives its nonce.
     pub(crate) async fn open_window(&self) -> i64 {
         let next = (self.height().await.div_euclid(EPOCH) + 1) * EPOCH;

@@ -10,6 +10,7 @@
 )]
 
 // The stage and its hands.
+mod ahead;
 #[path = "../conformance/mod.rs"]
 mod conformance;
 mod doubles;
@@ -34,6 +35,7 @@ mod endpoints_that_fail_are_passed_over;
 mod every_window_is_answered_once;
 mod obstacles_are_told_and_waited_for;
 mod prices_and_gas;
+mod several_answers_share_a_transaction;
 mod the_embedded_chain_answers_as_a_node;
 mod the_sequence_is_taken_up_again;
 mod versions_of_the_chain;

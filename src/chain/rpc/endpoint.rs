@@ -18,6 +18,9 @@ use crate::{
 /// Blocks ahead of the head from which on an answer's chain is asked for.
 const LEAP: i64 = 20;
 
+/// Blocks ahead of the head that no node can be while others are asked.
+const ABSURD: i64 = 10_000;
+
 /// How an endpoint is spoken to.
 #[derive(Debug)]
 pub(super) enum Transport {
@@ -113,7 +116,13 @@ impl Endpoint {
             hold(&self.health).is_verified = true;
         }
         let height = Height(status.sync_info.latest_block_height);
-        self.shared.saw(height);
+        // One that is absurdly far ahead of all others tells nonsense. Blocks that are heard raise the
+        // head in any case.
+        let head = self.shared.head();
+        let is_absurd = head > Height(0) && height > head.plus(ABSURD);
+        if !(self.shared.has_others && is_absurd) {
+            self.shared.saw(height);
+        }
         self.is_at(height);
         Ok(status)
     }

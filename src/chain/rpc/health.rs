@@ -102,14 +102,17 @@ pub(super) struct Shared {
     /// The chain that nodes have to belong to, once it is known.
     pub(super) chain_id: OnceLock<String>,
     notices: Mutex<Vec<(String, String)>>,
+    /// Whether there is more than one endpoint.
+    pub(super) has_others: bool,
 }
 
 impl Shared {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(endpoints: usize) -> Self {
         Self {
             head: watch::Sender::new(Height::default()),
             chain_id: OnceLock::new(),
             notices: Mutex::default(),
+            has_others: endpoints > 1,
         }
     }
 
