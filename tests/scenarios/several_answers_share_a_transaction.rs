@@ -133,6 +133,7 @@ async fn a_short_window_costs_a_long_one_of_the_same_block_nothing() {
     worker.submitted_in(long, nonce).await;
     stage.block().await;
     stage.control(Control::EvictMempool).await;
+    stage.control(Control::HoldTransactions { blocks: 0 }).await;
     stage.blocks_until(nonce + 3).await;
     stage.blocks_at_leisure(nonce + WINDOW, TICK).await;
     worker.successful_in(long, nonce).await;
