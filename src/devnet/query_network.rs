@@ -13,6 +13,9 @@ use super::{
 };
 use crate::chain::proto::emissions as pb;
 
+/// Digits of a quotient.
+const DIGITS: usize = 34;
+
 /// The network's inference of the newest nonce that someone counts for. Without one, and for a topic
 /// that does not exist, it is empty and of nonce 0.
 ///
@@ -103,7 +106,8 @@ fn labelled(
     }
 }
 
-/// The mean of decimals, to 15 digits or so; a single one as it is, and 0 of none.
+/// The mean of decimals: a single one as it is, and 0 of none. It is written with as many digits as
+/// the chain divides to, of which some 15 are right.
 fn mean(values: &[String]) -> String {
     match values {
         [] => "0".into(),
@@ -112,7 +116,11 @@ fn mean(values: &[String]) -> String {
             let sum: f64 = many.iter().filter_map(|v| v.parse::<f64>().ok()).sum();
             #[expect(clippy::cast_precision_loss, reason = "workers are few")]
             let mean = sum / many.len() as f64;
-            decimal::canonical(&mean.to_string()).unwrap_or_default()
+            if mean == 0.0 {
+                return "0".into();
+            }
+            let places = DIGITS - 1;
+            decimal::canonical(&format!("{mean:.places$e}")).unwrap_or_default()
         }
     }
 }
@@ -125,8 +133,8 @@ mod tests {
     #[rstest]
     #[case(&[], "0")]
     #[case(&["1.50E-7"], "1.50E-7")]
-    #[case(&["0.75", "1"], "0.875")]
-    #[case(&["1E-7", "2E-7"], "1.5E-7")]
+    #[case(&["0.75", "1"], "0.8750000000000000000000000000000000")]
+    #[case(&["-1E+1", "-2E+1", "0"], "-10.00000000000000000000000000000000")]
     #[case(&["-1", "1"], "0")]
     fn workers_count_alike(#[case] values: &[&str], #[case] combined: &str) {
         let values: Vec<_> = values.iter().map(|v| (*v).to_owned()).collect();
@@ -153,7 +161,8 @@ mod tests {
             .iter()
             .map(|v| (v.label_id, v.label_name.as_str(), v.value.as_str()))
             .collect();
-        assert_eq!(shown, [(1, "up", "1.5"), (2, "down", "3.5")]);
+        let (up, down) = (format!("1.5{:032}", 0), format!("3.5{:032}", 0));
+        assert_eq!(shown, [(1, "up", up.as_str()), (2, "down", down.as_str())]);
         assert_eq!(network.inferer_values[1].values[1].value, "5");
     }
 }

@@ -82,12 +82,7 @@ impl Accounts {
                 Ok(())
             }
             _ => Err(Refusal::insufficient_funds(format!(
-                "spendable balance {} is smaller than {amount}{DENOM}",
-                if held == 0 {
-                    String::new()
-                } else {
-                    format!("{held}{DENOM}")
-                }
+                "spendable balance {held}{DENOM} is smaller than {amount}{DENOM}"
             ))),
         }
     }

@@ -60,15 +60,15 @@ pub(super) async fn play(scene: &Scene<'_>, book: &mut Book) {
         &standing(scene, &poor).await,
         "199 1 false",
     );
-    let lacks = |held| {
+    let lacks = |held: u8| {
         format!(
-            "sdk 5 error escrowing funds: spendable balance {held} is smaller than 3000000uallo: insufficient funds"
+            "sdk 5 error escrowing funds: spendable balance {held}uallo is smaller than 3000000uallo: insufficient funds"
         )
     };
     book.says(
         "a fee for gas that the wallet cannot pay is refused at once",
         &at_once(scene, &poor).await,
-        &lacks("199uallo"),
+        &lacks(199),
     );
     let taken = deliver_with(scene, &poor, 200, join()).await;
     book.says(
@@ -90,7 +90,7 @@ pub(super) async fn play(scene: &Scene<'_>, book: &mut Book) {
     book.says(
         "an empty wallet is refused at once",
         &at_once(scene, &poor).await,
-        &lacks(""),
+        &lacks(0),
     );
     fee_for_data(scene, book, &poor, opening).await;
 }

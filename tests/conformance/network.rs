@@ -121,5 +121,12 @@ pub(super) async fn of_two(scene: &Scene<'_>, book: &mut Book) {
         (second.address.as_str(), "1"),
     ];
     let name = "workers whose losses no one has told count alike";
-    expect(scene, book, name, (TOPIC, nonce), (&both, "0.875")).await;
+    expect(
+        scene,
+        book,
+        name,
+        (TOPIC, nonce),
+        (&both, "0.8750000000000000000000000000000000"),
+    )
+    .await;
 }
