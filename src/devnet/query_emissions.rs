@@ -57,7 +57,7 @@ pub(super) fn answer(
             let topic = topic_message(find(state, request.topic_id)?, version);
             Ok(pb::GetTopicResponse { topic: Some(topic) }.encode_to_vec())
         }
-        "GetLatestNetworkInferences" => query_network::latest(state, &read(data)?, version),
+        "GetLatestNetworkInferences" => query_network::latest(state, read(data)?, version),
         "GetInferencesAtBlock" => inferences(state, &read(data)?, version),
         "GetWorkerLatestInferenceByTopicId" if version == EmissionsVersion::V9 => {
             latest_inference(state, &read(data)?, version)

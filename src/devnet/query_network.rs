@@ -23,7 +23,7 @@ const DIGITS: usize = 34;
 /// When the topic is 0.
 pub(super) fn latest(
     state: &State,
-    request: &pb::GetLatestNetworkInferencesRequest,
+    request: pb::GetLatestNetworkInferencesRequest,
     version: EmissionsVersion,
 ) -> Result<Vec<u8>, Refusal> {
     let id = request.topic_id;
