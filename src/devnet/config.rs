@@ -61,7 +61,7 @@ pub struct DevnetTopic {
     /// Blocks that a window takes submissions in, counted from the one after its opening. It must be
     /// shorter than the epoch.
     pub window: i64,
-    /// Blocks until the truth is known; only told, never used.
+    /// Blocks until the truth is known: the reputers' windows follow from it.
     pub ground_truth_lag: i64,
     /// What the topic is about, as its creator wrote it.
     pub metadata: String,

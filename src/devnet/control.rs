@@ -82,6 +82,15 @@ pub enum Control {
         /// Whether it is active from now on.
         active: bool,
     },
+    /// Makes a topic's weight too small for it to be active, or enough again. Without weight it is
+    /// inactive from where its next window would open; with weight, it is active again as soon as
+    /// someone pays a fee to it.
+    TopicWeight {
+        /// The topic.
+        topic: TopicId,
+        /// Whether its weight suffices from now on.
+        suffices: bool,
+    },
     /// Opens the next window of a topic later than it is told: where it was due, nothing happens.
     /// The windows after it follow one epoch apart.
     DelayWindow {
@@ -217,6 +226,7 @@ pub(super) fn apply(control: Control, chain: &mut Chain) {
         Control::Register { topic, .. }
         | Control::Whitelist { topic, .. }
         | Control::TopicActive { topic, .. }
+        | Control::TopicWeight { topic, .. }
         | Control::DelayWindow { topic, .. }
         | Control::Score { topic, .. } => {
             let height = chain.state.height;
@@ -239,17 +249,11 @@ fn apply_to_topic(control: Control, topic: &mut Topic, height: i64) {
     match control {
         Control::Register {
             address,
-            registered: true,
-            ..
-        } => {
-            topic.workers.insert(address);
-        }
-        Control::Register {
-            address,
-            registered: false,
+            registered,
             ..
         } => {
             topic.workers.remove(&address);
+            topic.workers.extend(registered.then_some(address));
         }
         Control::Whitelist {
             address,
@@ -275,6 +279,7 @@ fn apply_to_topic(control: Control, topic: &mut Topic, height: i64) {
                 .unwrap_or_else(|| topic.at_its_phase(height));
             topic.next_opening = active.then_some(next);
         }
+        Control::TopicWeight { suffices, .. } => topic.may_be_active = suffices,
         Control::DelayWindow { blocks, .. } => topic.late = i64::from(blocks),
         Control::Score { address, score, .. } => {
             let nonce = topic.scores.get(&address).map_or(0, |s| s.nonce);

@@ -6,7 +6,7 @@ use super::{
     config::EmissionsVersion,
     events,
     refusal::Refusal,
-    schedule,
+    reputers, schedule,
     state::{Inference, Score, State, Topic, Window},
 };
 use crate::chain::jsonrpc::Event;
@@ -93,6 +93,7 @@ pub(super) fn end_block(state: &mut State, height: i64, version: EmissionsVersio
             topic.open = Some(window);
             topic.epoch_last_ended = height;
             events.push(events::window_opened(version, id, window));
+            events.extend(reputers::end_epoch(version, topic, height));
         }
     }
     for (id, topic) in &mut state.topics {

@@ -53,11 +53,20 @@ fn at_end(mut event: Event) -> Event {
     event
 }
 
-/// A window opened.
+/// A window of the workers opened.
 pub(super) fn window_opened(version: EmissionsVersion, topic: u64, window: Window) -> Event {
+    opened(version, "EventWorkerSubmissionWindowOpened", topic, window)
+}
+
+/// A window of the reputers opened.
+pub(super) fn reputers_opened(version: EmissionsVersion, topic: u64, window: Window) -> Event {
+    opened(version, "EventReputerSubmissionWindowOpened", topic, window)
+}
+
+fn opened(version: EmissionsVersion, name: &str, topic: u64, window: Window) -> Event {
     at_end(typed(
         version,
-        "EventWorkerSubmissionWindowOpened",
+        name,
         vec![
             ("topic_id", json!(topic.to_string())),
             ("nonce_block_height", json!(window.nonce.to_string())),
@@ -66,11 +75,20 @@ pub(super) fn window_opened(version: EmissionsVersion, topic: u64, window: Windo
     ))
 }
 
-/// A window closed.
+/// A window of the workers closed.
 pub(super) fn window_closed(version: EmissionsVersion, topic: u64, nonce: i64) -> Event {
+    closed(version, "EventWorkerSubmissionWindowClosed", topic, nonce)
+}
+
+/// A window of the reputers closed.
+pub(super) fn reputers_closed(version: EmissionsVersion, topic: u64, nonce: i64) -> Event {
+    closed(version, "EventReputerSubmissionWindowClosed", topic, nonce)
+}
+
+fn closed(version: EmissionsVersion, name: &str, topic: u64, nonce: i64) -> Event {
     at_end(typed(
         version,
-        "EventWorkerSubmissionWindowClosed",
+        name,
         vec![
             ("topic_id", json!(topic.to_string())),
             ("nonce_block_height", json!(nonce.to_string())),

@@ -5,6 +5,7 @@ use prost::Message as _;
 use super::{
     config::{EmissionsVersion, OutputArity},
     query::{read, unknown_path},
+    query_network,
     refusal::Refusal,
     state::{Inference, State, Topic, check_address},
 };
@@ -56,6 +57,7 @@ pub(super) fn answer(
             let topic = topic_message(find(state, request.topic_id)?, version);
             Ok(pb::GetTopicResponse { topic: Some(topic) }.encode_to_vec())
         }
+        "GetLatestNetworkInferences" => query_network::latest(state, read(data)?, version),
         "GetInferencesAtBlock" => inferences(state, &read(data)?, version),
         "GetWorkerLatestInferenceByTopicId" if version == EmissionsVersion::V9 => {
             latest_inference(state, &read(data)?, version)

@@ -22,8 +22,9 @@ pub(super) fn start(state: &mut State) {
 }
 
 /// Takes the topics whose windows open at the end of this block, and gives each its next opening.
+/// One whose weight no longer suffices opens none, and is inactive.
 pub(super) fn due(state: &mut State, height: i64) -> Vec<u64> {
-    let (late, due): (Vec<u64>, Vec<u64>) = placed(&state.topics, height)
+    let (late, mut due): (Vec<u64>, Vec<u64>) = placed(&state.topics, height)
         .into_iter()
         .partition(|id| state.topics.get(id).is_some_and(|topic| topic.late > 0));
     for id in late {
@@ -35,6 +36,10 @@ pub(super) fn due(state: &mut State, height: i64) -> Vec<u64> {
         set(&mut state.topics, *id, None);
         activate(state, *id, height);
     }
+    due.retain(|id| {
+        let topic = state.topics.get(id);
+        topic.is_some_and(|topic| topic.may_be_active)
+    });
     due
 }
 
@@ -154,6 +159,26 @@ mod tests {
         assert_eq!(state.topics[&2].next_opening, None);
         activate(&mut state, 2, 33);
         assert_eq!(state.topics[&2].next_opening, Some(39));
+    }
+
+    #[test]
+    fn a_topic_without_weight_is_inactive_from_its_next_opening_until_it_has_weight_and_is_paid() {
+        let mut state = state(1_000, &[(1, 12, 0)]);
+        let weighty = |state: &mut State, weighty| {
+            state.topics.get_mut(&1).expect("topic").may_be_active = weighty;
+        };
+        weighty(&mut state, false);
+        assert_eq!(state.topics[&1].next_opening, Some(24));
+        assert!(due(&mut state, 24).is_empty());
+        activate(&mut state, 1, 25);
+        assert_eq!(state.topics[&1].next_opening, None);
+        weighty(&mut state, true);
+        assert!(openings(&mut state, 25..=40).is_empty());
+        activate(&mut state, 1, 40);
+        assert_eq!(
+            openings(&mut state, 41..=64),
+            [(52, vec![1]), (64, vec![1])]
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the chain remembers from block to block.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     str::FromStr,
     sync::Arc,
 };
@@ -82,12 +82,7 @@ impl Accounts {
                 Ok(())
             }
             _ => Err(Refusal::insufficient_funds(format!(
-                "spendable balance {} is smaller than {amount}{DENOM}",
-                if held == 0 {
-                    String::new()
-                } else {
-                    format!("{held}{DENOM}")
-                }
+                "spendable balance {held}{DENOM} is smaller than {amount}{DENOM}"
             ))),
         }
     }
@@ -137,6 +132,8 @@ pub(super) struct Topic {
     pub(super) scores: BTreeMap<String, Score>,
     /// The inferences of the open window that would count if it closed now.
     pub(super) inferers: BTreeMap<String, Inference>,
+    /// Closed nonces whose losses the reputers have yet to tell, the newest first.
+    pub(super) losses_due: VecDeque<i64>,
     /// What counted for the nonces that are closed.
     pub(super) closed: BTreeMap<i64, Arc<Vec<Inference>>>,
 }
@@ -155,6 +152,7 @@ impl Topic {
             barred: BTreeSet::new(),
             scores: BTreeMap::new(),
             inferers: BTreeMap::new(),
+            losses_due: VecDeque::new(),
             closed: BTreeMap::new(),
             config,
         }
@@ -181,6 +179,7 @@ impl Topic {
         self.open = None;
         if !counted.is_empty() {
             self.closed.insert(nonce, Arc::clone(&counted));
+            self.losses_due.push_front(nonce);
         }
         while self.closed.len() > CLOSED_NONCES {
             self.closed.pop_first();

@@ -96,7 +96,8 @@ fn at_end(name: &str, pairs: &[(&str, String)]) -> Value {
     json!([{"type": format!("emissions.{{v}}.{name}"), "attributes": attributes}])
 }
 
-pub(super) async fn play(scene: &mut Scene<'_>, book: &mut Book) {
+/// Gives the nonce of the window, which the worker alone answered with 1.5E-7.
+pub(super) async fn play(scene: &mut Scene<'_>, book: &mut Book) -> i64 {
     let (nonce, frames) = listen(scene).await;
     let end = nonce + scene.target.epoch().1;
     let quoted = |number: i64| format!("\"{number}\"");
@@ -171,6 +172,7 @@ pub(super) async fn play(scene: &mut Scene<'_>, book: &mut Book) {
     header(scene, book, &of(&frames, HEADER));
     transaction(scene, book, &of(&frames, TX), nonce);
     statuses(scene, book, nonce).await;
+    nonce
 }
 
 fn header(scene: &Scene<'_>, book: &mut Book, frames: &[&Value]) {

@@ -7,12 +7,16 @@
 pub(crate) mod book;
 mod client;
 mod events;
+mod funds;
+mod inactive;
+mod network;
 mod pattern;
 mod places;
 mod queries;
 mod queries_of_the_sdk;
 mod refused_at_once;
 mod refused_in_block;
+mod reputers;
 mod rpc_errors;
 mod rpc_shapes;
 pub(crate) mod scene;
@@ -20,6 +24,7 @@ mod several;
 mod sockets;
 mod spoilt_bundles;
 pub(crate) mod target;
+mod timeouts;
 pub(crate) mod wallet;
 
 use book::Book;
@@ -38,14 +43,21 @@ pub(crate) async fn play(target: &dyn Target) -> Book {
     let mut scene = Scene::new(target).await;
     rpc_errors::play(&scene, &mut book).await;
     queries::before_anything(&scene, &mut book).await;
+    network::before_anything(&scene, &mut book).await;
     several::registration(&mut scene, &mut book).await;
     refused_at_once::play(&scene, &mut book).await;
+    timeouts::play(&scene, &mut book).await;
     sockets::play(&scene, &mut book).await;
     refused_in_block::play(&mut scene, &mut book).await;
     several::play(&mut scene, &mut book).await;
     rpc_shapes::play(&mut scene, &mut book).await;
-    events::play(&mut scene, &mut book).await;
+    let nonce = events::play(&mut scene, &mut book).await;
+    network::of_one(&scene, &mut book, nonce).await;
     queries::after_a_window(&scene, &mut book).await;
+    network::of_two(&scene, &mut book).await;
     places::play(&mut scene, &mut book).await;
+    reputers::play(&scene, &mut book, nonce).await;
+    inactive::play(&scene, &mut book).await;
+    funds::play(&scene, &mut book).await;
     book
 }

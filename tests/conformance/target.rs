@@ -44,6 +44,8 @@ pub(crate) enum Change {
     Places(u64),
     /// Whether only listed workers may submit to the topic; none is listed.
     OnlyListed(bool),
+    /// Whether the topic's weight is enough for it to be active.
+    Weight(bool),
 }
 
 /// A chain with topic 67, and with 1,000 ALLO for each of the wallets `Funded`.
@@ -63,4 +65,6 @@ pub(crate) trait Target: Sync {
     async fn reach(&self, client: &Client, height: i64);
     /// Changes the chain's settings, and returns when they hold.
     async fn change(&self, client: &Client, change: Change);
+    /// Lets an account hold so much uallo, which is more than it holds.
+    async fn fund(&self, client: &Client, address: &str, uallo: u128);
 }

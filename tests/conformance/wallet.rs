@@ -17,6 +17,9 @@ pub(crate) const FUNDED: [&str; 3] = [
     "legal winner thank year wave sausage worth useful legal winner thank yellow",
     "letter advice cage absurd amount doctor acoustic avoid letter advice cage above",
 ];
+/// The words of a wallet that gets what a case needs.
+pub(super) const POOR: &str =
+    "board flee heavy tunnel powder denial science ski answer betray cargo cat";
 /// Words whose address no chain knows.
 pub(super) const UNKNOWN: &str = "void come effort suffer camp survey warrior heavy shoot primary clutch crush open amazing screen patrol group space point ten exist slush involve unfold";
 

@@ -4,6 +4,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cosmrs::{
+    Any,
+    proto::cosmos::{
+        bank::v1beta1::{MsgSend, QueryBalanceRequest, QueryBalanceResponse},
+        base::v1beta1::Coin,
+    },
+};
 use prost::Message;
 use tokio::runtime::Builder;
 
@@ -17,6 +24,10 @@ use crate::{
 /// The words of the chain's owner.
 const OWNER: &str = "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong";
 
+/// The least weight of an active topic: as the local chain has it, and more than any topic has.
+const ENOUGH: &str = "0.0001";
+const TOO_MUCH: &str = "1000000000000000000000000000000";
+
 /// A node of its own: the list changes the chain's settings.
 struct Real {
     node: Node,
@@ -26,6 +37,8 @@ struct Real {
 /// The settings that are changed, under the numbers that both versions give them.
 #[derive(Clone, PartialEq, Message)]
 struct Params {
+    #[prost(string, repeated, tag = "3")]
+    min_topic_weight: Vec<String>,
     #[prost(uint64, repeated, tag = "21")]
     max_top_inferers_to_reward: Vec<u64>,
     #[prost(bool, repeated, tag = "50")]
@@ -80,7 +93,6 @@ impl Target for Real {
 
     async fn change(&self, client: &Client, change: Change) {
         let owner = wallet::Wallet::from_words(OWNER);
-        let terms = scene::terms(client, &self.node.chain_id, &owner.address).await;
         let word = self.version.word();
         let sender = owner.address.clone();
         let update = |params| {
@@ -96,6 +108,13 @@ impl Target for Real {
                 max_top_inferers_to_reward: vec![places],
                 ..Params::default()
             })],
+            Change::Weight(suffices) => {
+                let least = if suffices { ENOUGH } else { TOO_MUCH };
+                vec![update(Params {
+                    min_topic_weight: vec![least.into()],
+                    ..Params::default()
+                })]
+            }
             Change::OnlyListed(only) => {
                 let request = TopicWhitelist {
                     sender,
@@ -114,13 +133,52 @@ impl Target for Real {
                 vec![wallet::any(word, name, &request), global]
             }
         };
+        self.order(client, messages).await;
+    }
+
+    async fn fund(&self, client: &Client, address: &str, uallo: u128) {
+        let request = QueryBalanceRequest {
+            address: address.into(),
+            denom: "uallo".into(),
+        };
+        let path = "/cosmos.bank.v1beta1.Query/Balance";
+        let held: QueryBalanceResponse = client.read(path, &request).await;
+        let held = held.balance.expect("a balance").amount;
+        let held: u128 = held.parse().expect("a number");
+        let coin = Coin {
+            denom: "uallo".into(),
+            amount: (uallo - held).to_string(),
+        };
+        let send = MsgSend {
+            from_address: wallet::Wallet::from_words(OWNER).address,
+            to_address: address.into(),
+            amount: vec![coin],
+        };
+        let send = Any {
+            type_url: "/cosmos.bank.v1beta1.MsgSend".into(),
+            value: send.encode_to_vec(),
+        };
+        self.order(client, vec![send]).await;
+    }
+}
+
+impl Real {
+    /// Signs messages as the chain's owner, and returns when they are carried out.
+    async fn order(&self, client: &Client, messages: Vec<Any>) {
+        let owner = wallet::Wallet::from_words(OWNER);
+        let terms = scene::terms(client, &self.node.chain_id, &owner.address).await;
         let sent = client.broadcast(&owner.sign(messages, &terms)).await;
-        assert_eq!(sent["result"]["code"], 0, "{change:?}: {sent}");
+        assert_eq!(sent["result"]["code"], 0, "{sent}");
         let hash = sent["result"]["hash"].as_str().unwrap_or_default();
-        let from = client.height().await;
-        self.reach(client, from + 2).await;
-        let found = client.tx(hash).await.expect("the change is in a block");
-        assert_eq!(found["tx_result"]["code"], 0, "{change:?}: {found}");
+        let last = client.height().await + 5;
+        while client.height().await <= last {
+            if let Some(found) = client.tx(hash).await {
+                assert_eq!(found["tx_result"]["code"], 0, "{found}");
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        panic!("{hash} is in no block");
     }
 }
 

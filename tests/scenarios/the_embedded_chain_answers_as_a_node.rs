@@ -70,6 +70,11 @@ impl Target for Embedded {
                 let order = Control::MaxTopInferers(places);
                 self.devnet.control(order).await.unwrap();
             }
+            Change::Weight(suffices) => {
+                let topic = TopicId(conformance::TOPIC);
+                let order = Control::TopicWeight { topic, suffices };
+                self.devnet.control(order).await.unwrap();
+            }
             Change::OnlyListed(only) => {
                 for address in &self.addresses {
                     let order = Control::Whitelist {
@@ -81,6 +86,14 @@ impl Target for Embedded {
                 }
             }
         }
+    }
+
+    async fn fund(&self, _: &Client, address: &str, uallo: u128) {
+        let order = Control::Fund {
+            address: address.into(),
+            balance: uallo,
+        };
+        self.devnet.control(order).await.unwrap();
     }
 }
 
