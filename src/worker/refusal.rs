@@ -20,10 +20,7 @@ impl Submitter {
         refusal: Refusal,
         answer: Answer,
     ) {
-        for &key in keys {
-            self.tell_refusal(key, &refusal, answer.advice());
-        }
-        self.note_refusal(keys, &refusal);
+        self.take_note(keys, &refusal, answer.advice());
         match answer.next() {
             Next::GiveUp => {
                 for &key in keys {
@@ -47,10 +44,7 @@ impl Submitter {
         refusal: Refusal,
         answer: Answer,
     ) {
-        for &key in keys {
-            self.tell_refusal(key, &refusal, answer.advice());
-        }
-        self.note_refusal(keys, &refusal);
+        self.take_note(keys, &refusal, answer.advice());
         let mut again = Vec::new();
         for &key in keys {
             let Some(flight) = self.flights.get_mut(&key) else {
@@ -76,11 +70,8 @@ impl Submitter {
     /// A block refused the transaction of these windows because of another answer in it: they go again
     /// at once, without that one.
     pub(super) async fn held_up(&mut self, keys: Vec<WindowKey>, refusal: &Refusal) {
-        self.note_refusal(&keys, refusal);
-        for &key in &keys {
-            let next = "another answer in the same transaction was refused; sending without it";
-            self.tell_refusal(key, refusal, next);
-        }
+        let next = "another answer in the same transaction was refused; sending without it";
+        self.take_note(&keys, refusal, next);
         for flight in self.flights_of(&keys) {
             flight.uncertain = !flight.signatures.is_empty();
             flight.delays += 1;
@@ -100,7 +91,11 @@ impl Submitter {
         });
     }
 
-    fn note_refusal(&self, keys: &[WindowKey], refusal: &Refusal) {
+    /// Tells and journals a refusal of the transaction with these windows' answers.
+    fn take_note(&self, keys: &[WindowKey], refusal: &Refusal, next: &str) {
+        for &key in keys {
+            self.tell_refusal(key, refusal, next);
+        }
         let rejected = |&key| self.step(key, State::Rejected(refusal.clone()));
         let steps = keys.iter().filter_map(rejected).collect();
         self.parts.scribe.write(steps);
