@@ -131,7 +131,7 @@ impl Rpc {
         let call = |endpoint: Arc<Endpoint>| async move { endpoint.status().await };
         let behind = |_: &Endpoint, status: &Status| {
             let height = status.sync_info.latest_block_height;
-            (height < self.least().0).then(|| self.objection_at(height))
+            (height < self.least().0).then(|| self.shared.lag_of(Height(height)))
         };
         self.ask("status", self.preferred(), call, behind).await
     }

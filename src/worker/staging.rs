@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Blocks before an opening from which on its answer is kept ready.
-pub(super) const LEAD: i64 = 3;
+const LEAD: i64 = 3;
 /// Blocks by which an opening is expected later, one at a time, when it did not come.
 const DRIFTS: u8 = 3;
 

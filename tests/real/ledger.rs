@@ -215,11 +215,15 @@ pub(crate) fn pair(windows: &[Window], txs: &[Submission]) -> Vec<Answered> {
         .collect()
 }
 
-/// The submissions after block `after` for windows that never opened.
-pub(crate) fn strays(ledger: &Ledger<'_>, txs: &[Submission], after: i64) -> Vec<Submission> {
+/// No submission after block `after` is for a window that never opened.
+pub(crate) fn assert_no_strays(ledger: &Ledger<'_>, txs: &[Submission], after: i64) {
     let opened = |tx: &Submission| ledger.windows.contains_key(&(tx.nonce, tx.topic));
     let later = txs.iter().filter(|tx| tx.nonce > after);
-    later.filter(|tx| !opened(tx)).cloned().collect()
+    let strays: Vec<_> = later.filter(|tx| !opened(tx)).collect();
+    assert!(
+        strays.is_empty(),
+        "transactions for windows that never opened: {strays:?}"
+    );
 }
 
 /// An attribute of a typed event: JSON in a string.

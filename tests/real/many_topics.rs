@@ -10,7 +10,7 @@ use crate::{
     chain::Chain,
     figures::{Log, Spread},
     gate::{self, number, say},
-    ledger::{Answered, Ledger, pair, strays},
+    ledger::{Answered, Ledger, assert_no_strays, pair},
     node::Node,
     plan::Plan,
     site::Site,
@@ -74,11 +74,7 @@ fn answer_all(node: &Node, manner: &str, epochs: u64) {
         faults.len(),
         worker.last_words()
     );
-    let strays = strays(&ledger, &txs, ready_at);
-    assert!(
-        strays.is_empty(),
-        "transactions for windows that never opened: {strays:?}"
-    );
+    assert_no_strays(&ledger, &txs, ready_at);
     worker.stop();
     site.assert_counted(&chain, &windows);
 }

@@ -6,7 +6,7 @@ use crate::{
     chain::Chain,
     figures::Log,
     gate::say,
-    ledger::{Answered, Ledger, pair, strays},
+    ledger::{Answered, Ledger, assert_no_strays, pair},
     site::Site,
     wallet::Wallet,
     worker::Worker,
@@ -93,11 +93,7 @@ impl<'a> Trial<'a> {
             .filter_map(|one| one.fault(&self.wallet.address, IN_THE_WINDOW))
             .collect();
         assert!(faults.is_empty(), "{faults:#?}{}", self.worker.last_words());
-        let strays = strays(&self.ledger, &txs, begun);
-        assert!(
-            strays.is_empty(),
-            "transactions for windows that never opened: {strays:?}"
-        );
+        assert_no_strays(&self.ledger, &txs, begun);
         assert_eq!(self.worker.pid(), self.pid, "the worker was started anew");
         self.worker.stop();
         site.assert_counted(self.chain, &windows);

@@ -6,7 +6,7 @@ use crate::{
     chain::Chain,
     figures::Log,
     gate::{self, Release, number, say},
-    ledger::{Answered, Ledger, Window, pair, strays},
+    ledger::{Answered, Ledger, Window, assert_no_strays, pair},
     node::{Node, WINDOW},
     plan::Plan,
     site::Site,
@@ -54,11 +54,7 @@ fn a_worker_answers_every_window_before_and_after_an_upgrade_of_the_chain() {
         .filter_map(|one| fault(one, halt, &wallet.address))
         .collect();
     assert!(faults.is_empty(), "{faults:#?}{}", worker.last_words());
-    let strays = strays(&ledger, &txs, ready_at);
-    assert!(
-        strays.is_empty(),
-        "transactions for windows that never opened: {strays:?}"
-    );
+    assert_no_strays(&ledger, &txs, ready_at);
     let starts = worker
         .events()
         .into_iter()

@@ -6,7 +6,7 @@ use crate::{
     chain::Chain,
     figures::{Log, Spread},
     gate::{self, Release, number, say},
-    ledger::{Answered, Ledger, pair, strays},
+    ledger::{Answered, Ledger, assert_no_strays, pair},
     node::{self, Node},
     plan::Plan,
     site::Site,
@@ -56,11 +56,7 @@ fn windows_in_a_row(node: &Node, release: Release, count: u64) {
         .chain(answered.iter().flat_map(|window| log.gaps(&window.window)))
         .collect();
     assert!(faults.is_empty(), "{faults:#?}{}", worker.last_words());
-    let strays = strays(&ledger, &txs, ready_at);
-    assert!(
-        strays.is_empty(),
-        "transactions for windows that never opened: {strays:?}"
-    );
+    assert_no_strays(&ledger, &txs, ready_at);
     worker.stop();
     site.assert_counted(&chain, &windows);
 }

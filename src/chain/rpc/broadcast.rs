@@ -11,6 +11,7 @@ use crate::{
         jsonrpc::{BroadcastSync, RpcError},
     },
     failpoint::failpoint,
+    types::Height,
 };
 
 /// What became of a broadcast.
@@ -112,7 +113,7 @@ impl Rpc {
                 match lag {
                     ..=0 => Trust::Full,
                     1..=TOLERATED_LAG => Trust::Some,
-                    _ => Trust::None(self.objection_at(height)),
+                    _ => Trust::None(self.shared.lag_of(Height(height))),
                 }
             }
             Ok(Err(failure)) => Trust::None(failure.cause()),
@@ -120,7 +121,8 @@ impl Rpc {
         }
     }
 
-    fn pin(&self, endpoint: &Arc<Endpoint>) {
+    /// From here on broadcasts go to this endpoint first.
+    pub(super) fn pin(&self, endpoint: &Arc<Endpoint>) {
         if let Some(index) = self.index(endpoint) {
             self.pinned.store(index, Ordering::Relaxed);
         }

@@ -96,7 +96,7 @@ impl Endpoint {
         health
             .height
             .filter(|_| health.lag > TOLERATED_LAG)
-            .map(|height| format!("it is at height {height}, behind {}", self.shared.head()))
+            .map(|height| self.shared.lag_of(height))
     }
 
     /// Who and how far it is. A node of another chain is shut out from here on.

@@ -125,6 +125,11 @@ impl Shared {
         *self.head.borrow()
     }
 
+    /// What speaks against a node at this height.
+    pub(super) fn lag_of(&self, height: Height) -> String {
+        format!("it is at height {height}, behind {}", self.head())
+    }
+
     pub(super) fn heads(&self) -> watch::Receiver<Height> {
         self.head.subscribe()
     }

@@ -99,8 +99,4 @@ impl Rpc {
     pub(super) fn least(&self) -> Height {
         self.shared.head().plus(-super::health::TOLERATED_LAG)
     }
-
-    pub(super) fn objection_at(&self, height: i64) -> String {
-        format!("it is at height {height}, behind {}", self.shared.head())
-    }
 }

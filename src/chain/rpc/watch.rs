@@ -108,17 +108,11 @@ impl Rpc {
         };
         let limit = Instant::now() + self.hedge_after;
         if is_sound(0, until(limit, first).await) {
-            self.pin_if_new(&order[0]);
+            self.pin(&order[0]);
         } else if let Some(second) = second
             && is_sound(1, until(limit + self.hedge_after, second).await)
         {
-            self.pin_if_new(&order[1]);
-        }
-    }
-
-    fn pin_if_new(&self, endpoint: &Arc<Endpoint>) {
-        if let Some(index) = self.index(endpoint) {
-            self.pinned.store(index, Ordering::Relaxed);
+            self.pin(&order[1]);
         }
     }
 
