@@ -46,7 +46,8 @@ impl Forecaster for Scripted {
         self.calls.fetch_add(1, Ordering::SeqCst);
         (self.script)(history.closes()).map(|value| Fitted {
             value,
-            source: Source::Full,
+            source: Source::Gated,
+            report: None,
         })
     }
 }

@@ -12,4 +12,6 @@ pub use config::{ForecastConfig, ForecastError};
 pub use desk::{Desk, DeskHandle, TopicSpec};
 pub use history::{BadCandle, HOUR};
 pub use model::{Fitted, Forecaster, Regression};
-pub use types::{Candle, Fallback, Forecast, History, Source, Target};
+pub use types::{
+    Candle, ChallengerReport, Fallback, Forecast, History, Labelled, Report, Source, Target,
+};

@@ -10,7 +10,7 @@ use linfa_elasticnet::ElasticNet;
 use ndarray::{Array1, Array2};
 
 use super::{
-    Fallback, ForecastConfig, HOUR, History, Source, Target,
+    Fallback, ForecastConfig, HOUR, History, Report, Source, Target,
     features::{FULL_LAGS, Grid, REDUCED_LAGS},
 };
 
@@ -23,12 +23,14 @@ const LEAST_RETURN: f64 = 1e-5;
 const ITERATIONS: u32 = 50;
 
 /// A number, and where it comes from.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fitted {
     /// In the target's unit; finite.
     pub value: f64,
     /// Never [`Source::Fallback`].
     pub source: Source,
+    /// How it came about, for the built-in forecast.
+    pub report: Option<Report>,
 }
 
 /// Makes a forecast from candles alone. It may take its time: it is called off the async threads.
@@ -73,7 +75,10 @@ impl Regression {
         }
         let full = closes >= ForecastConfig::closes(self.config.full_days);
         // A horizon that is long against the history leaves rows for the short lags only.
-        let choices = [(FULL_LAGS, Source::Full), (REDUCED_LAGS, Source::Reduced)];
+        let choices = [
+            (FULL_LAGS, Source::Gated),
+            (REDUCED_LAGS, Source::PriorCold),
+        ];
         for (lags, source) in choices.into_iter().skip(usize::from(!full)) {
             if let Some(data) = training_rows(grid, now, hours, lags) {
                 let score = self.score(grid, now, lags, &data)?;
@@ -153,7 +158,11 @@ impl Forecaster for Regression {
         let (log_return, source) = self.log_return(&grid, now, horizon)?;
         let value = in_unit(target, newest.close, log_return);
         if value.is_finite() {
-            Ok(Fitted { value, source })
+            Ok(Fitted {
+                value,
+                source,
+                report: None,
+            })
         } else {
             let detail = format!("a return of {log_return} on {} is no number", newest.close);
             Err(Fallback::Unfit { detail })

@@ -50,9 +50,9 @@ fn last_days(closes: usize) -> History {
 }
 
 #[rstest]
-#[case(673, Source::Full)]
-#[case(672, Source::Reduced)]
-#[case(337, Source::Reduced)]
+#[case(673, Source::Gated)]
+#[case(672, Source::PriorCold)]
+#[case(337, Source::PriorCold)]
 fn uses_what_the_history_allows(#[case] closes: usize, #[case] source: Source) {
     let fitted = regression().fit_predict(&last_days(closes), WEEK, Target::LogReturn);
     let fitted = fitted.expect("enough");
@@ -83,7 +83,7 @@ fn a_long_horizon_needs_more() {
         })
     );
     let reduced = regression().fit_predict(&last_days(1000), month, Target::LogReturn);
-    assert_eq!(reduced.map(|fitted| fitted.source), Ok(Source::Reduced));
+    assert_eq!(reduced.map(|fitted| fitted.source), Ok(Source::PriorCold));
     let endless = regression().fit_predict(&last_days(673), Duration::MAX, Target::Price);
     assert!(matches!(endless, Err(Fallback::ShortHistory { .. })));
 }
@@ -116,7 +116,8 @@ fn flat_prices_give_the_least_opinion_and_no_zero() {
     let fitted = regression().fit_predict(&history(&flat), WEEK, Target::LogReturn);
     let expected = Fitted {
         value: 1e-5,
-        source: Source::Full,
+        source: Source::Gated,
+        report: None,
     };
     assert_eq!(fitted, Ok(expected));
 }

@@ -196,6 +196,7 @@ impl Trainer {
             Ok(fitted) if fitted.value.is_finite() => Forecast {
                 value: fitted.value,
                 source: fitted.source,
+                report: fitted.report,
                 fallback: None,
                 ..self.fallback(spec.topic, history, Fallback::Late)
             },
@@ -283,6 +284,8 @@ impl Trainer {
         Forecast {
             topic,
             value: 0.0,
+            values: Vec::new(),
+            report: None,
             source: Source::Fallback,
             fallback: Some(reason),
             made_at: self.clock.now(),

@@ -48,12 +48,28 @@ pub enum Target {
 
 /// Where a forecast comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// The regression with all its features: 28 days of candles or more.
-    Full,
-    /// The regression with fewer features: 14 to 28 days of candles.
-    Reduced,
+    /// The prior, with the challengers that have earned a say: 28 days of candles or more.
+    Gated,
+    /// The prior alone: 28 days of candles or more.
+    Prior,
+    /// A sign without skill: 14 to 28 days of candles.
+    PriorCold,
+    /// The mean of the challengers, however they have done.
+    Linfa,
+    /// The first challenger alone.
+    Ridge,
+    /// The elastic net alone.
+    ElasticNet,
+    /// The support vector regression alone.
+    Svr,
+    /// Always 0.0, by choice.
+    Zero,
+    /// An HTTP endpoint of the operator's.
+    Http,
+    /// A command of the operator's.
+    Command,
     /// 0.0: there was nothing better, see the reason.
     Fallback,
 }
@@ -81,6 +97,8 @@ pub enum Fallback {
     },
     /// No forecast was ready in time.
     Late,
+    /// The operator has switched forecasts off.
+    SwitchedOff,
 }
 
 impl fmt::Display for Fallback {
@@ -97,8 +115,54 @@ impl fmt::Display for Fallback {
             }
             Self::Unfit { detail } => write!(f, "the fit gave nothing usable: {detail}"),
             Self::Late => f.write_str("no forecast was ready in time"),
+            Self::SwitchedOff => f.write_str("forecasts are switched off (forecast.max_abs = 0)"),
         }
     }
+}
+
+/// How the built-in forecast came about. Returns are log-returns over the topic's horizon.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Standard deviation of an hour's log-return, as known now.
+    pub sigma: f64,
+    /// Mean of the squashed momenta, from -1 to 1.
+    pub momentum: f64,
+    /// What the prior says by itself.
+    pub prior: f64,
+    /// Its weight, from 0 to 1: 0 when it has done clearly worse than zero over the last year.
+    pub prior_weight: f64,
+    /// Newey-West t of its gain over zero; none while the record is too short to tell.
+    pub prior_t: Option<f64>,
+    /// The challengers, in their order of birth.
+    pub challengers: Vec<ChallengerReport>,
+    /// Closes that it was made from.
+    pub closes: usize,
+    /// Whether `forecast.max_abs` held it back.
+    pub clamped: bool,
+}
+
+/// What one challenger says, and what it is worth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChallengerReport {
+    /// Its name, such as `ridge`.
+    pub name: String,
+    /// What it forecasts by itself; none while it has too few rows to be fitted.
+    pub value: Option<f64>,
+    /// Its weight against the prior, from 0 to 1.
+    pub weight: f64,
+    /// Newey-West t of its gain over the prior; none while its record is too short to tell.
+    pub t: Option<f64>,
+    /// Out-of-sample days that its record holds.
+    pub days: usize,
+}
+
+/// One value of a topic that takes several, by its label.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Labelled {
+    /// The label, as the topic lists it.
+    pub label: String,
+    /// Its value, always finite.
+    pub value: f64,
 }
 
 /// A forecast and how it came about.
@@ -106,11 +170,14 @@ impl fmt::Display for Fallback {
 pub struct Forecast {
     /// For which topic.
     pub topic: TopicId,
-    /// The number, always finite, in the target's unit.
+    /// The number, always finite, in the target's unit. 0.0 when there are `values`.
     pub value: f64,
+    /// The numbers of a topic with several outputs; empty for all others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<Labelled>,
     /// Where it comes from.
     pub source: Source,
-    /// Why it is 0.0, when it is a fallback.
+    /// Why it is 0.0, when it is a fallback, or why the built-in forecast stands in for another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
     /// When it was made.
@@ -121,9 +188,12 @@ pub struct Forecast {
     pub data_until: Option<OffsetDateTime>,
     /// Closes that it saw.
     pub closes: usize,
-    /// How long the fit took.
+    /// How long it took to make.
     #[serde(rename = "took_ms", serialize_with = "milliseconds")]
     pub took: Duration,
+    /// How the built-in forecast came about; none for others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
 }
 
 fn milliseconds<S: serde::Serializer>(took: &Duration, to: S) -> Result<S::Ok, S::Error> {

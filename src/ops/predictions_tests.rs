@@ -106,7 +106,9 @@ fn a_second_attempt_replaces_the_first() {
     let forecast = Forecast {
         topic: TOPIC,
         value: 0.0125,
-        source: Source::Reduced,
+        source: Source::PriorCold,
+        values: Vec::new(),
+        report: None,
         fallback: None,
         made_at: time::OffsetDateTime::UNIX_EPOCH,
         data_until: None,
@@ -125,7 +127,7 @@ fn a_second_attempt_replaces_the_first() {
     let entries = read(&path);
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0].timestamp, "2025-09-16T13:00:05.000Z");
-    assert_eq!(entries[0].source, Some(Source::Reduced));
+    assert_eq!(entries[0].source, Some(Source::PriorCold));
 }
 
 #[test]

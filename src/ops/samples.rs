@@ -19,7 +19,9 @@ pub(super) fn forecast() -> Forecast {
     Forecast {
         topic: TOPIC,
         value: 0.0125,
-        source: Source::Full,
+        source: Source::Gated,
+        values: Vec::new(),
+        report: None,
         fallback: None,
         made_at: AT,
         data_until: Some(AT),

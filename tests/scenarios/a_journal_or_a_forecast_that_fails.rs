@@ -55,7 +55,8 @@ impl<F: Fn() -> Result<f64, Fallback> + Send + Sync + 'static> Forecaster for Tu
         };
         Ok(Fitted {
             value,
-            source: Source::Full,
+            source: Source::Gated,
+            report: None,
         })
     }
 }

@@ -44,7 +44,8 @@ impl Forecaster for Counting {
         let count = u32::try_from(of.candles.len()).unwrap();
         Ok(Fitted {
             value: f64::from(count),
-            source: Source::Full,
+            source: Source::Gated,
+            report: None,
         })
     }
 }

@@ -39,7 +39,8 @@ impl Forecaster for Constant {
     fn fit_predict(&self, _: &History, _: Duration, _: Target) -> Result<Fitted, Fallback> {
         Ok(Fitted {
             value: self.0,
-            source: Source::Full,
+            source: Source::Gated,
+            report: None,
         })
     }
 }
