@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod devnet;
+pub mod evaluate;
 mod failpoint;
 pub mod forecast;
 pub mod market;
