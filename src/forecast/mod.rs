@@ -28,4 +28,7 @@ pub use model::{Fitted, Forecaster};
 pub use types::{
     Candle, ChallengerReport, Fallback, Forecast, History, Labelled, Report, Source, Target,
 };
+#[cfg(test)]
+mod testing;
+
 pub use walk::{Step, Walk};
