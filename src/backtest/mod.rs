@@ -17,3 +17,6 @@ pub use plan::{Backtest, Plan, Progress};
 pub use rows::{Row, Unforecast};
 pub use summary::{Figures, Summary};
 pub use table::{COIN_TOSS, HEADS, Line, headline, lines, remarks};
+
+#[cfg(test)]
+mod testing;

@@ -24,7 +24,7 @@ const WIDTH: u32 = 1120;
 /// Height of all of its panels together.
 const HEIGHT: u32 = 640;
 /// Room for the labels at the left, and at the bottom of the last panel.
-const LEFT: u32 = 120;
+const LEFT: u32 = 144;
 const BOTTOM: u32 = 60;
 /// Size of the labels. The SVG backend divides it by 1.24.
 const TEXT: u32 = 36;

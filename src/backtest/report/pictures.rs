@@ -14,7 +14,7 @@ use crate::{
 const COLOURS: [Colour; 3] = [Colour::TWO, Colour::THREE, Colour::FOUR];
 /// Labels of an axis of values, at most, in a panel of full and of half height.
 const MOST: usize = 7;
-const MOST_OF_HALF: usize = 4;
+const MOST_OF_HALF: usize = 6;
 
 /// All of them, in the page's order.
 pub(super) fn all(made: &Backtest) -> Result<Vec<Picture>, BacktestError> {

@@ -75,12 +75,11 @@ pub(super) fn rolling(rows: &[Timed]) -> Vec<Point> {
         let (e, z) = squares(pair);
         error += e;
         zero += z;
-        while let Some((old, pair)) = rows.get(oldest).filter(|(old, _)| *old <= time - year) {
+        while let Some((_, pair)) = rows.get(oldest).filter(|(old, _)| *old <= time - year) {
             let (e, z) = squares(pair);
             error -= e;
             zero -= z;
             oldest += 1;
-            debug_assert!(old < time);
         }
         if time - begin >= year && zero > 0.0 {
             points.push((*time as f64, (error.max(0.0) / zero).sqrt()));
@@ -202,8 +201,12 @@ pub(super) fn times(first: i64, last: i64) -> Axis {
     Axis { range, labels }
 }
 
+/// The year in January, else the month: short enough for a narrow screen.
 fn month(date: Date) -> String {
-    format!("{}-{:02}", date.year(), u8::from(date.month()))
+    if date.month() == Month::January {
+        return date.year().to_string();
+    }
+    date.month().to_string().chars().take(3).collect()
 }
 
 fn short_day(date: Date) -> String {
