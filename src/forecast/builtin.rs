@@ -62,7 +62,10 @@ impl Builtin {
         let opinion = self.opinion(&history.ticker, horizon, candles)?;
         let value = in_unit(target, newest.close, opinion.log_return);
         if !value.is_finite() {
-            let detail = format!("a return of {} on {} is no number", opinion.log_return, newest.close);
+            let detail = format!(
+                "a return of {} on {} is no number",
+                opinion.log_return, newest.close
+            );
             return Err(Fallback::Unfit { detail });
         }
         Ok(Fitted {
@@ -74,7 +77,8 @@ impl Builtin {
 
     /// The candles of the last `history_days`.
     fn window<'a>(&self, candles: &'a [Candle], newest: &Candle) -> &'a [Candle] {
-        let oldest = newest.start - DAY * i64::from(self.config.history_days);
+        let span = DAY * i64::from(self.config.history_days);
+        let oldest = newest.start.saturating_sub(span);
         &candles[candles.partition_point(|candle| candle.start < oldest)..]
     }
 
@@ -103,7 +107,10 @@ impl Builtin {
 
     fn slot(&self, ticker: &str, horizon: Duration) -> Slot {
         let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
-        engines.entry((ticker.to_owned(), horizon)).or_default().clone()
+        engines
+            .entry((ticker.to_owned(), horizon))
+            .or_default()
+            .clone()
     }
 
     /// The engine with what is new; none if the candles are not those that it knows and later ones, or
@@ -111,16 +118,19 @@ impl Builtin {
     fn extended(&self, mut warm: Warm, candles: &[Candle]) -> Option<Warm> {
         let (first, newest) = (candles.first()?.start, candles.last()?.start);
         let longest = DAY * (i64::from(self.config.history_days) + SLACK);
-        if newest - warm.known.first()?.0 > longest {
+        if newest.saturating_sub(warm.known.first()?.0) > longest {
             return None;
         }
-        let from = warm.known.binary_search_by_key(&first, |known| known.0).ok()?;
-        let both = warm.known[from..].iter().zip(candles);
+        let from = warm
+            .known
+            .binary_search_by_key(&first, |known| known.0)
+            .ok()?;
+        let mut both = warm.known[from..].iter().zip(candles);
         let same = |((start, close), candle): (&(i64, f64), &Candle)| {
             *start == candle.start && close.to_bits() == candle.close.to_bits()
         };
         let shared = warm.known.len() - from;
-        if shared > candles.len() || !both.map(same).all(|same| same) {
+        if shared > candles.len() || !both.all(same) {
             return None;
         }
         warm.push(&candles[shared..]);
