@@ -33,6 +33,10 @@ pub struct ForecastConfig {
     pub shrink: f64,
     /// The largest log-return that is ever forecast, as an absolute number.
     pub max_return: f64,
+    /// The largest log-return that a forecast of any source may imply, as an absolute number: the
+    /// built-in one is held at it, one from outside the process is refused beyond it. 0 switches
+    /// forecasts off: 0.0 is answered.
+    pub max_abs: f64,
 }
 
 impl Default for ForecastConfig {
@@ -46,6 +50,7 @@ impl Default for ForecastConfig {
             ridge: 10.0,
             shrink: 0.1,
             max_return: 0.006,
+            max_abs: 0.25,
         }
     }
 }
@@ -127,6 +132,12 @@ impl ForecastConfig {
             self.max_return,
             (1e-5..=1.0).contains(&self.max_return),
             "it must lie between 0.00001 and 1",
+        )?;
+        real(
+            "max_abs",
+            self.max_abs,
+            (0.0..=10.0).contains(&self.max_abs),
+            "it must lie between 0 and 10; 0 switches forecasts off",
         )
     }
 
@@ -172,6 +183,7 @@ mod tests {
     #[case("ridge = nan")]
     #[case("shrink = 1.5")]
     #[case("max_return = 0.0")]
+    #[case("max_abs = -1.0")]
     fn a_senseless_value_is_named(#[case] line: &str) {
         let config: ForecastConfig = toml::from_str(line).expect("well-formed");
         let refusal = config.check().expect_err("senseless").to_string();

@@ -33,8 +33,9 @@ pub struct Fitted {
     pub report: Option<Report>,
 }
 
-/// Makes a forecast from candles alone. It may take its time: it is called off the async threads.
-pub trait Forecaster: Send + Sync + 'static {
+/// Makes a forecast from candles alone. It may take its time: it is called off the async threads, by
+/// [`BuiltIn`](super::BuiltIn).
+pub trait Model: Send + Sync + 'static {
     /// Forecasts `target` over `horizon` from the newest candle's end on.
     ///
     /// # Errors
@@ -142,7 +143,7 @@ impl Regression {
     }
 }
 
-impl Forecaster for Regression {
+impl Model for Regression {
     fn fit_predict(
         &self,
         history: &History,
