@@ -167,7 +167,11 @@ fn flat_prices_give_the_least_opinion_and_no_zero() {
         let flat = (0..24 * 150).map(|hour| (hour, 50.0));
         let opinion = fed(&config(choice), WEEK, flat).opinion().expect("enough");
         assert_eq!(opinion.log_return, 1e-5, "{choice}");
-        let told = opinion.report.challengers.iter().all(|it| it.value == Some(0.0));
+        let told = opinion
+            .report
+            .challengers
+            .iter()
+            .all(|it| it.value == Some(0.0));
         assert!(told, "{:?}", opinion.report);
         assert_eq!(opinion.report.prior_t, None);
     }
