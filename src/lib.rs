@@ -14,6 +14,7 @@ pub mod devnet;
 pub mod evaluate;
 mod failpoint;
 pub mod forecast;
+pub mod forecasters;
 pub mod market;
 pub mod ops;
 pub mod store;

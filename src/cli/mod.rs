@@ -4,6 +4,7 @@ mod args;
 mod backtest;
 mod devnet;
 mod locate;
+mod notices;
 mod rooms;
 mod run;
 
