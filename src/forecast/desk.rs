@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Fallback, Forecast, ForecastConfig, ForecastError, Forecaster, History, Regression, Target,
+    Builtin, Fallback, Forecast, ForecastConfig, ForecastError, Forecaster, History, Target,
     trainer::{Trainer, for_topic},
 };
 use crate::{clock::SharedClock, types::TopicId};
@@ -52,7 +52,7 @@ pub struct DeskHandle {
 }
 
 impl Desk {
-    /// A desk for these topics with the forecasts of [`Regression`]. Each topic answers at once, with
+    /// A desk for these topics with the forecasts of [`Builtin`]. Each topic answers at once, with
     /// 0.0 until its first forecast is made.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Desk {
         histories: &HashMap<String, watch::Receiver<History>>,
         clock: SharedClock,
     ) -> Result<Self, ForecastError> {
-        let forecaster = Arc::new(Regression::new(config.clone()));
+        let forecaster = Arc::new(Builtin::new(config.clone()));
         Self::with_forecaster(config, topics, histories, clock, forecaster)
     }
 
