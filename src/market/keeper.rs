@@ -15,7 +15,7 @@ use super::{
 use crate::{
     clock::SharedClock,
     forecast::{Candle, History},
-    store::{CandleRepository, StoreError},
+    store::{CandleRepository, Origin, Series, StoreError},
 };
 
 /// Pause after a failure that trying again soon does not mend, such as a refused key.
@@ -156,7 +156,11 @@ impl Keeper {
         }
         if !news.is_empty() {
             self.added += news.len();
-            if let Err(cause) = self.store.save_all(self.book.ticker(), &news).await {
+            if let Err(cause) = self
+                .store
+                .keep(&Series::hourly(self.book.ticker()), Origin::Tiingo, &news)
+                .await
+            {
                 self.tell_not_kept(&cause);
             }
         }

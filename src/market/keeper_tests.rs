@@ -7,7 +7,11 @@ use super::*;
 use crate::{
     clock::SimulatedClock,
     forecast::HOUR,
-    market::testing::{Fake, Memory, Turn, candle},
+    market::{
+        testing::{Fake, Turn, candle},
+        testing_store::Memory,
+    },
+    store::{Pair, SetAside, StoredCandle},
 };
 
 const START: OffsetDateTime = datetime!(2025-10-01 12:10 UTC);
@@ -243,13 +247,26 @@ async fn a_broken_store_is_told_and_no_obstacle() {
     struct Broken;
     #[async_trait]
     impl CandleRepository for Broken {
-        async fn load(&self, _: &str, _: i64) -> Result<Vec<Candle>, StoreError> {
+        async fn candles(
+            &self,
+            _: &Series,
+            _: Range<i64>,
+        ) -> Result<Vec<StoredCandle>, StoreError> {
             Err(broken())
         }
-        async fn save_all(&self, _: &str, _: &[Candle]) -> Result<(), StoreError> {
+        async fn keep(&self, _: &Series, _: Origin, _: &[Candle]) -> Result<(), StoreError> {
             Err(broken())
         }
-        async fn newest(&self, _: &str) -> Result<Option<Candle>, StoreError> {
+        async fn set_aside(&self, _: &Series, _: &[SetAside]) -> Result<(), StoreError> {
+            Err(broken())
+        }
+        async fn set_asides(&self, _: &Series, _: i64) -> Result<Vec<SetAside>, StoreError> {
+            Err(broken())
+        }
+        async fn pairs(&self, _: &Series, _: [Origin; 2], _: i64) -> Result<Vec<Pair>, StoreError> {
+            Err(broken())
+        }
+        async fn inventory(&self) -> Result<Vec<(Series, Origin, u64)>, StoreError> {
             Err(broken())
         }
     }

@@ -10,6 +10,7 @@ mod keeper;
 mod notice;
 mod quota;
 mod report;
+mod stored;
 mod tiingo;
 
 pub use config::MarketConfig;
@@ -19,7 +20,12 @@ pub use file::{CsvAge, FileKeeper};
 pub use keeper::{Keeper, PriceSource};
 pub use notice::{Notice, Notices};
 pub use report::CsvReport;
+pub use stored::stored;
 pub use tiingo::{Batch, Tiingo};
+
+pub use crate::store::{Interval, Origin, Series};
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing_store;

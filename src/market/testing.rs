@@ -1,10 +1,6 @@
 //! A scripted source and a store in memory, for tests on paused time.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    ops::Range,
-    sync::Mutex,
-};
+use std::{collections::VecDeque, ops::Range, sync::Mutex};
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -13,7 +9,6 @@ use super::{Batch, MarketError, PriceSource};
 use crate::{
     clock::SharedClock,
     forecast::{Candle, HOUR},
-    store::{CandleRepository, StoreError},
 };
 
 /// One scripted answer; without one, the source gives all that it has of the hours asked for.
@@ -73,27 +68,5 @@ pub(super) fn candle(start: i64, close: f64) -> Candle {
         low: 1.0,
         close,
         volume: 1.0,
-    }
-}
-
-/// A store that works at once: a database's thread would not be waited for by paused time.
-#[derive(Default)]
-pub(super) struct Memory(Mutex<BTreeMap<i64, Candle>>);
-
-#[async_trait]
-impl CandleRepository for Memory {
-    async fn load(&self, _: &str, since: i64) -> Result<Vec<Candle>, StoreError> {
-        let kept = self.0.lock().expect("kept");
-        Ok(kept.range(since..).map(|(_, candle)| *candle).collect())
-    }
-
-    async fn save_all(&self, _: &str, candles: &[Candle]) -> Result<(), StoreError> {
-        let candles = candles.iter().map(|candle| (candle.start, *candle));
-        self.0.lock().expect("kept").extend(candles);
-        Ok(())
-    }
-
-    async fn newest(&self, _: &str) -> Result<Option<Candle>, StoreError> {
-        Ok(self.0.lock().expect("kept").values().last().copied())
     }
 }
