@@ -13,6 +13,7 @@ pub mod devnet;
 pub mod evaluate;
 mod failpoint;
 pub mod forecast;
+pub mod learning;
 pub mod market;
 pub mod ops;
 pub mod store;

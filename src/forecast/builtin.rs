@@ -62,7 +62,10 @@ impl Builtin {
         let opinion = self.opinion(&history.ticker, horizon, candles)?;
         let value = in_unit(target, newest.close, opinion.log_return);
         if !value.is_finite() {
-            let detail = format!("a return of {} on {} is no number", opinion.log_return, newest.close);
+            let detail = format!(
+                "a return of {} on {} is no number",
+                opinion.log_return, newest.close
+            );
             return Err(Fallback::Unfit { detail });
         }
         Ok(Fitted {
@@ -103,7 +106,10 @@ impl Builtin {
 
     fn slot(&self, ticker: &str, horizon: Duration) -> Slot {
         let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
-        engines.entry((ticker.to_owned(), horizon)).or_default().clone()
+        engines
+            .entry((ticker.to_owned(), horizon))
+            .or_default()
+            .clone()
     }
 
     /// The engine with what is new; none if the candles are not those that it knows and later ones, or
@@ -114,7 +120,10 @@ impl Builtin {
         if newest - warm.known.first()?.0 > longest {
             return None;
         }
-        let from = warm.known.binary_search_by_key(&first, |known| known.0).ok()?;
+        let from = warm
+            .known
+            .binary_search_by_key(&first, |known| known.0)
+            .ok()?;
         let both = warm.known[from..].iter().zip(candles);
         let same = |((start, close), candle): (&(i64, f64), &Candle)| {
             *start == candle.start && close.to_bits() == candle.close.to_bits()
@@ -149,7 +158,7 @@ impl Forecaster for Builtin {
 }
 
 /// A log-return from the last price, in the target's unit.
-fn in_unit(target: Target, price: f64, log_return: f64) -> f64 {
+pub(super) fn in_unit(target: Target, price: f64, log_return: f64) -> f64 {
     match target {
         Target::LogReturn => log_return,
         Target::PercentReturn => 100.0 * log_return.exp_m1(),

@@ -154,11 +154,9 @@ impl Challenger for Svr {
     }
 }
 
-fn standardised(
-    rows: &[Lesson],
-    scales: &Features,
-) -> Option<Dataset<f64, f64, ndarray::Ix1>> {
-    let scaled = |lesson: &Lesson| -> Features { std::array::from_fn(|k| lesson.features[k] / scales[k]) };
+fn standardised(rows: &[Lesson], scales: &Features) -> Option<Dataset<f64, f64, ndarray::Ix1>> {
+    let scaled =
+        |lesson: &Lesson| -> Features { std::array::from_fn(|k| lesson.features[k] / scales[k]) };
     let records = rows.iter().flat_map(scaled).collect();
     let records = Array2::from_shape_vec((rows.len(), WIDTH), records).ok()?;
     let labels: Array1<f64> = rows.iter().map(|lesson| lesson.label).collect();

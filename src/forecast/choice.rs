@@ -98,9 +98,15 @@ mod tests {
             assert_eq!(name.parse(), Ok(choice));
             let json = serde_json::to_string(&choice).expect("a name");
             assert_eq!(json, format!("{name:?}"));
-            assert_eq!(serde_json::from_str::<Choice>(&json).expect("known"), choice);
+            assert_eq!(
+                serde_json::from_str::<Choice>(&json).expect("known"),
+                choice
+            );
         }
-        let refusal = "elasticnet".parse::<Choice>().expect_err("unknown").to_string();
+        let refusal = "elasticnet"
+            .parse::<Choice>()
+            .expect_err("unknown")
+            .to_string();
         assert!(refusal.contains("elastic-net"), "{refusal}");
     }
 }

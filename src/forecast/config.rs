@@ -146,8 +146,18 @@ impl ForecastConfig {
         let range = "it must lie between 0.00001 and 1";
         let remedy = "it must lie between 0.00001 and 1, or be 0 for no forecast at all";
         let switched_off = self.max_abs == 0.0;
-        real("max_abs", self.max_abs, switched_off || size(self.max_abs), remedy)?;
-        real("prior_drift", self.prior_drift, size(self.prior_drift), range)?;
+        real(
+            "max_abs",
+            self.max_abs,
+            switched_off || size(self.max_abs),
+            remedy,
+        )?;
+        real(
+            "prior_drift",
+            self.prior_drift,
+            size(self.prior_drift),
+            range,
+        )?;
         real("prior_cap", self.prior_cap, size(self.prior_cap), range)?;
         let range = "it must lie between -10 and 10";
         real("fuse_t", self.fuse_t, t(self.fuse_t), range)?;

@@ -102,7 +102,10 @@ impl Engine {
             horizon,
             grid: Grid::new(),
             fuse: Gate::new(GateRule::fuse(config, horizon)),
-            seats: challengers(config.source, horizon).into_iter().map(seat).collect(),
+            seats: challengers(config.source, horizon)
+                .into_iter()
+                .map(seat)
+                .collect(),
             waiting: VecDeque::new(),
             lessons: Lessons::default(),
             fits: Arc::default(),
@@ -194,7 +197,11 @@ impl Engine {
             baseline: prior * self.fuse.weight(),
             scale,
             features,
-            values: self.seats.iter().map(|seat| value(seat.model.as_ref()?)).collect(),
+            values: self
+                .seats
+                .iter()
+                .map(|seat| value(seat.model.as_ref()?))
+                .collect(),
         }
     }
 
@@ -259,6 +266,7 @@ impl Engine {
             challengers: self.seats.iter().zip(&now.values).map(tell).collect(),
             closes: self.grid.closes(),
             clamped,
+            ..Report::default()
         }
     }
 
@@ -271,7 +279,9 @@ impl Engine {
             seat.gate.settle();
         }
         self.refit(day);
-        if self.is_full() && let Some(price) = self.grid.price(at) {
+        if self.is_full()
+            && let Some(price) = self.grid.price(at)
+        {
             let now = self.look();
             self.waiting.push_back(Day { at, price, now });
         }
@@ -291,7 +301,8 @@ impl Engine {
                     seat.gate.record(*value, now.baseline, outcome);
                 }
             }
-            self.lessons.push(Lesson::new(now.features, outcome / now.scale));
+            self.lessons
+                .push(Lesson::new(now.features, outcome / now.scale));
         }
     }
 

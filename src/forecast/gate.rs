@@ -175,7 +175,10 @@ mod tests {
         }
         gate.settle();
         assert_eq!(gate.days(), 10);
-        assert!(gate.weight() < f64::EPSILON && gate.t() < Some(-3.0), "{gate:?}");
+        assert!(
+            gate.weight() < f64::EPSILON && gate.t() < Some(-3.0),
+            "{gate:?}"
+        );
     }
 
     #[test]
@@ -184,7 +187,10 @@ mod tests {
         gate.record(f64::NAN, 0.0, 0.1);
         gate.record(0.0, 1e200, 0.1);
         assert_eq!(gate.days(), 0);
-        let trusted = GateRule { untold: 1.0, ..RULE };
+        let trusted = GateRule {
+            untold: 1.0,
+            ..RULE
+        };
         assert!(Gate::new(trusted).weight() > 0.99);
     }
 }

@@ -65,7 +65,9 @@ fn factor(moments: &Moments, scales: &Features) -> (Array2<f64>, Array1<f64>) {
         }
         let pivot = square.sqrt();
         let across: f64 = (0..i).map(|k| rows[[k, i]] * labels[k]).sum();
-        let row: Vec<f64> = (i..WIDTH).map(|j| (gram(i, j) - above(j)) / pivot).collect();
+        let row: Vec<f64> = (i..WIDTH)
+            .map(|j| (gram(i, j) - above(j)) / pivot)
+            .collect();
         labels[i] = (moments.cross[i] / scales[i] - across) / pivot;
         for (j, value) in (i..WIDTH).zip(row) {
             rows[[i, j]] = value;
@@ -88,7 +90,13 @@ mod tests {
         let mut draw = || random.random_range(-1.0..1.0_f64);
         let lesson = |_| {
             let common = draw();
-            let x = [draw(), common + 0.3 * draw(), 3.0 * common, 0.1 * draw(), draw() + common];
+            let x = [
+                draw(),
+                common + 0.3 * draw(),
+                3.0 * common,
+                0.1 * draw(),
+                draw() + common,
+            ];
             Lesson::new(x, 0.4 * x[0] - 0.2 * x[2] + draw())
         };
         (0..count).map(lesson).collect()
@@ -96,11 +104,15 @@ mod tests {
 
     fn full(fit: LeastSquares, lessons: &[Lesson]) -> Features {
         let scales = Moments::of(lessons).scales();
-        let scaled = lessons.iter().flat_map(|l| (0..WIDTH).map(|k| l.features[k] / scales[k]));
+        let scaled = lessons
+            .iter()
+            .flat_map(|l| (0..WIDTH).map(|k| l.features[k] / scales[k]));
         let records = Array2::from_shape_vec((lessons.len(), WIDTH), scaled.collect());
         let labels = lessons.iter().map(|lesson| lesson.label).collect();
         let weights = fit.solve(records.expect("the shape"), labels, 1.0);
-        Coefficients::unscaled(weights.expect("a fit"), &scales).expect("finite").0
+        Coefficients::unscaled(weights.expect("a fit"), &scales)
+            .expect("finite")
+            .0
     }
 
     #[rstest]
@@ -127,7 +139,10 @@ mod tests {
         let lessons: Vec<_> = (1..=3)
             .map(|k| Lesson::new([f64::from(k), 0.0, 0.0, 0.0, 0.0], f64::from(k) / 2.0))
             .collect();
-        let fit = LeastSquares { penalty: 0.5, l1: 0.0 };
+        let fit = LeastSquares {
+            penalty: 0.5,
+            l1: 0.0,
+        };
         let weights = fit.fit(&Moments::of(&lessons)).expect("a fit").0;
         // In the standardised feature: n · 0.5 / (n + n · 0.5).
         assert!((weights[0] - 0.5 / 1.5).abs() < 1e-12, "{weights:?}");
@@ -139,7 +154,10 @@ mod tests {
         let same: Vec<_> = (0..100)
             .map(|k| Lesson::new([f64::from(k % 5) - 2.0; WIDTH], f64::from(k % 5) - 2.0))
             .collect();
-        let fit = LeastSquares { penalty: 0.1, l1: 0.0 };
+        let fit = LeastSquares {
+            penalty: 0.1,
+            l1: 0.0,
+        };
         let weights = fit.fit(&Moments::of(&same)).expect("a fit");
         let all = weights.predict(&[1.0; WIDTH]);
         assert!((all - 0.98).abs() < 0.01, "{weights:?}");

@@ -11,6 +11,7 @@ mod grid;
 mod history;
 mod lessons;
 mod linear;
+mod live;
 mod model;
 mod prior;
 mod trainer;
@@ -24,6 +25,7 @@ pub use desk::{Desk, DeskHandle, TopicSpec};
 pub use engine::{Engine, Opinion};
 pub use gate::{Gate, GateRule, newey_west_t};
 pub use history::{BadCandle, HOUR};
+pub use live::{LiveFuse, LiveFuses, LiveOutcome, log_return};
 pub use model::{Fitted, Forecaster};
 pub use types::{
     Candle, ChallengerReport, Fallback, Forecast, History, Labelled, Report, Source, Target,

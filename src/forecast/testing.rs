@@ -49,7 +49,10 @@ pub(super) fn score(steps: &[Step], hours: usize, range: std::ops::Range<usize>)
     let mut score = Score::default();
     let end = range.end.min(steps.len().saturating_sub(hours));
     for (at, step) in steps.iter().enumerate().take(end).skip(range.start) {
-        let forecast = step.opinion.as_ref().map_or(0.0, |opinion| opinion.log_return);
+        let forecast = step
+            .opinion
+            .as_ref()
+            .map_or(0.0, |opinion| opinion.log_return);
         score.add(forecast, (steps[at + hours].close / step.close).ln());
     }
     score

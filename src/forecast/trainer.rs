@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -14,7 +14,8 @@ use futures_util::future::{BoxFuture, FutureExt, Shared, ready};
 use tokio::sync::{broadcast, watch};
 
 use super::{
-    Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, Source, desk::TopicSpec,
+    Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, LiveFuse, LiveFuses, Source,
+    desk::TopicSpec, live,
 };
 use crate::{clock::SharedClock, types::TopicId};
 
@@ -33,6 +34,8 @@ pub(super) struct Trainer {
     /// Where each topic's forecast is made.
     places: BTreeMap<TopicId, usize>,
     prepared: broadcast::Sender<Arc<Forecast>>,
+    /// What was really submitted, once somebody tells.
+    fuses: OnceLock<watch::Receiver<LiveFuses>>,
 }
 
 /// The place of a question: topics that ask for the same share its forecasts.
@@ -97,6 +100,7 @@ impl Trainer {
             slots: Vec::new(),
             places: BTreeMap::new(),
             prepared: broadcast::Sender::new(BACKLOG),
+            fuses: OnceLock::new(),
         }
     }
 
@@ -143,6 +147,18 @@ impl Trainer {
         deadline.min(self.config.train_deadline)
     }
 
+    pub(super) fn follow(&self, fuses: watch::Receiver<LiveFuses>) {
+        // The first one stays.
+        let _ = self.fuses.set(fuses);
+    }
+
+    /// How far the built-in forecast of this place is trusted by what was submitted; none without a
+    /// record.
+    pub(super) fn live(&self, slot: &Slot) -> Option<LiveFuse> {
+        let fuses = self.fuses.get()?.borrow().clone();
+        live::strictest(&fuses, &slot.topics)
+    }
+
     /// Starts a training with the newest candles, or joins the one that is under way with them. It
     /// goes on, and its result is filed, even if nobody waits for it any more.
     pub(super) fn train(self: &Arc<Self>, slot: &Slot) -> Training {
@@ -173,7 +189,7 @@ impl Trainer {
         let late = Arc::new(self.fallback(topic, &history, Fallback::Late));
         let work = tokio::task::spawn_blocking(move || {
             let slot = trainer.slot(topic)?;
-            let forecast = trainer.fit(&slot.spec, &history);
+            let forecast = trainer.fit(slot, &history);
             Some(trainer.file(slot, &mut slot.state(), &history, number, forecast))
         });
         // The join fails only when the runtime shuts down.
@@ -182,7 +198,8 @@ impl Trainer {
             .shared()
     }
 
-    fn fit(&self, spec: &TopicSpec, history: &History) -> Forecast {
+    fn fit(&self, slot: &Slot, history: &History) -> Forecast {
+        let (spec, live) = (&slot.spec, self.live(slot));
         let began = Instant::now();
         let fit = || {
             self.forecaster
@@ -191,6 +208,10 @@ impl Trainer {
         let fitted = catch_unwind(AssertUnwindSafe(fit)).unwrap_or_else(|panic| {
             let detail = format!("the model panicked: {}", words_of(panic.as_ref()));
             Err(Fallback::Unfit { detail })
+        });
+        let fitted = fitted.map(|fitted| match live {
+            Some(fuse) => fuse.hold_back(fitted, history, spec.horizon, spec.target),
+            None => fitted,
         });
         let mut forecast = match fitted {
             Ok(fitted) if fitted.value.is_finite() => Forecast {

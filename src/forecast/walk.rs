@@ -127,7 +127,11 @@ impl Walk<'_> {
             for (place, challenger) in challengers.iter().enumerate() {
                 if is_due(challenger.every(), fitted[place], day) {
                     fitted[place] = Some(day);
-                    due.push(Due { place, day, lessons });
+                    due.push(Due {
+                        place,
+                        day,
+                        lessons,
+                    });
                 }
             }
         }
@@ -135,12 +139,7 @@ impl Walk<'_> {
     }
 
     /// A fresh engine for each close, or for each day.
-    fn in_parts(
-        &self,
-        candles: &[Candle],
-        visible: Duration,
-        progress: Progress<'_>,
-    ) -> Vec<Step> {
+    fn in_parts(&self, candles: &[Candle], visible: Duration, progress: Progress<'_>) -> Vec<Step> {
         let parts: Vec<&[Candle]> = if visible <= HOURLY {
             candles.chunks(1).collect()
         } else {
@@ -158,7 +157,10 @@ impl Walk<'_> {
             for candle in &candles[begin..known] {
                 engine.push(candle.start, candle.close);
             }
-            let steps: Vec<Step> = part.iter().map(|candle| step(candle, &mut engine)).collect();
+            let steps: Vec<Step> = part
+                .iter()
+                .map(|candle| step(candle, &mut engine))
+                .collect();
             let before = done.fetch_add(steps.len(), Ordering::Relaxed);
             progress(before + steps.len(), candles.len());
             steps

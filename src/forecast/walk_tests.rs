@@ -31,7 +31,11 @@ fn on_the_bundled_prices_the_prior_says_and_earns_what_was_measured() {
         (25_000, -0.003_402_65),
     ] {
         let error = said(row) - expected;
-        assert!(error.abs() <= 1e-8, "row {row}: {} for {expected}", said(row));
+        assert!(
+            error.abs() <= 1e-8,
+            "row {row}: {} for {expected}",
+            said(row)
+        );
     }
     let year = |year: i32| {
         let date = time::Date::from_ordinal_date(year, 1).expect("a year");
@@ -48,6 +52,10 @@ fn on_the_bundled_prices_the_prior_says_and_earns_what_was_measured() {
         (half..steps.len(), 0.9985),
     ] {
         let ratio = score(&steps, 168, range.clone()).ratio();
-        assert_eq!(format!("{ratio:.4}"), format!("{expected:.4}"), "{range:?}: {ratio}");
+        assert_eq!(
+            format!("{ratio:.4}"),
+            format!("{expected:.4}"),
+            "{range:?}: {ratio}"
+        );
     }
 }
