@@ -15,6 +15,7 @@ pub mod evaluate;
 mod failpoint;
 pub mod forecast;
 pub mod forecasters;
+pub mod learning;
 pub mod market;
 pub mod ops;
 pub mod store;

@@ -3,6 +3,7 @@
 mod args;
 mod backtest;
 mod devnet;
+mod learning;
 mod locate;
 mod notices;
 mod rooms;
