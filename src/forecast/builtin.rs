@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Candle, Engine, Fallback, Fitted, ForecastConfig, Forecaster, HOUR, History, Opinion, Target,
+    Candle, Engine, Fallback, Fitted, ForecastConfig, HOUR, History, Model, Opinion, Target,
 };
 
 /// Seconds of a day.
@@ -147,7 +147,7 @@ impl Warm {
     }
 }
 
-impl Forecaster for Builtin {
+impl Model for Builtin {
     fn fit_predict(
         &self,
         history: &History,
