@@ -113,7 +113,7 @@ fn losing_the_oldest_hours_keeps_the_engine_warm_for_a_month() {
         ..ForecastConfig::default()
     };
     let warm = Builtin::new(config.clone());
-    let day = |day: usize| &BUNDLED[..24 * day + 1];
+    let day = |day: usize| &BUNDLED[..=24 * day];
     // More is given than the window holds, and no more is used.
     assert_eq!(closes(&weekly(&warm, day(70))), 60 * 24 + 1);
     assert_eq!(closes(&weekly(&warm, &day(100)[40 * 24..])), 90 * 24 + 1);
@@ -153,7 +153,7 @@ fn tickers_and_horizons_have_engines_of_their_own() {
     let builtin = builtin();
     let day = WEEK / 7;
     let rising: Vec<_> = (0..1000)
-        .map(|h| candle(h, 100.0 * (f64::from(h as u16) / 500.0).exp()))
+        .map(|h| candle(h, 100.0 * (h as f64 / 500.0).exp()))
         .collect();
     let other = History::new("ethusd", rising);
     let first = builtin

@@ -72,7 +72,7 @@ const PLANTED: Planted = Planted {
 };
 const DAY_AHEAD: Duration = Duration::from_secs(86_400);
 
-fn daily_walk<'a>(config: &'a ForecastConfig) -> Walk<'a> {
+fn daily_walk(config: &ForecastConfig) -> Walk<'_> {
     Walk {
         config,
         horizon: DAY_AHEAD,
