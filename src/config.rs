@@ -13,6 +13,7 @@ mod error;
 mod hint;
 mod layer;
 mod network;
+mod offline;
 mod root;
 mod secrets;
 mod sources;
@@ -28,6 +29,7 @@ use secrecy::SecretString;
 use self::{check::Check, document::Document, sources::Sources};
 pub use self::{
     error::{ConfigError, Finding},
+    offline::Offline,
     secrets::WalletSecret,
 };
 use crate::{

@@ -5,6 +5,7 @@
 //! `forecast` keeps ready from the candles of `market`, journals in `store`, and sends through
 //! `chain`. `ops` tells the operator.
 
+pub mod backtest;
 pub mod chain;
 pub mod cli;
 pub mod clock;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod args;
+mod backtest;
 mod devnet;
 mod learning;
 mod locate;
@@ -26,6 +27,8 @@ struct Cli {
 enum Command {
     /// Answer every submission window of the topics, until stopped
     Run(RunArgs),
+    /// Walk the forecast over past prices and tell how it did
+    Backtest(backtest::BacktestArgs),
     /// Run the embedded chain alone, for demos and for workers of other processes
     Devnet(devnet::DevnetArgs),
     /// Print where a worker with these flags writes, for the scripts
@@ -38,6 +41,7 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Backtest(args) => backtest::backtest(&args),
         Command::Devnet(args) => devnet::devnet(&args),
         Command::Locate(args) => locate::locate(&args),
     }

@@ -37,6 +37,13 @@ impl<'a> Check<'a> {
         self.found
     }
 
+    /// Checks what forecasts are made with, and nothing else.
+    pub(super) fn forecasting(mut self, document: &Document) -> Vec<Finding> {
+        self.forecast(document);
+        self.learning(document);
+        self.found
+    }
+
     fn expect(&mut self, holds: bool, path: &[&str], wrong: impl Display, right: impl Display) {
         if !holds {
             self.found.push(Finding {
@@ -122,10 +129,20 @@ impl<'a> Check<'a> {
 
     /// What the rooms of prices and forecasts say of their own sections.
     fn rooms(&mut self, document: &Document) {
+        self.forecast(document);
+        if let Err(MarketError::BadValue { key, remedy }) = document.market.check() {
+            self.expect(false, &["market", key], "makes no sense", remedy);
+        }
+    }
+
+    fn forecast(&mut self, document: &Document) {
         if let Err(ForecastError::BadValue { key, value, remedy }) = document.forecast.check() {
             let wrong = format!("is {value}");
             self.expect(false, &["forecast", key], wrong, remedy);
         }
+    }
+
+    fn learning(&mut self, document: &Document) {
         let horizons = document.topics.iter().map(|topic| topic.horizon);
         let longest = horizons.max().unwrap_or_default();
         if let Err(LearningError::BadValue { key, value, remedy }) =
@@ -133,9 +150,6 @@ impl<'a> Check<'a> {
         {
             let wrong = format!("is {value}");
             self.expect(false, &["learning", key], wrong, remedy);
-        }
-        if let Err(MarketError::BadValue { key, remedy }) = document.market.check() {
-            self.expect(false, &["market", key], "makes no sense", remedy);
         }
     }
 
