@@ -6,7 +6,7 @@ use rstest::rstest;
 use super::*;
 use crate::forecast::{
     Candle,
-    testing::{BUNDLED, Planted, WEEK},
+    testing::{BUNDLED, Planted, WEEK, hasty},
 };
 
 fn config(source: Choice) -> ForecastConfig {
@@ -188,7 +188,7 @@ fn a_week_is_the_span_of_a_weekly_fit() {
 
 /// The weight of the challengers together on each day, by the row of 00:00.
 fn weights(candles: &[Candle], horizon: Duration) -> Vec<f64> {
-    let mut engine = Engine::new(&ForecastConfig::default(), horizon);
+    let mut engine = Engine::new(&hasty(Choice::Gated), horizon);
     let mut weights = Vec::new();
     for candle in candles {
         engine.push(candle.start, candle.close);
@@ -199,30 +199,21 @@ fn weights(candles: &[Candle], horizon: Duration) -> Vec<f64> {
     weights
 }
 
-/// A day's return of which the last day's explains a twentieth.
-const PLANTED: Planted = Planted {
-    seed: 5,
-    days: 640,
-    lag: 24,
-    strength: -0.125,
-    flip: None,
-};
-const DAY_AHEAD: Duration = Duration::from_secs(86_400);
-
 #[test]
 fn the_gate_opens_to_a_signal_and_shuts_when_it_turns() {
-    let weights = |flip| {
-        let planted = Planted { flip, ..PLANTED };
-        weights(&planted.candles(), DAY_AHEAD)
+    let turned = Planted {
+        seed: 5,
+        days: 300,
+        lag: 72,
+        strength: -0.3,
+        flip: Some(230),
     };
-    let steady = weights(None);
+    let weights = weights(&turned.candles(), Duration::from_secs(86_400));
     assert!(
-        steady[460..].iter().all(|weight| *weight > 0.5),
-        "{steady:?}"
+        weights[210..=230].iter().all(|weight| *weight > 0.5),
+        "{weights:?}"
     );
-    let turned = weights(Some(460));
-    assert_eq!(turned[..460], steady[..460]);
-    assert!(turned[460..].contains(&0.0), "{turned:?}");
+    assert!(weights[231..].contains(&0.0), "{weights:?}");
 }
 
 proptest! {

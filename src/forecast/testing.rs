@@ -4,9 +4,19 @@ use std::{path::Path, sync::LazyLock, time::Duration};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use super::{Candle, HOUR, Step};
+use super::{Candle, Choice, ForecastConfig, HOUR, Step};
 
 pub(super) const WEEK: Duration = Duration::from_secs(168 * 3600);
+
+/// Gates that can be told of after two months, so that a test need not walk through years.
+pub(super) fn hasty(source: Choice) -> ForecastConfig {
+    ForecastConfig {
+        source,
+        record_days: 120,
+        record_least: 60,
+        ..ForecastConfig::default()
+    }
+}
 
 /// The bundled candles.
 pub(super) static BUNDLED: LazyLock<Vec<Candle>> = LazyLock::new(|| {
