@@ -4,6 +4,7 @@ mod args;
 mod devnet;
 mod locate;
 mod notices;
+mod prices;
 mod rooms;
 mod run;
 
@@ -27,6 +28,8 @@ enum Command {
     Run(RunArgs),
     /// Run the embedded chain alone, for demos and for workers of other processes
     Devnet(devnet::DevnetArgs),
+    /// The candles at hand: import, export, status, fetch
+    Prices(prices::PricesArgs),
     /// Print where a worker with these flags writes, for the scripts
     #[command(hide = true)]
     Locate(RunArgs),
@@ -38,6 +41,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Devnet(args) => devnet::devnet(&args),
+        Command::Prices(args) => prices::prices(&args),
         Command::Locate(args) => locate::locate(&args),
     }
 }

@@ -114,7 +114,7 @@ impl Supply {
             self.failures = 0;
             let left = self.left(shelf);
             self.tell_backfill(shelf, begun, left, &mut told).await;
-            shelf.show_health(false, None, false);
+            shelf.show_progress();
         }
     }
 
@@ -202,6 +202,7 @@ impl Supply {
             cause: cause.cause(),
             remedy: cause.remedy().to_owned(),
             retry_in: Duration::from_secs(self.due.abs_diff(now)),
+            may_heal: cause.is_transient(),
         });
     }
 
