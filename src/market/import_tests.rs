@@ -53,7 +53,7 @@ async fn what_is_exported_is_imported_as_it_was() {
     for interval in Interval::ALL {
         let store = Store::in_memory().await.expect("a store");
         let series = Series::new("btcusd", interval);
-        let odd = |n: i64| candle(n * interval.seconds(), 1.0 + 0.1 / (n as f64 + 3.0));
+        let odd = |n: i64| candle(n * interval.seconds(), 1.0 + 0.1 / (n as f64 + 4.0));
         let candles: Vec<_> = (-3..50).filter(|n| *n != 7).map(odd).collect();
         let kept = store.keep(&series, Origin::Tiingo, &candles).await;
         kept.expect("kept");
