@@ -12,6 +12,7 @@ pub mod config;
 pub mod devnet;
 mod failpoint;
 pub mod forecast;
+pub mod forecasters;
 pub mod market;
 pub mod ops;
 pub mod store;

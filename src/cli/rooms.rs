@@ -11,7 +11,8 @@ use crate::{
     clock::SharedClock,
     config::Settings,
     devnet::DevnetTopic,
-    forecast::{Desk, DeskHandle, History, TopicSpec},
+    forecast::{Desk, DeskHandle, History, Outside, TopicSpec},
+    forecasters,
     market::{
         Coinbase, CsvAge, FileKeeper, Keeper, MarketConfig, Notices, PriceSource, StandIn, Tiingo,
         read_csv,
@@ -133,6 +134,7 @@ pub(super) fn open(
     let config = settings.forecast.clone();
     let desk =
         Desk::new(config, topics.collect(), &histories, Arc::clone(clock)).map_err(closed)?;
+    let desk = desk.with_outside(outside(settings)?);
     let handle = desk.handle();
     let (cancel, working) = (group.token(), desk.clone());
     group.spawn_minor("desk", move || {
@@ -149,6 +151,21 @@ pub(super) fn open(
         notices::tell(Arc::clone(&heard), told.clone())
     });
     Ok(handle)
+}
+
+/// The topics' forecasters outside the process.
+pub(super) fn outside(settings: &Settings) -> Result<Vec<(TopicId, Outside)>, Closed> {
+    let mut all = Vec::new();
+    for topic in &settings.topics {
+        let Some(config) = &topic.forecaster else {
+            continue;
+        };
+        let token = settings.forecaster_tokens.get(&topic.id).cloned();
+        let built = forecasters::build(config, token, &settings.root);
+        let built = built.map_err(|error| Closed(format!("topic {}: {error}", topic.id)))?;
+        all.push((topic.id, built));
+    }
+    Ok(all)
 }
 
 type Histories = HashMap<String, watch::Receiver<History>>;

@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Finding, document::Document};
 use crate::{
-    chain::NetworkConfig, forecast::ForecastError, market::MarketError, ops::OpsConfig,
-    worker::TopicConfig,
+    chain::NetworkConfig, forecast::ForecastError, forecasters::ForecasterError,
+    market::MarketError, ops::OpsConfig, worker::TopicConfig,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -178,6 +178,11 @@ impl<'a> Check<'a> {
             let wrong = format_args!("is {:?}", topic.horizon);
             let right = "write whole hours, up to a year: \"1h\", \"24h\", \"7d\"";
             self.expect(holds, &path("horizon"), wrong, right);
+            let refused = topic.forecaster.as_ref().and_then(|it| it.check().err());
+            if let Some(ForecasterError::BadValue { key, wrong, right }) = refused {
+                let path = ["topics", index.as_str(), "forecaster", key];
+                self.expect(false, &path, wrong, right);
+            }
         }
     }
 
