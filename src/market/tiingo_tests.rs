@@ -306,7 +306,8 @@ async fn a_quota_that_is_remembered_binds_the_next_client_too() {
         let answer = fresh().candles(&hourly(), hours(), true).await;
         assert_eq!(answer.is_ok(), granted < 5, "{answer:?}");
     }
-    assert_eq!(fresh().takes(1).await.as_secs(), 3600);
+    let takes = fresh().takes(1).await.as_secs();
+    assert!((3500..=3600).contains(&takes), "{takes}");
     assert_eq!(server.received_requests().await.expect("recorded").len(), 5);
 }
 
