@@ -33,6 +33,7 @@ pub use self::{
 use crate::{
     chain::{ChainConfig, FeeConfig, NetworkConfig},
     forecast::ForecastConfig,
+    learning::LearningConfig,
     market::MarketConfig,
     ops::{Artifacts, OpsConfig},
     types::TopicId,
@@ -93,6 +94,8 @@ pub struct Settings {
     pub market: MarketConfig,
     /// `[forecast]`
     pub forecast: ForecastConfig,
+    /// `[learning]`
+    pub learning: LearningConfig,
     /// `[ops]`
     pub ops: OpsConfig,
     /// The topics to answer; at least one, none twice.
@@ -187,6 +190,7 @@ impl Settings {
             worker: document.worker,
             market: document.market,
             forecast: document.forecast,
+            learning: document.learning,
             ops: document.ops,
             topics,
             competition: document.competition,

@@ -2,6 +2,7 @@
 
 mod args;
 mod devnet;
+mod learning;
 mod locate;
 mod notices;
 mod prices;

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use super::{Finding, document::Document};
 use crate::{
     chain::NetworkConfig, forecast::ForecastError, forecasters::ForecasterError,
-    market::MarketError, ops::OpsConfig, worker::TopicConfig,
+    learning::LearningError, market::MarketError, ops::OpsConfig, worker::TopicConfig,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -125,6 +125,14 @@ impl<'a> Check<'a> {
         if let Err(ForecastError::BadValue { key, value, remedy }) = document.forecast.check() {
             let wrong = format!("is {value}");
             self.expect(false, &["forecast", key], wrong, remedy);
+        }
+        let horizons = document.topics.iter().map(|topic| topic.horizon);
+        let longest = horizons.max().unwrap_or_default();
+        if let Err(LearningError::BadValue { key, value, remedy }) =
+            document.learning.check(longest)
+        {
+            let wrong = format!("is {value}");
+            self.expect(false, &["learning", key], wrong, remedy);
         }
         if let Err(MarketError::BadValue { key, remedy }) = document.market.check() {
             self.expect(false, &["market", key], "makes no sense", remedy);

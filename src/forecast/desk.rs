@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Builtin, Fallback, Forecast, ForecastConfig, ForecastError, Forecaster, History, Labels,
-    OnThread, Outside, Target,
+    LiveFuses, OnThread, Outside, Target,
     outside::{Inquiry, Post, outside},
     trainer::{Trainer, for_topic},
 };
@@ -243,6 +243,18 @@ impl DeskHandle {
         }
     }
 
+    /// Holds built-in forecasts back by what was really submitted: each that is made from here on. To be
+    /// called once; a second call changes nothing.
+    pub fn follow(&self, fuses: watch::Receiver<LiveFuses>) {
+        self.trainer.follow(fuses);
+    }
+
+    /// The candles that a topic is forecast from; none for a topic that the desk does not have.
+    #[must_use]
+    pub fn history(&self, topic: TopicId) -> Option<watch::Receiver<History>> {
+        Some(self.trainer.slot(topic)?.changes())
+    }
+
     /// Tells each forecast as it is made. A listener that falls behind gets `Lagged` and should read
     /// [`DeskHandle::latest`].
     #[must_use]
@@ -351,14 +363,14 @@ async fn attend(trainer: Arc<Trainer>, topic: TopicId) {
     let mut done = None;
     loop {
         let history = changes.borrow_and_update().clone();
-        let stale = trainer.is_stale(&history);
-        // Candles are trained with once, and once more when they grow too old.
+        let stands = (trainer.is_stale(&history), trainer.live(slot));
+        // Candles are trained with once, and once more when they grow too old or the live fuse changes.
         let due = done
             .as_ref()
-            .is_none_or(|(of, was)| !Arc::ptr_eq(of, &history.candles) || *was != stale);
+            .is_none_or(|(of, was)| !Arc::ptr_eq(of, &history.candles) || *was != stands);
         if due {
             trainer.train(slot).await;
-            done = Some((history.candles, stale));
+            done = Some((history.candles, stands));
         }
         // Changes during a training are one change. Without a sender only age is left to watch.
         if let Ok(Err(_)) = timeout(AGE_CHECK, changes.changed()).await {

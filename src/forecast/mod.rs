@@ -14,6 +14,7 @@ mod history;
 mod labels;
 mod lessons;
 mod linear;
+mod live;
 mod model;
 mod outside;
 mod prior;
@@ -30,6 +31,7 @@ pub use forecaster::{Answer, Forecaster, OnThread, Question};
 pub use gate::{Gate, GateRule, newey_west_t};
 pub use history::{BadCandle, HOUR};
 pub use labels::Labels;
+pub use live::{LiveFuse, LiveFuses, LiveOutcome, log_return};
 pub use model::{Fitted, Model};
 pub use outside::Outside;
 pub use types::{

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-use crate::forecast::Forecast;
+use crate::{forecast::Forecast, learning::Verdict};
 
 const SECONDS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
@@ -104,6 +104,49 @@ pub(super) fn basis(forecast: &Forecast) -> String {
         Some(why) => format!("the fallback: {why}"),
         None => format!("from {} closes", forecast.closes),
     }
+}
+
+/// Our value among the others', by how unusual it is.
+pub(super) fn compared(verdict: Verdict, ours: &str, theirs: &str) -> Words {
+    match verdict {
+        Verdict::Usual => {
+            good("🔭", "Forecast compared with the network").with(format!("({ours}: {theirs})"))
+        }
+        Verdict::Notice => {
+            good("🔭", "Forecast is far from the others'").with(format!("({ours}: {theirs})"))
+        }
+        Verdict::Warning => warning(format!(
+            "Forecast is very far from the others' ({ours}: {theirs}); check the prices and the model"
+        )),
+    }
+}
+
+pub(super) fn among(
+    z: Option<f64>,
+    count: usize,
+    mean: Option<f64>,
+    combined: Option<f64>,
+) -> String {
+    let mut text = match (z, mean) {
+        (Some(z), Some(mean)) => {
+            format!("{z:+.2} standard deviations from the mean {mean:.6} of {count} others")
+        }
+        _ => format!("{count} others are too few to compare with"),
+    };
+    if let Some(combined) = combined {
+        text.push_str(&format!(", the network says {combined:.6}"));
+    }
+    text
+}
+
+/// A running ratio with its interval, and how little it says over a short span.
+pub(super) fn record(n: usize, ratio: Option<f64>, interval: Option<(f64, f64)>) -> String {
+    let ratio = ratio.map_or_else(|| "none yet".into(), |it| format!("{it:.4}"));
+    let interval = match interval {
+        Some((low, high)) => format!("95 % {low:.4} to {high:.4}"),
+        None => "too few for an interval".into(),
+    };
+    format!("ratio to zero {ratio} over {n} forecasts, {interval}")
 }
 
 pub(super) fn list<T: ToString>(items: &[T]) -> String {

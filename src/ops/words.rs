@@ -3,8 +3,8 @@
 use super::{
     Event,
     phrase::{
-        Level, Words, bad, basis, forecast_level, generated, good, iso_seconds, list, span,
-        warning, within,
+        Level, Words, among, bad, basis, compared, forecast_level, generated, good, iso_seconds,
+        list, record, span, warning, within,
     },
 };
 
@@ -209,6 +209,34 @@ impl Event {
                 state,
             } => good("♻️", "Submission of an earlier run resumed")
                 .with(format!("(topic {topic}, nonce={nonce}, {state})")),
+            Self::ForecastCompared {
+                topic,
+                nonce,
+                value,
+                z,
+                count,
+                mean,
+                combined,
+                verdict,
+                ..
+            } => compared(
+                *verdict,
+                &format!("topic {topic}, nonce={nonce}, value={value}"),
+                &among(*z, *count, *mean, *combined),
+            ),
+            Self::ForecastResolved {
+                topic,
+                nonce,
+                value,
+                outcome,
+                n,
+                ratio,
+                interval,
+                ..
+            } => good("📐", "Forecast resolved").with(format!(
+                "(topic {topic}, nonce={nonce}, value={value}, outcome={outcome:.6}; {})",
+                record(*n, *ratio, *interval)
+            )),
             Self::Balance { balance } => good("💰", "Balance").with(balance.to_string()),
             Self::BalanceLow {
                 balance,
