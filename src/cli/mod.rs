@@ -6,6 +6,7 @@ mod devnet;
 mod learning;
 mod locate;
 mod notices;
+mod prices;
 mod rooms;
 mod run;
 
@@ -31,6 +32,8 @@ enum Command {
     Backtest(backtest::BacktestArgs),
     /// Run the embedded chain alone, for demos and for workers of other processes
     Devnet(devnet::DevnetArgs),
+    /// The candles at hand: import, export, status, fetch
+    Prices(prices::PricesArgs),
     /// Print where a worker with these flags writes, for the scripts
     #[command(hide = true)]
     Locate(RunArgs),
@@ -43,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Devnet(args) => devnet::devnet(&args),
+        Command::Prices(args) => prices::prices(&args),
         Command::Locate(args) => locate::locate(&args),
     }
 }

@@ -246,6 +246,15 @@ impl Shelf {
         self.history.send_replace(self.book.history());
     }
 
+    /// Shows what is known so far, while more is being fetched.
+    pub(super) fn show_progress(&self) {
+        let (standing_in, trouble) = {
+            let shown = self.health.borrow();
+            (shown.standing_in, shown.trouble.clone())
+        };
+        self.show_health(standing_in, trouble, false);
+    }
+
     /// Shows how the prices are.
     pub(super) fn show_health(&self, standing_in: bool, trouble: Option<Trouble>, caught_up: bool) {
         let now = self.settled_now();
