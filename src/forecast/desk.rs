@@ -154,6 +154,9 @@ impl Desk {
         }
         // Dropping the set ends its tasks. A training on its thread ends by itself.
         cancel.cancelled().await;
+        for post in self.handle.posts.values() {
+            post.give_up();
+        }
     }
 }
 
