@@ -14,6 +14,9 @@ pub mod proto;
 mod rpc;
 mod signer;
 
+#[cfg(test)]
+mod fuzz;
+
 pub use account::{Account, GasPrice, balance};
 pub use amount::{NotAnAmount, Uallo};
 pub use answer::{Answer, Next, refused_message};

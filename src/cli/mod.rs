@@ -3,6 +3,7 @@
 mod args;
 mod devnet;
 mod locate;
+mod notices;
 mod rooms;
 mod run;
 

@@ -30,9 +30,13 @@ fn hours() -> Range<i64> {
     end - 3 * 24 * 3600..end
 }
 
+fn hourly() -> Series {
+    Series::hourly("btcusd")
+}
+
 async fn ask(server: &MockServer) -> Result<Batch, MarketError> {
     let tiingo = client(&server.uri(), |_| {}).expect("a client");
-    tiingo.hourly("btcusd", hours(), true).await
+    tiingo.candles(&hourly(), hours(), true).await
 }
 
 async fn answering(response: ResponseTemplate) -> MockServer {
@@ -47,7 +51,7 @@ async fn answering(response: ResponseTemplate) -> MockServer {
 
 fn row(date: &str, close: impl Into<Value>) -> Value {
     json!({
-        "date": date, "open": 1.5, "high": 2.5, "low": 0.5, "close": close.into(),
+        "date": date, "open": 1.5, "high": 4.5, "low": 0.5, "close": close.into(),
         "volume": 3.25, "volumeNotional": 9.0, "tradesDone": 12.0,
     })
 }
@@ -85,7 +89,7 @@ async fn asks_with_the_key_in_the_header_alone() {
         [(hour(2), 2.0), (hour(1), 3.0)],
         "the running hour is left out"
     );
-    assert_eq!(batch.bad_rows, 0);
+    assert_eq!((batch.rows, batch.unusable), (3, vec![]));
     let sent = server.received_requests().await.expect("recorded");
     assert!(!sent[0].url.as_str().contains(KEY));
 }
@@ -98,16 +102,36 @@ async fn rows_of_no_use_are_set_aside() {
         row("2025-09-10T01:30:00Z", 2.0),
         row("yesterday", 2.0),
         json!("no row"),
+        json!({"date": "2025-09-10T02:00:00Z", "open": 3.0, "high": 2.5, "low": 3.5, "close": 3.0}),
+        row("2025-09-10T02:00:00Z", 7.0),
         row("2025-09-10T02:00:00Z", 2.0),
     ];
     let server = answering(ResponseTemplate::new(200).set_body_json(list(&rows))).await;
     let batch = ask(&server).await.expect("candles");
-    assert_eq!((batch.candles.len(), batch.bad_rows), (1, 5));
-    let example = batch.example.expect("an example");
-    assert!(
-        example.contains("close is 0, which is no price"),
-        "{example}"
-    );
+    assert_eq!((batch.candles.len(), batch.rows), (1, 8));
+    let said: Vec<_> = batch
+        .unusable
+        .iter()
+        .map(|row| {
+            (
+                row.start.map(|at| (hours().end - at) / 3600),
+                row.reason.as_str(),
+            )
+        })
+        .collect();
+    for ((start, reason), (expected, part)) in said.iter().zip([
+        (Some(3), "close is 0, which is no price"),
+        (Some(2), "invalid type: null"),
+        (Some(1), "its start is no multiple of 1hour"),
+        (None, "yesterday"),
+        (None, "it has no date"),
+        (Some(1), "high 2.5 is below low 3.5"),
+        (Some(1), "close 7 is not between 0.5 and 4.5"),
+    ]) {
+        assert_eq!(*start, expected, "{reason}");
+        assert!(reason.contains(part), "{part:?} in {reason:?}");
+    }
+    assert_eq!(said.len(), 7);
 }
 
 #[rstest]
@@ -116,7 +140,7 @@ async fn rows_of_no_use_are_set_aside() {
 #[case(json!([{"ticker": "BTCUSD", "priceData": []}]))]
 #[case(json!([{"ticker": "btcusd"}]))]
 #[tokio::test]
-async fn no_data_is_an_empty_batch(#[case] body: Value) {
+async fn no_data_is_a_batch_without_rows(#[case] body: Value) {
     let server = answering(ResponseTemplate::new(200).set_body_json(body)).await;
     assert_eq!(ask(&server).await.expect("no failure"), Batch::default());
 }
@@ -205,10 +229,10 @@ async fn a_silent_or_absent_server_is_unreachable() {
     });
     let silent = tiingo
         .expect("a client")
-        .hourly("btcusd", hours(), true)
+        .candles(&hourly(), hours(), true)
         .await;
     let tiingo = client("http://127.0.0.1:1", |_| {}).expect("a client");
-    let absent = tiingo.hourly("btcusd", hours(), true).await;
+    let absent = tiingo.candles(&hourly(), hours(), true).await;
     for failure in [silent, absent] {
         let failure = failure.expect_err("unreachable");
         assert!(
@@ -227,40 +251,15 @@ async fn keeps_within_its_own_quota() {
     let tiingo = tiingo.expect("a client");
     let mut granted = 0;
     let spent = loop {
-        match tiingo.hourly("btcusd", hours(), false).await {
+        match tiingo.candles(&hourly(), hours(), false).await {
             Ok(_) => granted += 1,
             Err(spent) => break spent,
         }
     };
     assert!(matches!(spent, MarketError::QuotaSpent { .. }), "{spent:?}");
     assert_eq!(granted, 4, "the last is for what is urgent");
-    assert!(tiingo.hourly("btcusd", hours(), true).await.is_ok());
+    assert!(tiingo.candles(&hourly(), hours(), true).await.is_ok());
     assert_eq!(server.received_requests().await.expect("recorded").len(), 5);
-}
-
-#[rstest]
-#[case(
-    "https://api.tiingo.com",
-    Some("https://api.tiingo.com/tiingo/crypto/prices")
-)]
-#[case(
-    "https://proxy.example/t/",
-    Some("https://proxy.example/t/tiingo/crypto/prices")
-)]
-#[case(
-    "http://localhost:8080",
-    Some("http://localhost:8080/tiingo/crypto/prices")
-)]
-#[case("http://[::1]:8080", Some("http://[::1]:8080/tiingo/crypto/prices"))]
-#[case("http://api.tiingo.com", None)]
-#[case("https://api.tiingo.com?token=abc", None)]
-#[case("https://user:pass@api.tiingo.com", None)]
-#[case("ftp://api.tiingo.com", None)]
-#[case("api.tiingo.com", None)]
-#[case("", None)]
-fn takes_no_base_url_that_would_show_the_key(#[case] base: &str, #[case] url: Option<&str>) {
-    let made = prices_url(base);
-    assert_eq!(made.as_ref().ok().map(Url::as_str), url);
 }
 
 #[rstest]
