@@ -17,7 +17,9 @@ pub(crate) fn signer() -> Signer {
 }
 
 pub(crate) fn value() -> Output {
-    Decimal::try_from(0.001_234_567_89).expect("a decimal").into()
+    Decimal::try_from(0.001_234_567_89)
+        .expect("a decimal")
+        .into()
 }
 
 pub(crate) fn envelope(sequence: u64, messages: u64) -> Envelope {
