@@ -25,6 +25,7 @@ mod twin;
 // The scenarios: the worker.
 mod a_journal_or_a_forecast_that_fails;
 mod a_killed_worker_answers_once;
+mod a_model_of_the_operators_own;
 mod a_rough_day;
 mod a_stop_finishes_what_is_in_the_air;
 mod a_transaction_that_lingers;
