@@ -147,8 +147,9 @@ async fn a_year_in_short_answers_keeps_to_the_hourly_quota_and_is_told_how_long_
     );
     let mut takes = Vec::new();
     while let Ok(notice) = bench.notices.try_recv() {
-        if let Notice::Backfill { takes: it, .. } = notice {
-            takes.push(it.as_secs() / 3600);
+        match notice {
+            Notice::Backfill { takes: it, .. } => takes.push(it.as_secs() / 3600),
+            notice => assert!(matches!(notice, Notice::Updated { .. }), "{notice:?}"),
         }
     }
     assert_eq!(
@@ -163,6 +164,13 @@ async fn a_year_in_short_answers_keeps_to_the_hourly_quota_and_is_told_how_long_
     let hours = bench.begun.elapsed().as_secs() / 3600;
     assert_eq!(hours, 2, "40 an hour, since a fifth is for the newest");
     let newest_seen = bench.history.borrow().candles.last().map(Candle::end);
+    while let Ok(notice) = bench.notices.try_recv() {
+        let unavailable = matches!(notice, Notice::Unavailable { .. });
+        assert!(
+            !unavailable,
+            "waiting for the quota is no failure: {notice:?}"
+        );
+    }
     let now = clock.now().unix_timestamp();
     assert!(newest_seen.is_some_and(|end| now - end < HOUR + 60));
 }
