@@ -5,6 +5,7 @@
 //! `forecast` keeps ready from the candles of `market`, journals in `store`, and sends through
 //! `chain`. `ops` tells the operator.
 
+pub mod backtest;
 pub mod chain;
 pub mod cli;
 pub mod clock;
@@ -13,6 +14,7 @@ pub mod devnet;
 pub mod evaluate;
 mod failpoint;
 pub mod forecast;
+pub mod forecasters;
 pub mod learning;
 pub mod market;
 pub mod ops;

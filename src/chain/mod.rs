@@ -9,9 +9,13 @@ mod emissions;
 mod error;
 pub mod feed;
 pub mod jsonrpc;
+mod output;
 pub mod proto;
 mod rpc;
 mod signer;
+
+#[cfg(test)]
+mod fuzz;
 
 pub use account::{Account, GasPrice, balance};
 pub use amount::{NotAnAmount, Uallo};
@@ -23,5 +27,6 @@ pub use emissions::{
     has_many_outputs,
 };
 pub use error::ChainError;
+pub use output::Output;
 pub use rpc::{EndpointHealth, EndpointKind, Rpc, Sent};
 pub use signer::{Envelope, KeyError, Signer};

@@ -61,7 +61,7 @@ impl Failure {
 }
 
 /// Exit code when starting again changes nothing (`EX_CONFIG` of sysexits).
-const WRONG: u8 = 78;
+pub(super) const WRONG: u8 = 78;
 /// Threads for everything that is not training; training has its own.
 const THREADS: usize = 2;
 /// How long the logs may take to be written at the end.

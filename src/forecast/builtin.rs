@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Candle, Engine, Fallback, Fitted, ForecastConfig, Forecaster, HOUR, History, Opinion, Target,
+    Candle, Engine, Fallback, Fitted, ForecastConfig, HOUR, History, Model, Opinion, Target,
 };
 
 /// Seconds of a day.
@@ -77,7 +77,8 @@ impl Builtin {
 
     /// The candles of the last `history_days`.
     fn window<'a>(&self, candles: &'a [Candle], newest: &Candle) -> &'a [Candle] {
-        let oldest = newest.start - DAY * i64::from(self.config.history_days);
+        let span = DAY * i64::from(self.config.history_days);
+        let oldest = newest.start.saturating_sub(span);
         &candles[candles.partition_point(|candle| candle.start < oldest)..]
     }
 
@@ -117,19 +118,19 @@ impl Builtin {
     fn extended(&self, mut warm: Warm, candles: &[Candle]) -> Option<Warm> {
         let (first, newest) = (candles.first()?.start, candles.last()?.start);
         let longest = DAY * (i64::from(self.config.history_days) + SLACK);
-        if newest - warm.known.first()?.0 > longest {
+        if newest.saturating_sub(warm.known.first()?.0) > longest {
             return None;
         }
         let from = warm
             .known
             .binary_search_by_key(&first, |known| known.0)
             .ok()?;
-        let both = warm.known[from..].iter().zip(candles);
+        let mut both = warm.known[from..].iter().zip(candles);
         let same = |((start, close), candle): (&(i64, f64), &Candle)| {
             *start == candle.start && close.to_bits() == candle.close.to_bits()
         };
         let shared = warm.known.len() - from;
-        if shared > candles.len() || !both.map(same).all(|same| same) {
+        if shared > candles.len() || !both.all(same) {
             return None;
         }
         warm.push(&candles[shared..]);
@@ -146,7 +147,7 @@ impl Warm {
     }
 }
 
-impl Forecaster for Builtin {
+impl Model for Builtin {
     fn fit_predict(
         &self,
         history: &History,

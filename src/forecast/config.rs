@@ -29,8 +29,9 @@ pub struct ForecastConfig {
     /// used. It must be well below the length of a window.
     #[serde(with = "humantime_serde")]
     pub train_deadline: Duration,
-    /// The largest log-return that is ever forecast, as an absolute number. 0 switches forecasts off:
-    /// 0.0 is answered.
+    /// The largest log-return that a forecast of any source may imply, as an absolute number: the
+    /// built-in one is held at it, one from outside the process is refused beyond it. 0 switches
+    /// forecasts off: 0.0 is answered.
     pub max_abs: f64,
     /// The prior over a week at full momentum is this, divided by the week's standard deviation:
     /// about a quarter of a percent where a week moves by ten percent.
@@ -58,7 +59,7 @@ impl Default for ForecastConfig {
             history_days: 365,
             max_age: Duration::from_hours(6),
             train_deadline: Duration::from_secs(2),
-            max_abs: 0.05,
+            max_abs: 0.25,
             prior_drift: 0.000_25,
             prior_cap: 0.006,
             record_days: 365,

@@ -112,6 +112,7 @@ impl Lessons {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "sums of small whole numbers are exact")]
 mod tests {
     use super::*;
 
@@ -123,7 +124,9 @@ mod tests {
         ];
         let mut kept = Lessons::default();
         assert!(kept.first(0).is_none());
-        lessons.into_iter().for_each(|lesson| kept.push(lesson));
+        for lesson in lessons {
+            kept.push(lesson);
+        }
         let known = kept.first(2).expect("two");
         assert_eq!(*known.moments, Moments::of(&lessons));
         // A label beyond 4 is held there.

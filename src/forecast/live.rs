@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
-    Fitted, ForecastConfig, Gate, GateRule, HOUR, History, Source, Target,
+    Answer, ForecastConfig, Gate, GateRule, HOUR, History, Source, Target,
     builtin::in_unit,
     prior::{Horizon, at_least},
 };
@@ -83,33 +83,33 @@ impl LiveFuse {
     /// and none becomes zero: its sign is an opinion.
     pub(super) fn hold_back(
         self,
-        fitted: Fitted,
+        answer: Answer,
         history: &History,
         horizon: Duration,
         target: Target,
-    ) -> Fitted {
+    ) -> Answer {
         let Some(price) = history.candles.last().map(|candle| candle.close) else {
-            return fitted;
+            return answer;
         };
-        if !is_opinion(fitted.source) {
-            return fitted;
+        if !is_opinion(answer.source) {
+            return answer;
         }
         let value = if self.weight < 1.0 {
-            let full = log_return(target, price, fitted.value);
+            let full = log_return(target, price, answer.value);
             let least = Horizon::new(horizon).least().min(full.abs());
             in_unit(target, price, at_least(self.weight * full, full, least))
         } else {
-            fitted.value
+            answer.value
         };
-        let report = fitted.report.map(|mut report| {
+        let report = answer.report.map(|mut report| {
             report.live_weight = Some(self.weight);
             report.live_t = self.t;
             report
         });
-        Fitted {
+        Answer {
             value,
             report,
-            ..fitted
+            ..answer
         }
     }
 }

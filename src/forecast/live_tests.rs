@@ -73,15 +73,16 @@ fn only_the_newest_year_counts() {
     assert!(fuse(record(300, bad)).weight < f64::EPSILON);
 }
 
-fn fitted(source: Source, value: f64) -> Fitted {
-    Fitted {
+fn answer(source: Source, value: f64) -> Answer {
+    Answer {
+        values: Vec::new(),
         value,
         source,
         report: Some(Report::default()),
     }
 }
 
-fn held(weight: f64, fitted: Fitted, target: Target) -> Fitted {
+fn held(weight: f64, answer: Answer, target: Target) -> Answer {
     let candles = [crate::forecast::testing::candle(0, 50_000.0)];
     let history = History::new("btcusd", candles);
     let fuse = LiveFuse {
@@ -89,22 +90,22 @@ fn held(weight: f64, fitted: Fitted, target: Target) -> Fitted {
         t: Some(-1.5),
         days: 200,
     };
-    fuse.hold_back(fitted, &history, WEEK, target)
+    fuse.hold_back(answer, &history, WEEK, target)
 }
 
 #[test]
 fn the_weight_is_on_the_log_return_whatever_the_unit() {
-    let half = held(0.5, fitted(Source::Gated, 0.004), Target::LogReturn);
+    let half = held(0.5, answer(Source::Gated, 0.004), Target::LogReturn);
     assert!((half.value - 0.002).abs() < 1e-15);
     let report = half.report.expect("a report");
     assert_eq!((report.live_weight, report.live_t), (Some(0.5), Some(-1.5)));
     let price = held(
         0.5,
-        fitted(Source::Prior, 50_000.0 * 0.004_f64.exp()),
+        answer(Source::Prior, 50_000.0 * 0.004_f64.exp()),
         Target::Price,
     );
     assert!((price.value - 50_000.0 * 0.002_f64.exp()).abs() < 1e-6);
-    let percent = held(0.5, fitted(Source::Ridge, -1.0), Target::PercentReturn);
+    let percent = held(0.5, answer(Source::Ridge, -1.0), Target::PercentReturn);
     let expected = 100.0 * (0.99_f64.sqrt() - 1.0);
     assert!((percent.value - expected).abs() < 1e-12);
 }
@@ -112,12 +113,12 @@ fn the_weight_is_on_the_log_return_whatever_the_unit() {
 #[test]
 fn a_weight_of_zero_leaves_a_sign_and_a_full_one_every_bit() {
     for value in [0.004, -0.004] {
-        let shut = held(0.0, fitted(Source::Gated, value), Target::LogReturn);
+        let shut = held(0.0, answer(Source::Gated, value), Target::LogReturn);
         assert!((shut.value - 1e-5 * value.signum()).abs() < 1e-18);
     }
-    let shut = held(0.0, fitted(Source::Gated, 50_200.0), Target::Price);
+    let shut = held(0.0, answer(Source::Gated, 50_200.0), Target::Price);
     assert!((shut.value / 50_000.0 - 1.000_01).abs() < 1e-9);
-    let open = held(1.0, fitted(Source::Gated, 0.1 + 0.2), Target::Price);
+    let open = held(1.0, answer(Source::Gated, 0.1 + 0.2), Target::Price);
     assert_eq!(open.value.to_bits(), (0.1_f64 + 0.2).to_bits());
     assert_eq!(open.report.and_then(|it| it.live_weight), Some(1.0));
 }
@@ -128,8 +129,8 @@ fn a_weight_of_zero_leaves_a_sign_and_a_full_one_every_bit() {
 #[case(Source::Http)]
 #[case(Source::Command)]
 fn what_is_not_the_models_opinion_stays(#[case] source: Source) {
-    let found = held(0.0, fitted(source, 0.004), Target::LogReturn);
-    assert_eq!(found, fitted(source, 0.004));
+    let found = held(0.0, answer(source, 0.004), Target::LogReturn);
+    assert_eq!(found, answer(source, 0.004));
 }
 
 #[test]

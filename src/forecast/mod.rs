@@ -1,18 +1,22 @@
 //! Forecasts: from candles to one number for a topic. No I/O happens here.
 
+mod bound;
 mod builtin;
 mod challengers;
 mod choice;
 mod config;
 mod desk;
 mod engine;
+mod forecaster;
 mod gate;
 mod grid;
 mod history;
+mod labels;
 mod lessons;
 mod linear;
 mod live;
 mod model;
+mod outside;
 mod prior;
 mod trainer;
 mod types;
@@ -23,10 +27,13 @@ pub use choice::{Choice, UnknownChoice};
 pub use config::{ForecastConfig, ForecastError};
 pub use desk::{Desk, DeskHandle, TopicSpec};
 pub use engine::{Engine, Opinion};
+pub use forecaster::{Answer, Forecaster, OnThread, Question};
 pub use gate::{Gate, GateRule, newey_west_t};
 pub use history::{BadCandle, HOUR};
+pub use labels::Labels;
 pub use live::{LiveFuse, LiveFuses, LiveOutcome, log_return};
-pub use model::{Fitted, Forecaster};
+pub use model::{Fitted, Model};
+pub use outside::Outside;
 pub use types::{
     Candle, ChallengerReport, Fallback, Forecast, History, Labelled, Report, Source, Target,
 };

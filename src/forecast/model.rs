@@ -15,8 +15,9 @@ pub struct Fitted {
     pub report: Option<Report>,
 }
 
-/// Makes a forecast from candles alone. It may take its time: it is called off the async threads.
-pub trait Forecaster: Send + Sync + 'static {
+/// Makes a forecast from candles alone. It may take its time: it is called off the async threads, by
+/// [`OnThread`](super::OnThread).
+pub trait Model: Send + Sync + 'static {
     /// Forecasts `target` over `horizon` from the newest candle's end on.
     ///
     /// # Errors

@@ -254,6 +254,35 @@ pub enum Event {
         #[serde(with = "time::serde::rfc3339::option")]
         until: Option<OffsetDateTime>,
     },
+    /// A long stretch of prices is being fetched.
+    PricesBackfill {
+        ticker: String,
+        /// Who is asked.
+        source: String,
+        closes: usize,
+        hours_left: usize,
+        requests_left: usize,
+        /// How long the quota lets them take; 0 when they all go at once.
+        seconds_left: u64,
+    },
+    /// Another source is asked for prices in place of the first.
+    PricesStandIn {
+        ticker: String,
+        /// Who stands in.
+        source: String,
+        /// For whom.
+        first: String,
+        cause: String,
+    },
+    /// The first source of prices is back.
+    PricesBack {
+        ticker: String,
+        source: String,
+        /// How long the other stood in.
+        seconds: u64,
+        /// Mean absolute log difference between the two, where both are known.
+        basis: Option<f64>,
+    },
     /// Prices can't be had at present.
     PricesUnavailable {
         ticker: String,

@@ -165,6 +165,14 @@ pub(super) fn span(seconds: i64) -> String {
     }
 }
 
+/// How long a quota makes something take.
+pub(super) fn within(seconds: u64) -> String {
+    match seconds {
+        0 => String::new(),
+        _ => format!(", about {} under the quota", span(seconds.cast_signed())),
+    }
+}
+
 /// What is said when there is no log yet, in the output log's form: the start script brings standard
 /// error there.
 #[must_use]

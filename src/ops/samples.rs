@@ -87,6 +87,20 @@ pub(super) fn healthy() -> Vec<Event> {
             topics: vec![TOPIC],
             start_ms: 300,
         },
+        Event::PricesBackfill {
+            ticker: "btcusd".into(),
+            source: "Tiingo".into(),
+            closes: 720,
+            hours_left: 8_880,
+            requests_left: 13,
+            seconds_left: 0,
+        },
+        Event::PricesBack {
+            ticker: "btcusd".into(),
+            source: "Tiingo".into(),
+            seconds: 3_600,
+            basis: Some(0.0004),
+        },
         Event::PricesUpdated {
             ticker: "btcusd".into(),
             closes: 700,
@@ -242,6 +256,12 @@ pub(super) fn troubled() -> Vec<Event> {
             balance: Uallo(25),
             threshold: Uallo(50),
             remedy: remedy.clone(),
+        },
+        Event::PricesStandIn {
+            ticker: "btcusd".into(),
+            source: "Coinbase".into(),
+            first: "Tiingo".into(),
+            cause: cause.clone(),
         },
         Event::PricesUnavailable {
             ticker: "btcusd".into(),

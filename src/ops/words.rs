@@ -4,7 +4,7 @@ use super::{
     Event,
     phrase::{
         Level, Words, among, bad, basis, compared, forecast_level, generated, good, iso_seconds,
-        list, record, span, warning,
+        list, record, span, warning, within,
     },
 };
 
@@ -251,6 +251,38 @@ impl Event {
             } => good("📈", "Prices updated").with(format!(
                 "({ticker}: {closes} closes, {added} new{})",
                 until.map_or_else(String::new, |at| format!(", until {}", iso_seconds(at)))
+            )),
+            Self::PricesBackfill {
+                ticker,
+                source,
+                closes,
+                hours_left,
+                requests_left,
+                seconds_left,
+            } => good("📥", "Prices are being fetched").with(format!(
+                "({ticker} from {source}: {closes} closes known, {hours_left} hours left in {requests_left} requests{})",
+                within(*seconds_left)
+            )),
+            Self::PricesStandIn {
+                ticker,
+                source,
+                first,
+                cause,
+            } => warning(format!(
+                "Prices of {ticker} come from {source} in place of {first}: {cause}"
+            )),
+            Self::PricesBack {
+                ticker,
+                source,
+                seconds,
+                basis,
+            } => good("📈", "Prices come from their first source again").with(format!(
+                "({ticker} from {source} after {}{})",
+                span(seconds.cast_signed()),
+                basis.map_or_else(String::new, |basis| format!(
+                    "; the two differ by {:.3} % on average",
+                    basis * 100.0
+                ))
             )),
             Self::PricesUnavailable {
                 ticker,

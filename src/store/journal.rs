@@ -175,8 +175,10 @@ pub struct Transition {
     pub key: WindowKey,
     /// The last block that takes a submission, inclusive.
     pub window_end: Height,
-    /// The signed value in canonical form, once there is one.
+    /// The signed value in canonical form, once there is one; for several labels a JSON object.
     pub value: Option<String>,
+    /// How the value came about, with [`State::Prepared`]: the forecast as JSON.
+    pub report: Option<String>,
     /// The state that is entered.
     pub state: State,
 }

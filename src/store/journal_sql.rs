@@ -50,12 +50,13 @@ struct Columns<'a> {
     detail: Option<&'a str>,
 }
 
-impl<'a> From<&'a State> for Columns<'a> {
-    fn from(state: &'a State) -> Self {
-        match state {
+impl<'a> From<&'a Transition> for Columns<'a> {
+    fn from(step: &'a Transition) -> Self {
+        match &step.state {
             State::Due | State::Counted | State::Outranked | State::Superseded => Self::default(),
             State::Prepared(tx) => Self {
                 hash: Some(&tx.hash),
+                detail: step.report.as_deref(),
                 ..Self::default()
             },
             State::Broadcast { hash, endpoint } => Self {
@@ -165,7 +166,7 @@ async fn keep(all: &mut SqliteConnection, tx: &SignedTx) -> Result<(), sqlx::Err
 }
 
 async fn insert(all: &mut SqliteConnection, step: &Transition) -> Result<(), sqlx::Error> {
-    let columns = Columns::from(&step.state);
+    let columns = Columns::from(step);
     sqlx::query(INSERT)
         .bind(nanoseconds(step.at))
         .bind(&step.wallet.chain_id)

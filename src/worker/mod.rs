@@ -12,6 +12,7 @@ mod landing;
 mod ledger;
 mod lookup;
 mod nonces;
+mod outputs;
 mod parcel;
 mod parts;
 mod preparing;
@@ -44,7 +45,7 @@ pub use startup::{StartError, connect};
 use crate::{
     chain::{
         Account, ChainConfig, ChainError, Emissions, FeeConfig, GasPrice, NetworkConfig, Rpc,
-        Signer, feed::Feed,
+        Signer, feed::Feed, proto::emissions::Topic,
     },
     clock::SharedClock,
     forecast::DeskHandle,
@@ -72,6 +73,8 @@ pub struct Chain {
     pub signer: Signer,
     /// The network's settings.
     pub network: NetworkConfig,
+    /// The topics, as they were when it was connected.
+    topics: Vec<Topic>,
     /// Turns of the questions that are asked in the background: with many topics hundreds come up in
     /// the same block, and a node that is flooded answers none in time.
     turns: Semaphore,
@@ -82,12 +85,19 @@ pub struct Chain {
 }
 
 impl Chain {
-    fn new(rpc: Arc<Rpc>, emissions: Emissions, signer: Signer, network: NetworkConfig) -> Self {
+    fn new(
+        rpc: Arc<Rpc>,
+        emissions: Emissions,
+        signer: Signer,
+        network: NetworkConfig,
+        topics: Vec<Topic>,
+    ) -> Self {
         Self {
             rpc,
             emissions,
             signer,
             network,
+            topics,
             turns: Semaphore::new(QUESTIONS),
             calm: watch::Sender::new(false),
             times: BlockTimes::default(),
@@ -165,8 +175,12 @@ impl Worker {
     /// in the air has landed.
     ///
     /// # Errors
-    /// When the chain or the journal can't be read, or an endpoint can't be used.
+    /// When the chain or the journal can't be read, an endpoint can't be used, or a topic asks for more
+    /// than its forecaster gives.
     pub async fn start(self, group: &mut TaskGroup) -> Result<watch::Receiver<Tally>, StartError> {
+        for topic in &self.chain.topics {
+            outputs::declare(topic, &self.desk)?;
+        }
         let journal = self.journal.as_ref();
         let mut opening = startup::open(
             &self.chain,

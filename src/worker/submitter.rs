@@ -38,6 +38,8 @@ const OPENINGS_MOST: Duration = Duration::from_secs(2);
 const MOST_LAG: i64 = 2;
 /// Blocks for which a finished window is remembered.
 const REMEMBERED: i64 = 10_000;
+/// Until two blocks have been heard of.
+const USUAL_BLOCK_TIME: Duration = Duration::from_secs(5);
 const FAR: Duration = Duration::from_hours(1);
 
 pub(super) struct Submitter {
@@ -58,6 +60,8 @@ pub(super) struct Submitter {
     drift_at: Option<Instant>,
     /// When the newest block was heard of.
     block_at: Instant,
+    /// How long it took to come.
+    pub(super) block_time: Duration,
 }
 
 impl Submitter {
@@ -80,6 +84,7 @@ impl Submitter {
             unreachable: false,
             drift_at: None,
             block_at: Instant::now(),
+            block_time: USUAL_BLOCK_TIME,
         }
     }
 
@@ -185,6 +190,7 @@ impl Submitter {
                 self.height = self.height.max(height);
                 let now = Instant::now();
                 let block_time = now - std::mem::replace(&mut self.block_at, now);
+                self.block_time = block_time;
                 for flight in self.flights.values_mut() {
                     flight.haste = 0;
                 }

@@ -42,6 +42,7 @@ mod versions_of_the_chain;
 mod windows_are_found_without_events;
 
 // The scenarios: the built program.
-
+mod prices_are_kept_by_hand;
+mod the_past_is_walked_again;
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use allora_worker::{
     chain::{ChainConfig, FeeConfig, NetworkConfig},
     clock::{SharedClock, SystemClock},
-    forecast::{Desk, ForecastConfig, Forecaster, History, Target, TopicSpec},
+    forecast::{Desk, ForecastConfig, Forecaster, History, Outside, Target, TopicSpec},
     ops::{Ending, Event, Recording, Reporter, Shutdown, TaskGroup},
     store::Journal,
     types::TopicId,
@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) config: WorkerConfig,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) forecaster: Arc<dyn Forecaster>,
+    /// Who answers instead of it.
+    pub(crate) outside: Vec<(TopicId, Outside)>,
     pub(crate) forecast: ForecastConfig,
     pub(crate) history: watch::Receiver<History>,
     pub(crate) desk: Forecasts,
@@ -136,11 +138,12 @@ async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
         Arc::clone(&clock),
         setup.forecaster,
     )
-    .unwrap();
+    .unwrap()
+    .with_outside(setup.outside);
     let handle = desk.handle();
     if setup.desk != Forecasts::Unready {
         for &topic in &setup.topics {
-            handle.within(topic, WAIT).await;
+            handle.now(topic, WAIT).await;
         }
     }
     if setup.desk == Forecasts::Following {
