@@ -13,6 +13,7 @@ mod error;
 mod hint;
 mod layer;
 mod network;
+mod offline;
 mod root;
 mod secrets;
 mod sources;
@@ -28,11 +29,13 @@ use secrecy::SecretString;
 use self::{check::Check, document::Document, sources::Sources};
 pub use self::{
     error::{ConfigError, Finding},
+    offline::Offline,
     secrets::WalletSecret,
 };
 use crate::{
     chain::{ChainConfig, FeeConfig, NetworkConfig},
     forecast::ForecastConfig,
+    learning::LearningConfig,
     market::MarketConfig,
     ops::{Artifacts, OpsConfig},
     types::TopicId,
@@ -93,6 +96,8 @@ pub struct Settings {
     pub market: MarketConfig,
     /// `[forecast]`
     pub forecast: ForecastConfig,
+    /// `[learning]`
+    pub learning: LearningConfig,
     /// `[ops]`
     pub ops: OpsConfig,
     /// The topics to answer; at least one, none twice.
@@ -187,6 +192,7 @@ impl Settings {
             worker: document.worker,
             market: document.market,
             forecast: document.forecast,
+            learning: document.learning,
             ops: document.ops,
             topics,
             competition: document.competition,

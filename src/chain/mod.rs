@@ -23,7 +23,8 @@ pub use answer::{Answer, Next, refused_message};
 pub use config::{ChainConfig, FeeConfig, FeeTier, NetworkConfig};
 pub use decimal::{Decimal, DecimalError};
 pub use emissions::{
-    Emissions, OpenWindow, Params, Version, WindowStatus, answered_windows, has_many_outputs,
+    Emissions, NetworkInference, OpenWindow, Params, Version, WindowStatus, answered_windows,
+    has_many_outputs,
 };
 pub use error::ChainError;
 pub use output::Output;

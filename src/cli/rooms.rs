@@ -1,6 +1,6 @@
 //! Putting the rooms together: prices to histories, histories to forecasts, notices to events.
 
-use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc, time::Instant};
 
 use secrecy::SecretString;
 use tokio::sync::{Mutex, broadcast::error::RecvError, mpsc, watch};
@@ -17,7 +17,7 @@ use crate::{
         Coinbase, CsvAge, FileKeeper, Keeper, MarketConfig, Notices, PriceSource, StandIn, Tiingo,
         read_csv,
     },
-    ops::{Event, Reporter, TaskGroup},
+    ops::{Event, Reporter, StandIns, TaskGroup},
     store::Store,
     types::TopicId,
 };
@@ -274,9 +274,12 @@ fn tell_no_prices(reporter: &Reporter) {
 
 async fn tell_forecasts(desk: DeskHandle, reporter: Reporter) {
     let mut prepared = desk.prepared();
+    let mut stand_ins = StandIns::default();
     loop {
         match prepared.recv().await {
             Ok(forecast) => {
+                let trouble = stand_ins.hear(&forecast, Instant::now());
+                trouble.into_iter().for_each(|event| reporter.emit(event));
                 reporter.emit(Event::ForecastPrepared {
                     forecast: forecast.as_ref().clone(),
                 });

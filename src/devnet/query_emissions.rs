@@ -58,6 +58,7 @@ pub(super) fn answer(
             Ok(pb::GetTopicResponse { topic: Some(topic) }.encode_to_vec())
         }
         "GetLatestNetworkInferences" => query_network::latest(state, read(data)?, version),
+        "GetNetworkInferencesAtBlock" => query_network::at_block(state, &read(data)?, version),
         "GetInferencesAtBlock" => inferences(state, &read(data)?, version),
         "GetWorkerLatestInferenceByTopicId" if version == EmissionsVersion::V9 => {
             latest_inference(state, &read(data)?, version)

@@ -159,7 +159,7 @@ impl Model for Builtin {
 }
 
 /// A log-return from the last price, in the target's unit.
-fn in_unit(target: Target, price: f64, log_return: f64) -> f64 {
+pub(super) fn in_unit(target: Target, price: f64, log_return: f64) -> f64 {
     match target {
         Target::LogReturn => log_return,
         Target::PercentReturn => 100.0 * log_return.exp_m1(),

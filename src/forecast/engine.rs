@@ -266,6 +266,7 @@ impl Engine {
             challengers: self.seats.iter().zip(&now.values).map(tell).collect(),
             closes: self.grid.closes(),
             clamped,
+            ..Report::default()
         }
     }
 

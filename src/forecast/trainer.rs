@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -13,8 +13,8 @@ use futures_util::future::{BoxFuture, FutureExt, Shared, ready};
 use tokio::sync::{broadcast, watch};
 
 use super::{
-    Answer, Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, Question, Source,
-    bound::clamped, desk::TopicSpec, forecaster::panicked,
+    Answer, Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, LiveFuse, LiveFuses,
+    Question, Source, bound::clamped, desk::TopicSpec, forecaster::panicked, live,
 };
 use crate::{clock::SharedClock, types::TopicId};
 
@@ -35,6 +35,8 @@ pub(super) struct Trainer {
     /// Topics that another forecaster answers: what is made for them only stands in, and is not told.
     quiet: BTreeSet<TopicId>,
     prepared: broadcast::Sender<Arc<Forecast>>,
+    /// What was really submitted, once somebody tells.
+    fuses: OnceLock<watch::Receiver<LiveFuses>>,
 }
 
 /// The place of a question: topics that ask for the same share its forecasts.
@@ -100,6 +102,7 @@ impl Trainer {
             places: BTreeMap::new(),
             quiet: BTreeSet::new(),
             prepared: broadcast::Sender::new(BACKLOG),
+            fuses: OnceLock::new(),
         }
     }
 
@@ -192,6 +195,18 @@ impl Trainer {
         deadline.min(self.config.train_deadline)
     }
 
+    pub(super) fn follow(&self, fuses: watch::Receiver<LiveFuses>) {
+        // The first one stays.
+        let _ = self.fuses.set(fuses);
+    }
+
+    /// How far the built-in forecast of this place is trusted by what was submitted; none without a
+    /// record.
+    pub(super) fn live(&self, slot: &Slot) -> Option<LiveFuse> {
+        let fuses = self.fuses.get()?.borrow().clone();
+        live::strictest(&fuses, &slot.topics)
+    }
+
     /// Starts a training with the newest candles, or joins the one that is under way with them. It
     /// goes on, and its result is filed, even if nobody waits for it any more.
     pub(super) fn train(self: &Arc<Self>, slot: &Slot) -> Training {
@@ -222,7 +237,7 @@ impl Trainer {
         let late = Arc::new(self.fallback(topic, &history, Fallback::Late));
         let work = tokio::spawn(async move {
             let slot = trainer.slot(topic)?;
-            let forecast = trainer.fit(&slot.spec, &history).await;
+            let forecast = trainer.fit(slot, &history).await;
             Some(trainer.file(slot, &mut slot.state(), &history, number, forecast))
         });
         // The join fails only when the runtime shuts down.
@@ -231,7 +246,8 @@ impl Trainer {
             .shared()
     }
 
-    async fn fit(&self, spec: &TopicSpec, history: &History) -> Forecast {
+    async fn fit(&self, slot: &Slot, history: &History) -> Forecast {
+        let (spec, live) = (&slot.spec, self.live(slot));
         let began = Instant::now();
         let question = Question {
             topic: spec.topic,
@@ -244,6 +260,10 @@ impl Trainer {
         let asked = AssertUnwindSafe(self.forecaster.forecast(&question));
         let answer = asked.catch_unwind().await;
         let answer = answer.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+        let answer = answer.map(|answer| match live {
+            Some(fuse) => fuse.hold_back(answer, history, spec.horizon, spec.target),
+            None => answer,
+        });
         let mut forecast = match answer {
             Ok(answer) if answer.value.is_finite() => self.bounded(spec, history, answer),
             Ok(answer) => {

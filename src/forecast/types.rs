@@ -147,6 +147,12 @@ pub struct Report {
     pub closes: usize,
     /// Whether `forecast.max_abs` held it back.
     pub clamped: bool,
+    /// Weight by what was really submitted for the topic, from 0 to 1; none without a record.
+    #[serde(default)]
+    pub live_weight: Option<f64>,
+    /// Newey-West t of that record's gain over zero; none while it is too short to tell.
+    #[serde(default)]
+    pub live_t: Option<f64>,
 }
 
 /// What one challenger says, and what it is worth.

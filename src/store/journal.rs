@@ -230,7 +230,8 @@ pub trait Journal: Send + Sync + 'static {
     async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError>;
 
     /// Sets all of a wallet's submissions aside under another chain id, because the chain began anew
-    /// under its old id (a local or test chain).
+    /// under its old id (a local or test chain). What was learnt of them is forgotten: the same nonces
+    /// come again.
     ///
     /// # Errors
     /// When the database can't be written.

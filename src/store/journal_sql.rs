@@ -7,7 +7,8 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
 use super::{
-    Journal, Refusal, SignedTx, State, StateName, Store, StoreError, Submission, Transition, Wallet,
+    Journal, Refusal, SignedTx, State, StateName, Store, StoreError, Submission, Transition,
+    Wallet, outcomes_sql,
 };
 use crate::types::{Height, Nonce, TopicId, WindowKey};
 
@@ -117,14 +118,18 @@ impl Journal for Store {
     }
 
     async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE journal SET chain_id = ? WHERE chain_id = ? AND address = ?")
-            .bind(chain_id)
-            .bind(&wallet.chain_id)
-            .bind(&wallet.address)
-            .execute(&self.pool)
-            .await
-            .map_err(|cause| self.failed(cause))?;
-        Ok(())
+        let work = async {
+            let mut all = self.pool.begin().await?;
+            sqlx::query("UPDATE journal SET chain_id = ? WHERE chain_id = ? AND address = ?")
+                .bind(chain_id)
+                .bind(&wallet.chain_id)
+                .bind(&wallet.address)
+                .execute(&mut *all)
+                .await?;
+            outcomes_sql::forget(&mut all, wallet).await?;
+            all.commit().await
+        };
+        work.await.map_err(|cause| self.failed(cause))
     }
 }
 

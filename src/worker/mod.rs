@@ -3,6 +3,7 @@
 //! The windows' task learns of windows from the feed, the poll and the chain's status; the submitter
 //! answers each once. They know each other through channels.
 
+mod bystander;
 mod catch_up;
 mod competition;
 mod config;
@@ -35,6 +36,7 @@ use tokio::{
     time::Instant,
 };
 
+pub use bystander::Bystander;
 pub use competition::{Period, Phase};
 pub use config::{CompetitionConfig, TopicConfig, WorkerConfig};
 pub use parts::Tally;
@@ -51,6 +53,7 @@ use crate::{
     store::{Journal, Wallet},
     types::{Height, TopicId},
 };
+use bystander::BlockTimes;
 use catch_up::CatchUp;
 use ledger::Ledger;
 use nonces::NonceTracker;
@@ -75,6 +78,10 @@ pub struct Chain {
     /// Turns of the questions that are asked in the background: with many topics hundreds come up in
     /// the same block, and a node that is flooded answers none in time.
     turns: Semaphore,
+    /// Whether no answer is on its way and none is due soon: what is asked out of interest waits for it.
+    calm: watch::Sender<bool>,
+    /// The times of the newest blocks that were heard of.
+    times: BlockTimes,
 }
 
 impl Chain {
@@ -92,6 +99,8 @@ impl Chain {
             network,
             topics,
             turns: Semaphore::new(QUESTIONS),
+            calm: watch::Sender::new(false),
+            times: BlockTimes::default(),
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    flight::{Flight, Origin},
+    flight::{Flight, Origin, Step},
     ledger::Ledger,
     lookup::Finding,
     parts::{Parts, Report, Tally},
@@ -156,6 +156,7 @@ impl Submitter {
                 }
             }
             self.restage();
+            self.tell_calm();
             if landing.is_some() && self.in_the_air() == 0 {
                 return;
             }
@@ -213,6 +214,16 @@ impl Submitter {
             }
             Report::Register(topic) => self.register(topic),
         }
+    }
+
+    /// Tells those who ask the chain out of interest whether they may: nothing is to be signed or sent
+    /// soon, and nothing that was sent is waited for.
+    fn tell_calm(&self) {
+        let flights = &mut self.flights.values();
+        let landed = flights.all(|flight| matches!(flight.step, Step::Included));
+        let calm = landed && !self.stage.is_near(self.height.plus(1));
+        let told = &self.parts.chain.calm;
+        told.send_if_modified(|known| std::mem::replace(known, calm) != calm);
     }
 
     /// Whether a window is being answered, or was.
