@@ -53,8 +53,16 @@ pub(crate) fn show(bounds: &mut Bounds) {
         // Before that fewer are in sight.
         let begin = candles[0].start + days.cast_signed() * DAY;
         let there = ratio(&steps, WEEK, |step| step.start >= begin);
-        bounds.at_most(&format!("{days} days, once there are as many"), there, bound);
-        println!("  {:<38} {:>9.4}", "  from the first hour on", ratio(&steps, WEEK, |_| true));
+        bounds.at_most(
+            &format!("{days} days, once there are as many"),
+            there,
+            bound,
+        );
+        println!(
+            "  {:<38} {:>9.4}",
+            "  from the first hour on",
+            ratio(&steps, WEEK, |_| true)
+        );
     }
 }
 
