@@ -213,7 +213,7 @@ async fn a_pair_that_was_listed_lately_is_asked_for_once_a_day_before_that() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_ticker_stays_a_failure() {
-    let mut bench = Bench::new(|source| source.listed = i64::MAX, DAY * 20);
+    let mut bench = Bench::new(|source| source.listed = i64::MAX, DAY * 60);
     for _ in 0..6 {
         let (cause, remedy) = bench
             .told(|it| match it {
@@ -225,9 +225,10 @@ async fn an_unknown_ticker_stays_a_failure() {
         assert!(remedy.contains("ticker"), "{remedy}");
     }
     let asked = bench.source.asked();
+    let first = asked[0].1.start;
     assert!(
-        asked.iter().all(|(_, it, _)| it == &asked[0].1),
-        "{asked:?}"
+        asked.iter().all(|(_, it, _)| it.start >= first),
+        "it does not walk back"
     );
 }
 
@@ -247,9 +248,7 @@ async fn an_empty_list_is_a_failure_that_is_asked_again() {
         Notice::Unavailable { cause, .. } => Some(cause.clone()),
         _ => None,
     };
-    for _ in 0..2 {
-        assert!(bench.told(failure).await.contains("no price"));
-    }
+    assert!(bench.told(failure).await.contains("no price"));
     bench.known(60 * 24).await;
     assert_eq!(bench.source.asked().len(), 4);
 }
