@@ -2,8 +2,10 @@
 
 mod args;
 mod devnet;
+mod forecast;
 mod locate;
 mod notices;
+mod past;
 mod rooms;
 mod run;
 
@@ -25,6 +27,8 @@ struct Cli {
 enum Command {
     /// Answer every submission window of the topics, until stopped
     Run(RunArgs),
+    /// Print the present forecast of each topic, and how it comes about
+    Forecast(forecast::ForecastArgs),
     /// Run the embedded chain alone, for demos and for workers of other processes
     Devnet(devnet::DevnetArgs),
     /// Print where a worker with these flags writes, for the scripts
@@ -37,6 +41,7 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Forecast(args) => forecast::forecast(&args),
         Command::Devnet(args) => devnet::devnet(&args),
         Command::Locate(args) => locate::locate(&args),
     }
