@@ -44,5 +44,6 @@ mod windows_are_found_without_events;
 
 // The scenarios: the built program.
 
+mod the_examples_in_python;
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;
