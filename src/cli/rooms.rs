@@ -174,7 +174,7 @@ pub(super) fn outside(settings: &Settings) -> Result<Vec<(TopicId, Outside)>, Cl
         let Some(config) = &topic.forecaster else {
             continue;
         };
-        let token = settings.forecaster_tokens.get(&topic.id).cloned();
+        let token = settings.forecaster_tokens.get(&topic.id);
         let built = forecasters::build(config, token, &settings.root);
         let built = built.map_err(|error| Closed(format!("topic {}: {error}", topic.id)))?;
         all.push((topic.id, built));
@@ -292,8 +292,9 @@ async fn tell_forecasts(desk: DeskHandle, reporter: Reporter) {
     loop {
         match prepared.recv().await {
             Ok(forecast) => {
-                let trouble = stand_ins.hear(&forecast, Instant::now());
-                trouble.into_iter().for_each(|event| reporter.emit(event));
+                if let Some(trouble) = stand_ins.hear(&forecast, Instant::now()) {
+                    reporter.emit(trouble);
+                }
                 reporter.emit(Event::ForecastPrepared {
                     forecast: forecast.as_ref().clone(),
                 });
