@@ -45,6 +45,7 @@ mod windows_are_found_without_events;
 // The scenarios: the built program.
 mod a_worker_without_tiingo_forecasts;
 mod prices_are_kept_by_hand;
+mod the_examples_in_python;
 mod the_past_is_walked_again;
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;
