@@ -58,6 +58,7 @@ pub(super) fn event(notice: Notice) -> Event {
             cause,
             remedy,
             retry_in,
+            ..
         } => Event::PricesUnavailable {
             ticker,
             cause,

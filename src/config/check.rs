@@ -40,6 +40,7 @@ impl<'a> Check<'a> {
     /// Checks what forecasts are made with, and nothing else.
     pub(super) fn forecasting(mut self, document: &Document) -> Vec<Finding> {
         self.forecast(document);
+        self.learning(document);
         self.found
     }
 
@@ -129,14 +130,6 @@ impl<'a> Check<'a> {
     /// What the rooms of prices and forecasts say of their own sections.
     fn rooms(&mut self, document: &Document) {
         self.forecast(document);
-        let horizons = document.topics.iter().map(|topic| topic.horizon);
-        let longest = horizons.max().unwrap_or_default();
-        if let Err(LearningError::BadValue { key, value, remedy }) =
-            document.learning.check(longest)
-        {
-            let wrong = format!("is {value}");
-            self.expect(false, &["learning", key], wrong, remedy);
-        }
         if let Err(MarketError::BadValue { key, remedy }) = document.market.check() {
             self.expect(false, &["market", key], "makes no sense", remedy);
         }
@@ -146,6 +139,17 @@ impl<'a> Check<'a> {
         if let Err(ForecastError::BadValue { key, value, remedy }) = document.forecast.check() {
             let wrong = format!("is {value}");
             self.expect(false, &["forecast", key], wrong, remedy);
+        }
+    }
+
+    fn learning(&mut self, document: &Document) {
+        let horizons = document.topics.iter().map(|topic| topic.horizon);
+        let longest = horizons.max().unwrap_or_default();
+        if let Err(LearningError::BadValue { key, value, remedy }) =
+            document.learning.check(longest)
+        {
+            let wrong = format!("is {value}");
+            self.expect(false, &["learning", key], wrong, remedy);
         }
     }
 

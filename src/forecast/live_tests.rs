@@ -116,7 +116,7 @@ fn a_weight_of_zero_leaves_a_sign_and_a_full_one_every_bit() {
         let shut = held(0.0, answer(Source::Gated, value), Target::LogReturn);
         assert!((shut.value - 1e-5 * value.signum()).abs() < 1e-18);
     }
-    let shut = held(0.0, answer(Source::Gated, 0.004), Target::Price);
+    let shut = held(0.0, answer(Source::Gated, 50_200.0), Target::Price);
     assert!((shut.value / 50_000.0 - 1.000_01).abs() < 1e-9);
     let open = held(1.0, answer(Source::Gated, 0.1 + 0.2), Target::Price);
     assert_eq!(open.value.to_bits(), (0.1_f64 + 0.2).to_bits());

@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn ranked(value: f64, others: &[f64], combined: Option<f64>) -> Field {
-        let outcome = 0.1;
+        let outcome = 0.5;
         let resolution = Resolution {
             base: 1.0,
             close: 1.0,
@@ -172,11 +172,11 @@ mod tests {
 
     #[test]
     fn the_rank_counts_who_was_closer() {
-        // Errors: ours 0.02; theirs 0.1, 0.01, 0.02, 0.3; the median is (0.09 + 0.12) / 2.
-        let field = ranked(0.08, &[0.0, 0.09, 0.12, 0.4], Some(0.11));
+        // Off by: ours 0.25; theirs 0.5, 0.125, 0.25, 1; the median is (0.375 + 0.75) / 2.
+        let field = ranked(0.25, &[0.0, 0.375, 0.75, 1.5], Some(1.0));
         assert_eq!((field.place, field.places), (2, 5));
-        assert!(near(field.median_loss, 0.005 * 0.005));
-        assert!(near(field.combined_loss, 0.01 * 0.01));
+        assert!(near(field.median_loss, 0.062_5 * 0.062_5));
+        assert!(near(field.combined_loss, 0.25));
     }
 
     #[test]

@@ -66,3 +66,6 @@ impl Common {
         let _ = timeout(PATIENCE, self.network.calm()).await;
     }
 }
+
+#[cfg(test)]
+mod testing;

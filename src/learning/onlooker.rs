@@ -65,23 +65,28 @@ impl Onlooker {
 
     async fn watch(&mut self) {
         loop {
-            let pause = match self.step().await {
-                Ok(true) => {
-                    self.is_told = false;
-                    continue;
-                }
-                Ok(false) => EVERY,
-                Err(error) => {
-                    if !std::mem::replace(&mut self.is_told, true) {
-                        self.common.tell(News::Hindered {
-                            cause: format!("others' values can't be asked for: {error}"),
-                            remedy: "asking again later; submissions are not touched by it",
-                        });
-                    }
-                    LONG
-                }
-            };
+            let pause = self.turn().await;
             sleep(pause).await;
+        }
+    }
+
+    /// One step, and how long to pause after it.
+    async fn turn(&mut self) -> Duration {
+        match self.step().await {
+            Ok(true) => {
+                self.is_told = false;
+                Duration::ZERO
+            }
+            Ok(false) => EVERY,
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_told, true) {
+                    self.common.tell(News::Hindered {
+                        cause: format!("others' values can't be asked for: {error}"),
+                        remedy: "asking again later; submissions are not touched by it",
+                    });
+                }
+                LONG
+            }
         }
     }
 

@@ -231,7 +231,8 @@ impl Resolver {
         } = self.common.clone();
         let now = clock.now();
         let horizon = i64::try_from(topic.horizon.as_secs()).unwrap_or(i64::MAX);
-        let until = now - topic.horizon;
+        // The base is the close of the hour before the opening, up to an hour earlier.
+        let until = now - topic.horizon + time::Duration::HOUR;
         let mut closes = None;
         let mut after = Nonce(0);
         loop {

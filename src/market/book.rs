@@ -110,10 +110,7 @@ impl Book {
             match verdict {
                 Verdict::InDoubt { before } => self.held = Some(Held { it, before }),
                 Verdict::TakenBack { before, after } => {
-                    let close = candle.close;
-                    let reason = format!(
-                        "its close jumps from {before} to {close}, and the next is {after}"
-                    );
+                    let reason = jump::reason(before, candle.close, after);
                     self.refuse(it);
                     aside.push((it, reason));
                 }

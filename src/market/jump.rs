@@ -60,6 +60,11 @@ fn judge(before: f64, close: f64, after: Option<f64>) -> Option<Verdict> {
     taken_back.then_some(Verdict::TakenBack { before, after })
 }
 
+/// Why a close that was taken back is not used.
+pub(super) fn reason(before: f64, close: f64, after: f64) -> String {
+    format!("its close jumps from {before} to {close}, and the next is {after}")
+}
+
 /// Whether a close is nearer to `one` than to `other`.
 pub(super) fn is_nearer(close: f64, one: f64, other: f64) -> bool {
     distance(close, one) < distance(close, other)

@@ -145,3 +145,7 @@ impl Keeper {
 #[cfg(test)]
 #[path = "keeper_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "backfill_tests.rs"]
+mod backfill_tests;

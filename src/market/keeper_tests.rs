@@ -209,6 +209,7 @@ async fn a_failure_names_cause_remedy_and_when_it_is_tried_again() {
         remedy,
         retry_in,
         ticker,
+        may_heal: true,
     } = bench.told().await
     else {
         panic!("told first");

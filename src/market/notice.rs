@@ -47,6 +47,8 @@ pub enum Notice {
         remedy: String,
         /// When it is tried again.
         retry_in: Duration,
+        /// Whether that may help if nobody does anything.
+        may_heal: bool,
     },
     /// Another source is asked in place of the first one.
     StandIn {

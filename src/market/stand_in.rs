@@ -71,9 +71,10 @@ impl Keeper {
         };
         let late = until + HOUR + self.patience;
         if now >= late {
-            let minutes = (now - until - HOUR) / 60;
-            let first = self.first.origin();
-            return Need::Now(format!("{first}'s newest candle is {minutes} min late"));
+            let (first, minutes) = (self.first.origin(), (now - until - HOUR) / 60);
+            let late = || format!("{first}'s newest candle is {minutes} min late");
+            let out = self.first.out.as_ref();
+            return Need::Now(out.map_or_else(late, |out| out.cause.clone()));
         }
         Need::From(from.min(late))
     }

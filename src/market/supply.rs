@@ -3,10 +3,10 @@
 //! How a gap is told from a failure: a source that is in order has some row for any day on which the
 //! pair was traded, and it is always asked for whole days. An answer with rows that lacks some of the
 //! hours tells of a gap: they are asked for again after growing pauses. An answer without a single row
-//! is a failure. Only when the same stretch has been empty three times in a row is it taken as it is, so
-//! that the stretches before it get their turn; where nothing older is known, the pair's history is then
-//! taken to begin there. While nothing at all is known, an empty answer stays a failure: an unknown
-//! ticker looks so.
+//! is a failure. Only when the same stretch has been empty three times is it taken as it is, so that the
+//! stretches before it get their turn, and one empty answer is enough when it is asked for again. Where
+//! nothing older is known, the pair's history is then taken to begin there. While nothing at all is
+//! known, an empty answer stays a failure: an unknown ticker looks so.
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ use crate::{forecast::HOUR, store::Origin};
 
 /// Pause after a failure that trying again soon does not mend, such as a refused key.
 const LONG_PAUSE: Duration = Duration::from_secs(900);
-/// How often the same stretch has to be empty until it is taken as it is.
+/// How often a stretch has to be empty until it is taken as it is.
 const BELIEVED: u32 = 3;
 /// Hours from which on fetching them is told as a backfill.
 const MANY: usize = 48;
@@ -36,10 +36,12 @@ pub(super) struct Supply {
     step: Step,
     /// Failures in a row.
     failures: u32,
-    /// The stretch that was empty last, and how often in a row.
-    empty: (Range<i64>, u32),
+    /// End of the stretch that was empty last, and how often it was.
+    empty: (i64, u32),
     /// From when it is asked again.
     pub due: i64,
+    /// The failure that was told last, and when.
+    told: Option<(String, i64)>,
     /// Since when it fails, and why. A spent quota is no failure of the source.
     pub out: Option<Trouble>,
     /// Whether trying again soon may help.
@@ -56,8 +58,9 @@ impl Supply {
             config: config.clone(),
             absences: Absences::new(seconds(config.poll)),
             failures: 0,
-            empty: (0..0, 0),
+            empty: (i64::MIN, 0),
             due: i64::MIN,
+            told: None,
             out: None,
             may_heal: true,
         }
@@ -87,11 +90,30 @@ impl Supply {
         shelf.tell_news();
         match served {
             Ok(()) => {
-                self.out = None;
+                (self.out, self.told) = (None, None);
                 self.due = self.next_due(shelf);
+            }
+            Err(MarketError::QuotaSpent { retry_after }) => {
+                self.await_quota(retry_after, shelf).await;
             }
             Err(cause) => self.after_failure(&cause, shelf),
         }
+    }
+
+    /// A spent quota is no failure of the source. What is left of it is for the newest candle.
+    async fn await_quota(&mut self, wait: Duration, shelf: &Shelf) {
+        let now = shelf.settled_now();
+        let next_hour = full_hour(now) + HOUR;
+        self.due = (now + seconds(wait).max(1)).min(next_hour);
+        let newest = shelf.book.newest_of(self.origin());
+        if newest.is_none_or(|end| end < full_hour(now)) {
+            let cause = MarketError::QuotaSpent { retry_after: wait };
+            self.tell_failure(&cause, shelf);
+            return;
+        }
+        let left = self.left(shelf);
+        self.tell_backfill(shelf, left.max(MANY), left, &mut 0)
+            .await;
     }
 
     async fn catch_up(&mut self, shelf: &mut Shelf) -> Result<(), MarketError> {
@@ -114,7 +136,7 @@ impl Supply {
             self.failures = 0;
             let left = self.left(shelf);
             self.tell_backfill(shelf, begun, left, &mut told).await;
-            shelf.show_health(false, None, false);
+            shelf.show_progress();
         }
     }
 
@@ -127,7 +149,9 @@ impl Supply {
         if batch.rows == 0 {
             return self.note_empty(stretch, shelf);
         }
-        self.empty.1 = 0;
+        if self.empty.0 == stretch.end {
+            self.empty.1 = 0;
+        }
         let starts = batch.candles.iter().map(|candle| candle.start);
         let (mut first, mut last) = (i64::MAX, i64::MIN);
         for start in starts.filter(|start| stretch.contains(start)) {
@@ -142,8 +166,12 @@ impl Supply {
     }
 
     fn note_empty(&mut self, stretch: Range<i64>, shelf: &Shelf) -> Result<(), MarketError> {
-        let again = self.empty.0 == stretch;
-        self.empty = (stretch.clone(), if again { self.empty.1 + 1 } else { 1 });
+        let before = if self.empty.0 == stretch.end {
+            self.empty.1
+        } else {
+            0
+        };
+        self.empty = (stretch.end, before.saturating_add(1));
         // A smaller request after an answer that seemed cut: there is nothing more.
         self.step.learn(&stretch, None);
         if shelf.book.is_empty() || self.empty.1 < BELIEVED {
@@ -152,8 +180,6 @@ impl Supply {
                 ticker: shelf.series.ticker.clone(),
             });
         }
-        // Once believed, a single empty answer is enough when it is asked for again.
-        self.empty = (stretch.clone(), BELIEVED);
         let from = if shelf.book.knows_before(stretch.start) {
             stretch.start
         } else {
@@ -188,21 +214,30 @@ impl Supply {
         let now = shelf.settled_now();
         let pause = self.pause_after(cause);
         self.due = now + seconds(pause).max(1);
-        if matches!(cause, MarketError::QuotaSpent { .. }) {
-            // What is left of the quota is for the newest candle.
-            self.due = self.due.min(full_hour(now) + HOUR);
-        } else {
-            let since = self.out.as_ref().map_or(now, |out| out.since);
-            let said = cause.cause();
-            self.out = Some(Trouble { since, cause: said });
-            self.may_heal = cause.is_transient();
+        let since = self.out.as_ref().map_or(now, |out| out.since);
+        self.out = Some(Trouble {
+            since,
+            cause: cause.cause(),
+        });
+        self.may_heal = cause.is_transient();
+        self.tell_failure(cause, shelf);
+    }
+
+    /// Tells of a failure, of the same one once an hour.
+    fn tell_failure(&mut self, cause: &MarketError, shelf: &Shelf) {
+        let (now, said) = (shelf.settled_now(), cause.cause());
+        let known = self.told.as_ref();
+        if known.is_some_and(|(what, at)| *what == said && now - at < HOUR) {
+            return;
         }
         shelf.tell(Notice::Unavailable {
             ticker: shelf.series.ticker.clone(),
-            cause: cause.cause(),
+            cause: said.clone(),
             remedy: cause.remedy().to_owned(),
             retry_in: Duration::from_secs(self.due.abs_diff(now)),
+            may_heal: cause.is_transient(),
         });
+        self.told = Some((said, now));
     }
 
     fn pause_after(&mut self, cause: &MarketError) -> Duration {

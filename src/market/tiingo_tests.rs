@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
-use time::macros::datetime;
+use time::{format_description::well_known::Rfc3339, macros::datetime};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
     matchers::{header, method, path, query_param},
@@ -272,4 +273,107 @@ fn refuses_what_can_be_no_key(#[case] key: &str) {
     let clock = Arc::new(SimulatedClock::starting_at(NOW));
     let refused = Tiingo::new(&MarketConfig::default(), key.into(), clock);
     assert!(matches!(refused, Err(MarketError::BadKey)), "{key:?}");
+}
+
+#[rstest]
+#[case(Interval::Minute, "1min")]
+#[case(Interval::FiveMinutes, "5min")]
+#[case(Interval::Hour, "1hour")]
+#[case(Interval::Day, "1day")]
+#[tokio::test]
+async fn asks_for_every_interval_by_its_name(#[case] interval: Interval, #[case] name: &str) {
+    let rows = [row("2025-09-08T00:00:00Z", 2.0)];
+    let server = MockServer::start().await;
+    Mock::given(query_param("resampleFreq", name))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list(&rows)))
+        .mount(&server)
+        .await;
+    let tiingo = client(&server.uri(), |_| {}).expect("a client");
+    let series = Series::new("btcusd", interval);
+    let batch = tiingo.candles(&series, hours(), true).await;
+    assert_eq!(batch.expect("candles").candles.len(), 1);
+}
+
+#[tokio::test]
+async fn a_quota_that_is_remembered_binds_the_next_client_too() {
+    let server = answering(ResponseTemplate::new(200).set_body_json(json!([]))).await;
+    let store = Arc::new(crate::store::Store::in_memory().await.expect("a store"));
+    let fresh = || {
+        let tiingo = client(&server.uri(), |config| config.requests_per_hour = 5);
+        tiingo.expect("a client").remembering(store.clone())
+    };
+    for granted in 0..7 {
+        let answer = fresh().candles(&hourly(), hours(), true).await;
+        assert_eq!(answer.is_ok(), granted < 5, "{answer:?}");
+    }
+    let takes = fresh().takes(1).await.as_secs();
+    assert!((3500..=3600).contains(&takes), "{takes}");
+    assert_eq!(server.received_requests().await.expect("recorded").len(), 5);
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<f64>().prop_map(|number| json!(number)),
+        (0.5..2.0).prop_map(|number: f64| json!(number)),
+        any::<i64>().prop_map(|number| json!(number)),
+        Just(Value::Null),
+        "[a-z0-9]{0,6}".prop_map(Value::String),
+    ]
+}
+
+fn any_row() -> impl Strategy<Value = Value> {
+    let date = prop_oneof![
+        (0..40_i64).prop_map(|hour| {
+            let at = datetime!(2025-09-09 0:00 UTC) + time::Duration::hours(hour);
+            json!(at.format(&Rfc3339).expect("a date"))
+        }),
+        (0..3_000_i64).prop_map(|minute| {
+            let at = datetime!(2025-09-09 0:00 UTC) + time::Duration::minutes(minute);
+            json!(at.format(&Rfc3339).expect("a date"))
+        }),
+        value(),
+    ];
+    (date, [value(), value(), value(), value(), value()]).prop_map(
+        |(date, [open, high, low, close, volume])| {
+            json!({
+                "date": date, "open": open, "high": high, "low": low, "close": close,
+                "volume": volume,
+            })
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_fail_or_take_in_an_impossible_candle(
+        status in 100_u16..600,
+        retry_after in proptest::option::of(".{0,40}"),
+        body in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..80),
+            "\\[?\\{\"(detail|priceData|ticker)\": ?(\\[\\{\"date\":\"2025\"\\}\\]|\"[a-z]*\"|1)\\}\\]?"
+                .prop_map(String::into_bytes),
+        ],
+    ) {
+        let answer = Answer { from: Origin::Tiingo, status, retry_after, body };
+        match read(&answer, &hourly(), NOW, NOW.unix_timestamp()) {
+            Ok(batch) => prop_assert!(batch.candles.is_empty()),
+            Err(cause) => prop_assert!(cause.to_string().contains("; ")),
+        }
+    }
+
+    #[test]
+    fn no_row_makes_it_fail_or_take_in_an_impossible_candle(
+        rows in proptest::collection::vec(any_row(), 0..20),
+    ) {
+        let body = list(&rows).to_string().into_bytes();
+        let answer = Answer { from: Origin::Tiingo, status: 200, retry_after: None, body };
+        let cutoff = NOW.unix_timestamp();
+        let batch = read(&answer, &hourly(), NOW, cutoff);
+        let batch = batch.map_err(|cause| TestCaseError::fail(cause.to_string()))?;
+        prop_assert_eq!(batch.rows, rows.len());
+        for candle in &batch.candles {
+            prop_assert!(sound::check(candle, Interval::Hour).is_ok() && candle.check().is_ok());
+            prop_assert!(candle.end() <= cutoff);
+        }
+    }
 }
