@@ -3,8 +3,8 @@
 # refits and gates, in turns, on one thread each. Checks that both say the same, then prints the medians.
 # Ends with 1 when the prior's forecasts differ by more than 1e-8.
 #
-# Ours is the whole program where it walks a file (reading, walking, scoring with intervals, printing),
-# Python's the mathematics alone, without its start and its reading.
+# Python is measured without its start and its reading of the file. Ours likewise, and once more as the
+# whole program: reading, walking, scoring with intervals, printing.
 #
 #   scripts/bench_forecast.sh [ROUNDS]    3 by default
 #
@@ -56,7 +56,8 @@ if [[ -z $binary ]]; then
   binary=$(cargo metadata --format-version 1 --no-deps --locked | jq -er .target_directory)/release/allora-worker
 fi
 [[ -x $binary ]] || die "$binary is no program; correct ALLORA_WORKER_BIN, or unset it to build the worker"
-parts=$(cargo bench --locked --bench forecast --no-run --message-format json | jq -er 'select(.target.name? == "forecast" and .executable? != null) | .executable' | tail -n 1)
+parts=$(cargo bench --locked --bench forecast --no-run --message-format json | jq -r 'select(.target.name? == "forecast" and .executable? != null) | .executable' | tail -n 1)
+[[ -x $parts ]] || die "the bench was not built; see the lines above"
 
 # ---- do both say the same? --------------------------------------------------
 
@@ -91,11 +92,13 @@ inside() {
 
 for ((round = 1; round <= rounds; round++)); do
   say "round $round of $rounds"
-  timed ours-prior ours prior
+  timed whole-prior ours prior
   peers time prior >>"$work/peer-prior"
-  timed ours-all ours gated
+  timed whole-all ours gated
   peers time all >>"$work/peer-all"
   "$parts" --bench speed >"$work/speed"
+  inside ours-prior "the prior"
+  inside ours-all "all challengers, one thread"
   inside ours-cold "cold refit with validation, a year"
   peers time cold >>"$work/peer-cold"
   inside ours-warm "forecast from warm history"
@@ -104,14 +107,18 @@ done
 
 median() { sort -g "$work/$1" | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'; }
 
-printf '\n%-52s %12s %12s %8s\n' "median of $rounds, one thread" ours Python ratio
+printf '\n%-46s %12s %12s %8s\n' "median of $rounds, one thread" ours Python ratio
 row() {
-  awk -v name="$2" -v ours="$(median "ours-$1")" -v peer="$(median "peer-$1")" 'BEGIN {
-    printf "%-52s %9.3f ms %9.3f ms %7.1fx\n", name, ours * 1e3, peer * 1e3, peer / ours
+  awk -v name="$1" -v ours="$(median "$2")" -v peer="$(median "$3")" 'BEGIN {
+    printf "%-46s %9.3f ms %9.3f ms %7.1fx\n", name, ours * 1e3, peer * 1e3, peer / ours
   }'
 }
 hours=$(($(wc -l <"$prices") - 1))
-row prior "backtest of the prior, $hours hours"
-row all "backtest with all challengers"
-row cold "cold refit with its validation, a year"
-row warm "forecast from warm history"
+row "the prior over $hours hours" ours-prior peer-prior
+row "  as the whole program" whole-prior peer-prior
+row "all challengers over $hours hours" ours-all peer-all
+row "  as the whole program" whole-all peer-all
+row "cold refit with its validation, a year" ours-cold peer-cold
+row "forecast from warm history" ours-warm peer-warm
+printf '%s\n' "Warm: ours takes the year's candles as the worker hands them over (copied, checked, compared with" \
+  "those known) and adds the new hour; Python's computes the new hour alone."
