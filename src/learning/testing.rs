@@ -165,6 +165,7 @@ impl Scene {
             key: key(nonce),
             window_end: Height(nonce + 8),
             value: Some(value.to_owned()),
+            report: None,
             state,
         };
         let mut steps = Vec::new();

@@ -28,6 +28,7 @@ fn step(nonce: i64, second: i64, value: Option<&str>, state: State) -> Transitio
         key: key(TOPIC, nonce),
         window_end: Height(nonce + 8),
         value: value.map(str::to_owned),
+        report: None,
         state,
     }
 }

@@ -187,6 +187,7 @@ impl Stage {
             desk: Forecasts::Ready,
             dry_run: false,
             once: false,
+            bystander: None,
         }
     }
 
