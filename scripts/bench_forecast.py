@@ -4,7 +4,7 @@
     bench_forecast.py PRICES.csv compare FORECASTS.csv        prints how far two sets of forecasts differ
 
 The same rows, features, refits and gates as the worker: daily lessons at 00:00 UTC, known one horizon
-later; ridge and elastic net on all of them each day, the support vector regression on the newest 365
+later; ridge and elastic net on all of them each day, the support vector regression on the newest 270
 each Monday.
 """
 
@@ -118,7 +118,7 @@ def walk_prior(market):
 
 def fit(name, records, labels):
     if name == "svr":
-        records, labels = records[-365:], labels[-365:]
+        records, labels = records[-270:], labels[-270:]
     scales = np.sqrt((records**2).mean(axis=0))
     scales[scales <= 1e-9] = 1.0
     model = {

@@ -65,13 +65,13 @@ impl Onlooker {
 
     async fn watch(&mut self) {
         loop {
-            let pause = self.turn().await;
+            let pause = self.round().await;
             sleep(pause).await;
         }
     }
 
-    /// One step, and how long to pause after it.
-    async fn turn(&mut self) -> Duration {
+    /// Asks about one window, if one is due, and gives how long to pause then.
+    pub async fn round(&mut self) -> Duration {
         match self.step().await {
             Ok(true) => {
                 self.is_told = false;

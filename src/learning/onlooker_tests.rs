@@ -125,7 +125,7 @@ async fn a_chain_that_can_not_be_asked_is_told_once_and_asked_again_later() {
     scene.chain.with(|it| it.is_silent = true);
     let mut onlooker = Onlooker::new(scene.common.clone());
     for _ in 0..2 {
-        assert_eq!(onlooker.turn().await, LONG);
+        assert_eq!(onlooker.round().await, LONG);
     }
     assert_eq!(asked(&scene), ["latest"; 2]);
     let told = scene.told();
@@ -133,8 +133,8 @@ async fn a_chain_that_can_not_be_asked_is_told_once_and_asked_again_later() {
         matches!(&told[..], [News::Hindered { cause, .. }] if cause.contains("no node answered"))
     );
     scene.chain.with(|it| it.is_silent = false);
-    assert_eq!(onlooker.turn().await, Duration::ZERO);
-    assert_eq!(onlooker.turn().await, EVERY);
+    assert_eq!(onlooker.round().await, Duration::ZERO);
+    assert_eq!(onlooker.round().await, EVERY);
     assert_eq!(compared(&mut scene).len(), 1);
 }
 
