@@ -21,12 +21,14 @@ use tokio::{
 };
 
 use crate::{
-    harness::{EPOCH, Stage, TOPIC, eventually},
+    harness::{Stage, TOPIC, eventually},
     running::Running,
 };
 
 const DAY: Duration = Duration::from_hours(24);
 const MOMENT: Duration = Duration::from_millis(300);
+/// Blocks from one window's opening to the next: with time between them in which nothing is due.
+const EPOCH: i64 = 36;
 /// What the stage's worker answers.
 const OURS: f64 = 0.0125;
 
@@ -85,14 +87,30 @@ async fn crowded() -> Stage {
         score: 1.0,
         value: format!("0.0{it}"),
     });
-    Stage::with(|config| config.topics[0].rivals = rivals.collect()).await
+    Stage::with(|config| {
+        config.topics[0].epoch_length = EPOCH;
+        config.topics[0].rivals = rivals.collect();
+    })
+    .await
+}
+
+/// A window from its opening to its close.
+async fn answer_a_window(stage: &Stage, worker: &Running) -> i64 {
+    let nonce = (stage.height().await.div_euclid(EPOCH) + 1) * EPOCH;
+    stage.blocks_until(nonce).await;
+    worker.submitted(nonce).await;
+    stage.block().await;
+    worker.successful(nonce).await;
+    stage.close_window(nonce).await;
+    worker.counted(nonce).await;
+    nonce
 }
 
 #[tokio::test]
 async fn after_a_window_ours_is_compared_with_the_others_and_their_values_are_kept() {
     let stage = crowded().await;
     let (worker, chain) = worker(&stage).await;
-    let nonce = stage.answer_a_window(&worker).await;
+    let nonce = answer_a_window(&stage, &worker).await;
     let network = Arc::new(Bystander::paced(chain, Duration::from_millis(1)));
     let (common, mut told) = common(&stage, network);
     let (_candles, prices) = prices(2);
@@ -136,7 +154,7 @@ async fn after_a_window_ours_is_compared_with_the_others_and_their_values_are_ke
 async fn nobody_is_asked_out_of_interest_near_a_submission() {
     let stage = crowded().await;
     let (worker, chain) = worker(&stage).await;
-    let nonce = stage.answer_a_window(&worker).await;
+    let nonce = answer_a_window(&stage, &worker).await;
     let network = Bystander::paced(chain, Duration::from_millis(1));
     timeout(MOMENT * 20, network.calm()).await.unwrap();
     // Three blocks before the next opening the answer is signed.
