@@ -19,6 +19,7 @@ mod live;
 mod model;
 mod outside;
 mod prior;
+mod seat;
 mod trainer;
 mod types;
 mod walk;
@@ -39,7 +40,7 @@ pub use outside::Outside;
 pub use types::{
     Candle, ChallengerReport, Fallback, Forecast, History, Labelled, Report, Source, Target,
 };
+pub use walk::{Step, Walk};
+
 #[cfg(test)]
 mod testing;
-
-pub use walk::{Step, Walk};

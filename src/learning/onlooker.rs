@@ -35,8 +35,8 @@ enum Hindrance {
 /// Asks for the others' values after each of our windows has closed, the newest first.
 pub struct Onlooker {
     common: Common,
-    /// The newest nonce of each topic that was compared.
-    compared: BTreeMap<TopicId, Nonce>,
+    /// The newest nonce of each topic that was asked about.
+    newest: BTreeMap<TopicId, Nonce>,
     /// How often the chain could not be asked about a window.
     failures: BTreeMap<WindowKey, u32>,
     /// Windows about which nothing could be learnt.
@@ -51,7 +51,7 @@ impl Onlooker {
     pub const fn new(common: Common) -> Self {
         Self {
             common,
-            compared: BTreeMap::new(),
+            newest: BTreeMap::new(),
             failures: BTreeMap::new(),
             given_up: BTreeSet::new(),
             is_told: false,
@@ -65,13 +65,13 @@ impl Onlooker {
 
     async fn watch(&mut self) {
         loop {
-            let pause = self.turn().await;
+            let pause = self.round().await;
             sleep(pause).await;
         }
     }
 
-    /// One step, and how long to pause after it.
-    async fn turn(&mut self) -> Duration {
+    /// Asks about one window, if one is due, and gives how long to pause then.
+    pub async fn round(&mut self) -> Duration {
         match self.step().await {
             Ok(true) => {
                 self.is_told = false;
@@ -129,9 +129,10 @@ impl Onlooker {
     async fn ask(&mut self, mut forecast: Noted) -> Result<(), Hindrance> {
         let (key, end) = (forecast.key, forecast.window_end);
         let network = self.common.network.clone();
-        let is_newest = self.is_to_compare(&forecast);
+        let is_recent = self.common.clock.now() - forecast.opened < RECENT;
+        let newest = self.newest.get(&key.topic).copied();
         let mut view = None;
-        if is_newest {
+        if is_recent && newest.is_none_or(|newest| newest < key.nonce) {
             view = network.latest(key.topic, end).await?;
         }
         let others = network.inferences(key, end).await?;
@@ -143,7 +144,9 @@ impl Onlooker {
         {
             (forecast.opened, forecast.clock) = (time, OpenedBy::Block);
         }
-        if is_newest {
+        self.newest
+            .insert(key.topic, newest.unwrap_or(key.nonce).max(key.nonce));
+        if is_recent {
             self.tell_comparison(&forecast, view.as_ref());
         }
         let combined = view.and_then(|it| it.combined);
@@ -164,16 +167,9 @@ impl Onlooker {
         Ok(())
     }
 
-    fn is_to_compare(&self, forecast: &Noted) -> bool {
-        let WindowKey { topic, nonce } = forecast.key;
-        let recent = self.common.clock.now() - forecast.opened < RECENT;
-        recent && self.compared.get(&topic).is_none_or(|known| *known < nonce)
-    }
-
     /// Ours among the others' values for the same nonce.
-    fn tell_comparison(&mut self, forecast: &Noted, view: Option<&NetworkView>) {
+    fn tell_comparison(&self, forecast: &Noted, view: Option<&NetworkView>) {
         let key = forecast.key;
-        self.compared.insert(key.topic, key.nonce);
         let (Some(view), Some(spec)) = (
             view.filter(|it| it.nonce == key.nonce),
             self.common.topics.iter().find(|it| it.topic == key.topic),

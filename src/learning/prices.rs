@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use tokio::sync::watch;
 
 use crate::{
-    forecast::{HOUR, History},
+    forecast::{Candle, HOUR, History},
     store::{CandleRepository, StoreError},
 };
 
@@ -35,7 +35,7 @@ impl Prices {
     pub(super) async fn closes(&self, ticker: &str, since: i64) -> Result<Closes, StoreError> {
         let history = self.histories.get(ticker);
         let history = history.map_or_else(History::default, |it| it.borrow().clone());
-        let first = history.candles.first().map_or(i64::MAX, |it| it.end());
+        let first = history.candles.first().map_or(i64::MAX, Candle::end);
         let mut closes = Vec::new();
         if let Some(store) = self.store.as_ref().filter(|_| since < first) {
             let older = store.load(ticker, since - HOUR).await?;
@@ -47,7 +47,7 @@ impl Prices {
     }
 }
 
-fn pair(candle: &crate::forecast::Candle) -> (i64, f64) {
+fn pair(candle: &Candle) -> (i64, f64) {
     (candle.end(), candle.close)
 }
 
@@ -77,7 +77,7 @@ impl Closes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{forecast::Candle, store::Store};
+    use crate::store::Store;
 
     fn candle(hour: i64, close: f64) -> Candle {
         Candle {

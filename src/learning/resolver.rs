@@ -115,7 +115,9 @@ impl Resolver {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut histories = self.prices.changes();
         loop {
-            if !histories.is_empty() {
+            if histories.is_empty() {
+                ticks.tick().await;
+            } else {
                 let changes = histories.iter_mut().map(|it| Box::pin(it.changed()));
                 let closed = tokio::select! {
                     (change, index, _) = select_all(changes) => {
@@ -128,8 +130,6 @@ impl Resolver {
                 if let Some(index) = closed {
                     drop(histories.swap_remove(index));
                 }
-            } else {
-                ticks.tick().await;
             }
             self.round().await;
         }

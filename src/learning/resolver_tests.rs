@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::{
     learning::{
@@ -198,7 +196,7 @@ async fn ranks_are_reckoned_when_others_values_come_late() {
         .skip(1);
     let peers = Peers {
         combined: Some(0.22),
-        inferers: BTreeMap::from_iter(others),
+        inferers: others.collect(),
     };
     let noted = Noted {
         key: key(24),

@@ -181,16 +181,16 @@ pub(super) fn among(
     mean: Option<f64>,
     combined: Option<f64>,
 ) -> String {
-    let mut text = match (z, mean) {
+    let network = combined.map(|it| format!(", the network says {it:.6}"));
+    let network = network.unwrap_or_default();
+    match (z, mean) {
         (Some(z), Some(mean)) => {
-            format!("{z:+.2} standard deviations from the mean {mean:.6} of {count} others")
+            format!(
+                "{z:+.2} standard deviations from the mean {mean:.6} of {count} others{network}"
+            )
         }
-        _ => format!("{count} others are too few to compare with"),
-    };
-    if let Some(combined) = combined {
-        text.push_str(&format!(", the network says {combined:.6}"));
+        _ => format!("{count} others are too few to compare with{network}"),
     }
-    text
 }
 
 /// A running ratio with its interval, and how little it says over a short span.

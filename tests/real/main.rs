@@ -39,6 +39,7 @@ mod endpoints;
 mod figures;
 mod gate;
 mod kills;
+mod learning;
 mod ledger;
 mod many_topics;
 mod node;

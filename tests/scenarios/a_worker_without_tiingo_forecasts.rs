@@ -26,9 +26,8 @@ fn coinbase(request: &Request) -> ResponseTemplate {
     let (start, end) = (asked("start"), asked("end"));
     assert!((end - start) / 3600 < 300, "300 rows at most");
     let now = OffsetDateTime::now_utc().unix_timestamp();
-    let rows: Vec<_> = (0..)
+    let rows: Vec<_> = (0..=(end - start) / 3600)
         .map(|back| end - back * 3600)
-        .take_while(|at| *at >= start)
         .filter(|at| *at <= now)
         .map(|at| {
             let close = 60_000.0 * ((at - now) as f64 / 1e9).exp();
@@ -79,8 +78,8 @@ impl Scene {
 async fn forecast(home: &Home) -> Value {
     for times in 1.. {
         let made = home.told("forecast_prepared", times).await;
-        let forecast = made.into_iter().map(|it| it["forecast"].clone());
-        if let Some(found) = forecast.last().filter(|it| it["fallback"].is_null()) {
+        let newest = made.last().map(|it| it["forecast"].clone());
+        if let Some(found) = newest.filter(|it| it["fallback"].is_null()) {
             return found;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -190,6 +190,7 @@ impl Stage {
             desk: Forecasts::Ready,
             dry_run: false,
             once: false,
+            bystander: None,
         }
     }
 

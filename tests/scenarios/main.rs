@@ -40,6 +40,7 @@ mod several_answers_share_a_transaction;
 mod the_embedded_chain_answers_as_a_node;
 mod the_sequence_is_taken_up_again;
 mod versions_of_the_chain;
+mod what_others_answer_is_learnt_beside_the_path;
 mod windows_are_found_without_events;
 
 // The scenarios: the built program.

@@ -9,10 +9,10 @@ use allora_worker::{
     ops::{Ending, Event, Recording, Reporter, Shutdown, TaskGroup},
     store::Journal,
     types::TopicId,
-    worker::{StartError, Tally, Worker, WorkerConfig, connect},
+    worker::{Chain, StartError, Tally, Worker, WorkerConfig, connect},
 };
 use tokio::{
-    sync::watch,
+    sync::{oneshot, watch},
     task::JoinHandle,
     time::{Instant, timeout},
 };
@@ -38,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) desk: Forecasts,
     pub(crate) dry_run: bool,
     pub(crate) once: bool,
+    /// Who is given the chain once it is connected.
+    pub(crate) bystander: Option<oneshot::Sender<Arc<Chain>>>,
 }
 
 /// What the desk does by itself.
@@ -166,6 +168,9 @@ async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
         &reporter,
     )
     .await?;
+    if let Some(bystander) = setup.bystander {
+        drop(bystander.send(Arc::clone(&chain)));
+    }
     let worker = Worker {
         chain,
         journal: setup.journal,

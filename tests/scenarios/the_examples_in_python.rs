@@ -15,6 +15,7 @@ use tokio::{
 
 use crate::operator::Home;
 
+#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 async fn has_python() -> bool {
     let asked = Command::new("python3").arg("--version").output().await;
     let found = asked.is_ok_and(|output| output.status.success());
