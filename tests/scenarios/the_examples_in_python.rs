@@ -67,7 +67,7 @@ async fn the_command_answers_a_number_and_labels() {
         return;
     }
     let text =
-        "command = [\"python3\", \"examples/model.py\"]\nsend_prices = 100\ntimeout = \"30s\"";
+        "command = [\"python3\", \"forecasters/model.py\"]\nsend_prices = 100\ntimeout = \"30s\"";
     let one = answer(text, &question(&[])).await;
     assert!((one.value - EXPECTED).abs() < 1e-9, "{one:?}");
     let several = answer(text, &question(&["up", "down", "flat"])).await;
@@ -82,7 +82,7 @@ async fn the_endpoint_answers_what_is_posted_and_what_is_got() {
         return;
     }
     let mut server = Command::new("python3")
-        .args(["examples/serve.py", "0"])
+        .args(["forecasters/serve.py", "0"])
         .current_dir(root())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdout(Stdio::piped())
