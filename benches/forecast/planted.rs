@@ -14,7 +14,7 @@ const YEARS: usize = 3 * 365;
 pub(crate) fn show(bounds: &mut Bounds) {
     let day = WEEK / 7;
     for (name, horizon, lag, strength) in [
-        ("7 days ahead, from the last 7", WEEK, 168, -0.05),
+        ("7 days ahead, from the last 7", WEEK, 168, -0.047),
         ("1 day ahead, from the last", day, 24, -0.13),
     ] {
         let series = Series {

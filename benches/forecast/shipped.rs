@@ -50,9 +50,19 @@ pub(crate) fn show(bounds: &mut Bounds) {
             threads: thread::available_parallelism().map_or(1, usize::from),
         };
         let steps = walk.run(&candles, &|_, _| {});
-        // Figures of four decimals are held against bounds of four.
-        let ratio = (ratio(&steps, WEEK, |_| true) * 1e4).round() / 1e4;
-        bounds.at_most(&format!("{days} days"), ratio, bound);
+        // Before that fewer are in sight.
+        let begin = candles[0].start + days.cast_signed() * DAY;
+        let there = ratio(&steps, WEEK, |step| step.start >= begin);
+        bounds.at_most(
+            &format!("{days} days, once there are as many"),
+            there,
+            bound,
+        );
+        println!(
+            "  {:<38} {:>9.4}",
+            "  from the first hour on",
+            ratio(&steps, WEEK, |_| true)
+        );
     }
 }
 

@@ -28,7 +28,8 @@ pub enum BacktestError {
     /// No forecast's outcome is known.
     #[error(
         "there is nothing to score: {closes} closes from {first} to {last}, and a forecast needs a \
-         close {hours} hours after it; give longer prices, a shorter --horizon or another period"
+         close {hours} hours after it; give longer prices, a shorter --horizon or --visible, or another \
+         period"
     )]
     NothingToScore {
         /// Closes that were given.

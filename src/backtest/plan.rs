@@ -29,7 +29,8 @@ pub struct Plan {
     pub horizon: Duration,
     /// Distance between two forecasts that are scored; whole hours, counted from 1970 in UTC.
     pub every: Duration,
-    /// How much is visible at each hour: everything before when none.
+    /// How much is visible at each hour: everything before when none. Hours before which there is less
+    /// are not scored.
     pub visible: Option<Duration>,
     /// First day that is scored; the prices' first when none.
     pub from: Option<Date>,
@@ -70,7 +71,8 @@ impl Plan {
         let first = prices.first().map_or(i64::MAX, |candle| candle.start);
         let before = history.iter().take_while(|candle| candle.start < first);
         let candles: Vec<Candle> = before.chain(prices).copied().collect();
-        let period = self.period(first);
+        let oldest = candles.first().map_or(first, |candle| candle.start);
+        let period = self.period(first, oldest);
         // What comes after the period is only needed for outcomes.
         let known = candles.partition_point(|candle| candle.start < period.end);
         if !self.has_outcome(&candles, &period) {
@@ -112,11 +114,13 @@ impl Plan {
         }
     }
 
-    /// What is scored, in unix seconds.
-    fn period(&self, first: i64) -> Range<i64> {
+    /// What is scored, in unix seconds: from `first` on at most, and where as much is visible as asked
+    /// for when `oldest` is the first that is known.
+    fn period(&self, first: i64, oldest: i64) -> Range<i64> {
         let midnight = |date: Date| date.midnight().assume_utc().unix_timestamp();
-        let from = self.from.map_or(first, midnight).max(first);
-        from..self.to.map_or(i64::MAX, midnight)
+        let visible = oldest.saturating_add(self.visible.map_or(0, seconds));
+        let from = self.from.map_or(first, midnight);
+        from.max(first).max(visible)..self.to.map_or(i64::MAX, midnight)
     }
 
     /// Whether any forecast of the period can be scored: cheaper to know before the walk.

@@ -146,6 +146,9 @@ fn only_so_much_is_visible() {
     let made = run(&plan, &prices).expect("a backtest");
     let last = made.rows.last().expect("a row");
     assert_eq!(last.source, Source::PriorCold);
+    // Nothing is scored that sees less.
+    assert_eq!(made.rows[0].start, START + 20 * 86_400);
+    assert_eq!(made.summary.unforecast, 0);
     assert!(
         last.report
             .as_ref()

@@ -46,7 +46,8 @@ pub(super) struct BacktestArgs {
     /// The forecast: gated, prior, linfa, ridge, elastic-net, svr or zero [default: the configured]
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// Show each forecast only so much of the past, such as 28d [default: all]
+    /// Show each forecast only so much of the past, such as 28d, and score those alone that have it
+    /// [default: all]
     #[arg(long, value_name = "TIME")]
     visible: Option<String>,
     /// How rows count whose history is too short for a forecast: up (as +0.00001), zero or skip

@@ -1,6 +1,6 @@
 //! Putting the rooms together: prices to histories, histories to forecasts, notices to events.
 
-use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc, time::Instant};
 
 use secrecy::SecretString;
 use tokio::sync::{Mutex, broadcast::error::RecvError, mpsc, watch};
@@ -17,9 +17,10 @@ use crate::{
         Coinbase, CsvAge, FileKeeper, Keeper, MarketConfig, Notices, PriceSource, StandIn, Tiingo,
         read_csv,
     },
-    ops::{Event, Reporter, TaskGroup},
+    ops::{Event, Reporter, StandIns, TaskGroup},
     store::Store,
     types::TopicId,
+    worker::TopicConfig,
 };
 
 /// Why the rooms could not be opened.
@@ -102,13 +103,7 @@ pub(super) fn open(
     reporter: &Reporter,
 ) -> Result<DeskHandle, Closed> {
     let (notices, heard) = mpsc::channel(NOTICES);
-    let mut tickers: Vec<&str> = settings
-        .topics
-        .iter()
-        .map(|topic| topic.ticker.as_str())
-        .collect();
-    tickers.sort_unstable();
-    tickers.dedup();
+    let tickers = tickers(settings);
     let histories = match prices {
         Prices::File(path, age) => {
             file_keepers(group, settings, &tickers, &path, age, clock, &notices)?
@@ -125,12 +120,7 @@ pub(super) fn open(
             keepers(group, settings, &tickers, &sources, store, clock, &notices)
         }
     };
-    let topics = settings.topics.iter().map(|topic| TopicSpec {
-        topic: topic.id,
-        ticker: topic.ticker.clone(),
-        horizon: topic.horizon,
-        target: topic.target,
-    });
+    let topics = settings.topics.iter().map(spec);
     let config = settings.forecast.clone();
     let desk =
         Desk::new(config, topics.collect(), &histories, Arc::clone(clock)).map_err(closed)?;
@@ -153,6 +143,30 @@ pub(super) fn open(
     Ok(handle)
 }
 
+/// The tickers that the topics ask for, each once.
+pub(super) fn tickers(settings: &Settings) -> Vec<&str> {
+    let all = settings.topics.iter().map(|topic| topic.ticker.as_str());
+    let mut all: Vec<_> = all.collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// What a topic asks for.
+pub(super) fn spec(topic: &TopicConfig) -> TopicSpec {
+    TopicSpec {
+        topic: topic.id,
+        ticker: topic.ticker.clone(),
+        horizon: topic.horizon,
+        target: topic.target,
+    }
+}
+
+/// Whether the file of prices is this ticker's: the bundled one is of one ticker.
+pub(super) fn is_of_file(settings: &Settings, ticker: &str) -> bool {
+    settings.prices.is_some() || ticker == BUNDLED_TICKER
+}
+
 /// The topics' forecasters outside the process.
 pub(super) fn outside(settings: &Settings) -> Result<Vec<(TopicId, Outside)>, Closed> {
     let mut all = Vec::new();
@@ -160,7 +174,7 @@ pub(super) fn outside(settings: &Settings) -> Result<Vec<(TopicId, Outside)>, Cl
         let Some(config) = &topic.forecaster else {
             continue;
         };
-        let token = settings.forecaster_tokens.get(&topic.id).cloned();
+        let token = settings.forecaster_tokens.get(&topic.id);
         let built = forecasters::build(config, token, &settings.root);
         let built = built.map_err(|error| Closed(format!("topic {}: {error}", topic.id)))?;
         all.push((topic.id, built));
@@ -187,7 +201,7 @@ fn file_keepers(
     }
     let mut histories = Histories::new();
     for ticker in tickers {
-        if settings.prices.is_none() && *ticker != BUNDLED_TICKER {
+        if !is_of_file(settings, ticker) {
             histories.insert((*ticker).to_owned(), empty_history());
             continue;
         }
@@ -261,7 +275,7 @@ fn keepers(
     histories
 }
 
-fn empty_history() -> watch::Receiver<History> {
+pub(super) fn empty_history() -> watch::Receiver<History> {
     watch::channel(History::default()).1
 }
 
@@ -274,9 +288,13 @@ fn tell_no_prices(reporter: &Reporter) {
 
 async fn tell_forecasts(desk: DeskHandle, reporter: Reporter) {
     let mut prepared = desk.prepared();
+    let mut stand_ins = StandIns::default();
     loop {
         match prepared.recv().await {
             Ok(forecast) => {
+                if let Some(trouble) = stand_ins.hear(&forecast, Instant::now()) {
+                    reporter.emit(trouble);
+                }
                 reporter.emit(Event::ForecastPrepared {
                     forecast: forecast.as_ref().clone(),
                 });
@@ -287,6 +305,6 @@ async fn tell_forecasts(desk: DeskHandle, reporter: Reporter) {
     }
 }
 
-fn closed(error: impl fmt::Display) -> Closed {
+pub(super) fn closed(error: impl fmt::Display) -> Closed {
     Closed(error.to_string())
 }

@@ -15,7 +15,8 @@ pub(super) fn implied_return(target: Target, close: Option<f64>, value: f64) -> 
 /// The value nearest to `value` within the bound, and whether that is another one.
 pub(super) fn clamped(target: Target, close: Option<f64>, value: f64, max_abs: f64) -> (f64, bool) {
     match (implied_return(target, close, value), close) {
-        (Some(implied), _) if implied.abs() <= max_abs => (value, false),
+        // What lies on the bound may lie beyond it by a rounding.
+        (Some(implied), _) if implied.abs() <= max_abs * (1.0 + 1e-9) => (value, false),
         (Some(implied), close) => {
             let bound = max_abs.copysign(implied);
             let value = match target {

@@ -16,8 +16,9 @@ use super::{
 
 /// Lessons below which nothing is fitted: a quarter of a year.
 pub(super) const LEAST_LESSONS: usize = 90;
-/// Newest lessons that the support vector regression is fitted to: its cost grows with their square.
-const SVR_LESSONS: usize = 365;
+/// Newest lessons that the support vector regression is fitted to, nine months: its cost grows with
+/// their square, and an hour's forecast should not wait for it.
+const SVR_LESSONS: usize = 270;
 /// Strength of the ridge in independent lessons: as many would outweigh it half. It expects a feature
 /// to explain about a hundredth of the next return's variance.
 const STRENGTH: f64 = 100.0;

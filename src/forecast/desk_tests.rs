@@ -18,7 +18,7 @@ use super::{Desk, DeskHandle, TopicSpec};
 use crate::{
     clock::SimulatedClock,
     forecast::{
-        Candle, Fallback, Fitted, ForecastConfig, ForecastError, HOUR, History, Model, OnThread,
+        Blocking, Candle, Fallback, Fitted, ForecastConfig, ForecastError, HOUR, History, Model,
         Source, Target,
     },
     types::{Nonce, TopicId, WindowKey},
@@ -70,13 +70,13 @@ impl Bench {
         };
         let desk = Desk::with_forecaster(
             ForecastConfig {
-                max_abs: 10.0,
+                max_abs: 1.0,
                 ..ForecastConfig::default()
             },
             vec![spec("btcusd")],
             &HashMap::from([("btcusd".to_owned(), receiver)]),
             Arc::new(SimulatedClock::starting_at(START)),
-            Arc::new(OnThread::new(forecaster)),
+            Arc::new(Blocking::new(forecaster)),
         );
         let desk = desk.expect("a desk");
         Self {
@@ -151,7 +151,7 @@ async fn answers_zero_before_any_history() {
 
 #[tokio::test(start_paused = true)]
 async fn prepares_a_forecast_when_candles_come() {
-    let mut bench = Bench::new(|closes| Ok(closes as f64 / 100.0));
+    let mut bench = Bench::new(|closes| Ok(closes as f64 / 1000.0));
     let mut prepared = bench.handle.prepared();
     let _cancel = bench.run();
     bench.know(400, 0);
@@ -161,7 +161,7 @@ async fn prepares_a_forecast_when_candles_come() {
             break forecast;
         }
     };
-    assert_eq!((told.value, told.closes), (4.0, 400));
+    assert_eq!((told.value, told.closes), (0.4, 400));
     assert_eq!(told.data_until, Some(START));
     assert_eq!(bench.handle.fresh(KEY), Some(told.clone()));
     assert_eq!(bench.handle.within(KEY, Duration::ZERO).await, told);
@@ -342,7 +342,7 @@ async fn topics_that_ask_for_the_same_share_a_training() {
         vec![spec("btcusd"), other, shorter],
         &HashMap::from([("btcusd".to_owned(), receiver)]),
         Arc::new(SimulatedClock::starting_at(START)),
-        Arc::new(OnThread::new(forecaster)),
+        Arc::new(Blocking::new(forecaster)),
     )
     .unwrap();
     let handle = desk.handle();

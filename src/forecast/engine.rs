@@ -7,12 +7,13 @@ use std::{
 };
 
 use super::{
-    ChallengerReport, Choice, Fallback, ForecastConfig, HOUR, Report, Source,
-    challengers::{Challenger, Coefficients, LEAST_LESSONS, challengers},
+    Choice, Fallback, ForecastConfig, HOUR, Report, Source,
+    challengers::{Coefficients, LEAST_LESSONS, challengers},
     gate::{Gate, GateRule},
     grid::{Grid, Pushed},
     lessons::{Features, Lesson, Lessons, features},
     prior::{self, Horizon},
+    seat::Seat,
 };
 
 /// Hours of a day.
@@ -51,16 +52,6 @@ pub struct Engine {
     fits: Arc<Fits>,
 }
 
-/// A challenger, what it has learnt and what it has earned.
-#[derive(Clone, Debug)]
-struct Seat {
-    challenger: Arc<dyn Challenger>,
-    model: Option<Coefficients>,
-    /// The day of its last fit, numbered from 1970.
-    fitted: Option<i64>,
-    gate: Gate,
-}
-
 /// All that is said at an hour.
 #[derive(Clone, Debug)]
 struct Now {
@@ -91,12 +82,7 @@ impl Engine {
     pub fn new(config: &ForecastConfig, horizon: Duration) -> Self {
         let horizon = Horizon::new(horizon);
         let rule = GateRule::gate(config, horizon);
-        let seat = |challenger| Seat {
-            challenger,
-            model: None,
-            fitted: None,
-            gate: Gate::new(rule),
-        };
+        let seat = |challenger| Seat::new(challenger, Gate::new(rule));
         Self {
             config: config.clone(),
             horizon,
@@ -186,10 +172,7 @@ impl Engine {
         let scale = self.horizon.scale(sigma);
         let features = features(&self.grid);
         let limit = self.config.max_abs;
-        let value = |model: &Coefficients| {
-            let value = model.predict(&features) * scale;
-            (!value.is_nan()).then(|| value.clamp(-limit, limit))
-        };
+        let value = |seat: &Seat| seat.value(&features, scale, limit);
         Now {
             sigma,
             momentum,
@@ -197,11 +180,7 @@ impl Engine {
             baseline: prior * self.fuse.weight(),
             scale,
             features,
-            values: self
-                .seats
-                .iter()
-                .map(|seat| value(seat.model.as_ref()?))
-                .collect(),
+            values: self.seats.iter().map(value).collect(),
         }
     }
 
@@ -250,13 +229,7 @@ impl Engine {
     }
 
     fn report(&self, now: &Now, clamped: bool) -> Report {
-        let tell = |(seat, value): (&Seat, &Option<f64>)| ChallengerReport {
-            name: seat.challenger.name().to_owned(),
-            value: *value,
-            weight: seat.gate.weight(),
-            t: seat.gate.t(),
-            days: seat.gate.days(),
-        };
+        let tell = |(seat, value): (&Seat, &Option<f64>)| seat.report(*value);
         Report {
             sigma: now.sigma,
             momentum: now.momentum,
@@ -312,23 +285,12 @@ impl Engine {
             return;
         }
         for (place, seat) in self.seats.iter_mut().enumerate() {
-            if !is_due(seat.challenger.every(), seat.fitted, day) {
-                continue;
-            }
-            let made = self.fits.get(&(place, day)).copied();
-            let fit = || seat.challenger.fit(self.lessons.first(count)?);
-            seat.model = made.unwrap_or_else(fit);
-            seat.fitted = Some(day);
+            seat.refit(day, |challenger| {
+                let made = self.fits.get(&(place, day)).copied();
+                made.unwrap_or_else(|| challenger.fit(self.lessons.first(count)?))
+            });
         }
     }
-}
-
-/// Whether a challenger that was last fitted on one day is fitted again on another: once in each span
-/// of so many days, counted from a Monday.
-pub(super) fn is_due(every: i64, fitted: Option<i64>, day: i64) -> bool {
-    // The first of January 1970 was a Thursday.
-    let span = |day: i64| (day + 3).div_euclid(every);
-    fitted.is_none_or(|fitted| span(fitted) < span(day))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::*;
+use super::{super::seat::is_due, *};
 use crate::forecast::{
     Candle,
     testing::{BUNDLED, Planted, WEEK, hasty},

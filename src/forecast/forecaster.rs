@@ -59,11 +59,11 @@ pub trait Forecaster: Send + Sync + 'static {
     async fn forecast(&self, question: &Question) -> Result<Answer, Fallback>;
 }
 
-/// A model of this process as a forecaster: it computes on a thread of its own.
+/// A model of this process as a forecaster: it blocks, and so it computes on a thread of its own.
 #[derive(Clone, Debug)]
-pub struct OnThread<M>(Arc<M>);
+pub struct Blocking<M>(Arc<M>);
 
-impl<M: Model> OnThread<M> {
+impl<M: Model> Blocking<M> {
     /// Lets `model` answer.
     pub fn new(model: M) -> Self {
         Self(Arc::new(model))
@@ -71,7 +71,7 @@ impl<M: Model> OnThread<M> {
 }
 
 #[async_trait]
-impl<M: Model> Forecaster for OnThread<M> {
+impl<M: Model> Forecaster for Blocking<M> {
     async fn forecast(&self, question: &Question) -> Result<Answer, Fallback> {
         let (model, question) = (Arc::clone(&self.0), question.clone());
         let fit = move || {

@@ -10,6 +10,7 @@ mod engine;
 mod forecaster;
 mod gate;
 mod grid;
+mod handle;
 mod history;
 mod labels;
 mod lessons;
@@ -18,6 +19,7 @@ mod live;
 mod model;
 mod outside;
 mod prior;
+mod seat;
 mod trainer;
 mod types;
 mod walk;
@@ -25,10 +27,11 @@ mod walk;
 pub use builtin::Builtin;
 pub use choice::{Choice, UnknownChoice};
 pub use config::{ForecastConfig, ForecastError};
-pub use desk::{Desk, DeskHandle, TopicSpec};
+pub use desk::{Desk, TopicSpec};
 pub use engine::{Engine, Opinion};
-pub use forecaster::{Answer, Forecaster, OnThread, Question};
+pub use forecaster::{Answer, Blocking, Forecaster, Question};
 pub use gate::{Gate, GateRule, newey_west_t};
+pub use handle::DeskHandle;
 pub use history::{BadCandle, HOUR};
 pub use labels::Labels;
 pub use live::{LiveFuse, LiveFuses, LiveOutcome, log_return};
@@ -37,7 +40,7 @@ pub use outside::Outside;
 pub use types::{
     Candle, ChallengerReport, Fallback, Forecast, History, Labelled, Report, Source, Target,
 };
+pub use walk::{Step, Walk};
+
 #[cfg(test)]
 mod testing;
-
-pub use walk::{Step, Walk};

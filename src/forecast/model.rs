@@ -16,7 +16,7 @@ pub struct Fitted {
 }
 
 /// Makes a forecast from candles alone. It may take its time: it is called off the async threads, by
-/// [`OnThread`](super::OnThread).
+/// [`Blocking`](super::Blocking).
 pub trait Model: Send + Sync + 'static {
     /// Forecasts `target` over `horizon` from the newest candle's end on.
     ///

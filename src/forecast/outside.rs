@@ -103,9 +103,19 @@ impl Post {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of what the chain says of the topic's outputs. The first word holds.
+    /// Takes note of what the chain says of the topic's outputs. The first word holds; what was
+    /// answered before it was not judged by it, and is forgotten.
     pub(super) fn declare(&self, labels: Option<Labels>) {
-        let _ = self.labels.set(labels);
+        if self.labels.set(labels).is_ok() {
+            let mut state = self.state();
+            state.give_up();
+            (state.done, state.last_good) = (None, None);
+        }
+    }
+
+    /// Ends the question that is under way.
+    pub(super) fn give_up(&self) {
+        self.state().give_up();
     }
 
     /// What the topic takes, if it has several outputs.
@@ -138,11 +148,10 @@ impl Post {
         if let Some(outcome) = state.outcome(nonce, &history) {
             return ready(outcome).boxed().shared();
         }
-        match &state.under_way {
-            Some(under_way) if under_way.nonce == nonce => return under_way.inquiry.clone(),
-            Some(under_way) => under_way.task.abort(),
-            None => {}
+        if let Some(under_way) = state.under_way.as_ref().filter(|it| it.nonce == nonce) {
+            return under_way.inquiry.clone();
         }
+        state.give_up();
         state.begun += 1;
         let number = state.begun;
         let post = Arc::clone(self);
@@ -177,10 +186,8 @@ impl Post {
         if let Ok(forecast) = &outcome {
             state.last_good = Some(Arc::clone(forecast));
         }
-        if number == state.begun {
-            let of = Arc::clone(&history.candles);
-            state.done = Some(Done { nonce, of, outcome });
-        }
+        let of = Arc::clone(&history.candles);
+        state.done = Some(Done { nonce, of, outcome });
     }
 
     async fn inquire(&self, nonce: Option<Nonce>, history: &History) -> Outcome {
@@ -305,6 +312,12 @@ impl Post {
 }
 
 impl State {
+    fn give_up(&mut self) {
+        if let Some(under_way) = self.under_way.take() {
+            under_way.task.abort();
+        }
+    }
+
     fn outcome(&self, nonce: Option<Nonce>, history: &History) -> Option<Outcome> {
         let done = self.done.as_ref()?;
         let fits = done.nonce == nonce && Arc::ptr_eq(&done.of, &history.candles);

@@ -13,10 +13,11 @@ use std::{
 use super::{
     Candle, Choice, Engine, ForecastConfig, HOUR, Opinion,
     challengers::{Challenger, LEAST_LESSONS, challengers},
-    engine::{Fits, is_due},
+    engine::Fits,
     grid::LONGEST_GAP,
     lessons::Lessons,
     prior::Horizon,
+    seat::is_due,
 };
 
 /// Longest span of what is visible for which an engine begins anew each hour. In a shorter one no

@@ -46,7 +46,7 @@ impl HttpForecaster {
     /// When the configuration makes no sense, or a token would go over the network in the clear.
     pub fn new(
         config: &ForecasterConfig,
-        token: Option<SecretString>,
+        token: Option<&SecretString>,
     ) -> Result<Self, ForecasterError> {
         config.check()?;
         let template = config.http.clone().unwrap_or_default();
@@ -73,7 +73,7 @@ impl HttpForecaster {
             http,
             template,
             method: config.method,
-            token: token.as_ref().map(bearer).transpose()?,
+            token: token.map(bearer).transpose()?,
             limit: config.timeout,
             place,
         })

@@ -51,8 +51,8 @@ async fn a_post_carries_the_question_and_the_token() {
         .mount(&server)
         .await;
     let url = format!("http = \"{}/\"\nmethod = \"post\"", server.uri());
-    let token = Some("sesame\n".into());
-    let forecaster = HttpForecaster::new(&config(&url), token).unwrap();
+    let token = "sesame\n".into();
+    let forecaster = HttpForecaster::new(&config(&url), Some(&token)).unwrap();
     assert_eq!(forecaster.forecast(&asked()).await.unwrap().value, 0.5);
     assert!(!format!("{forecaster:?}").contains("sesame"));
 }
@@ -117,7 +117,8 @@ async fn nobody_there_is_named() {
 #[test]
 fn a_token_goes_over_https_or_stays_on_this_machine() {
     let open = config("http = \"http://models.example/\"");
-    let refused = HttpForecaster::new(&open, Some("sesame".into())).unwrap_err();
+    let token = "sesame".into();
+    let refused = HttpForecaster::new(&open, Some(&token)).unwrap_err();
     assert!(matches!(refused, ForecasterError::TokenInTheClear { .. }));
     assert!(!refused.to_string().contains("sesame"));
     for fine in [
@@ -126,13 +127,10 @@ fn a_token_goes_over_https_or_stays_on_this_machine() {
         "http://[::1]:8000/",
     ] {
         let config = config(&format!("http = \"{fine}\""));
-        assert!(
-            HttpForecaster::new(&config, Some("sesame".into())).is_ok(),
-            "{fine}"
-        );
+        assert!(HttpForecaster::new(&config, Some(&token)).is_ok(), "{fine}");
     }
-    let token = Some("two\nlines".into());
+    let token = "two\nlines".into();
     let near = config("http = \"http://localhost/\"");
-    let refused = HttpForecaster::new(&near, token).unwrap_err();
+    let refused = HttpForecaster::new(&near, Some(&token)).unwrap_err();
     assert_eq!(refused, ForecasterError::BadToken);
 }

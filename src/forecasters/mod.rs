@@ -26,7 +26,7 @@ use crate::forecast::{Fallback, Outside, Source};
 /// When the configuration makes no sense.
 pub fn build(
     config: &ForecasterConfig,
-    token: Option<SecretString>,
+    token: Option<&SecretString>,
     root: &Path,
 ) -> Result<Outside, ForecasterError> {
     config.check()?;

@@ -154,10 +154,13 @@ impl Shelf {
         self.keep_aside(rows.collect()).await;
     }
 
-    /// Keeps and tells rows that can't be used, unless they are known as such.
+    /// Keeps and tells rows that can't be used, unless they are known as such, or a good one is known
+    /// of the same hour.
     pub(super) async fn note_unusable(&mut self, rows: Vec<Unusable>, origin: Origin) {
+        let book = &self.book;
         let news = rows
             .into_iter()
+            .filter(|row| row.start.is_none_or(|start| book.lacks(origin, start)))
             .filter(|row| self.faults.insert((row.start, origin)));
         let at = self.clock.now().unix_timestamp();
         let (dated, undated): (Vec<_>, Vec<_>) = news.partition(|row| row.start.is_some());

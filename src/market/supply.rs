@@ -40,6 +40,8 @@ pub(super) struct Supply {
     empty: (i64, u32),
     /// From when it is asked again.
     pub due: i64,
+    /// The failure that was told last, and when.
+    told: Option<(String, i64)>,
     /// Since when it fails, and why. A spent quota is no failure of the source.
     pub out: Option<Trouble>,
     /// Whether trying again soon may help.
@@ -58,6 +60,7 @@ impl Supply {
             failures: 0,
             empty: (i64::MIN, 0),
             due: i64::MIN,
+            told: None,
             out: None,
             may_heal: true,
         }
@@ -87,11 +90,30 @@ impl Supply {
         shelf.tell_news();
         match served {
             Ok(()) => {
-                self.out = None;
+                (self.out, self.told) = (None, None);
                 self.due = self.next_due(shelf);
+            }
+            Err(MarketError::QuotaSpent { retry_after }) => {
+                self.await_quota(retry_after, shelf).await;
             }
             Err(cause) => self.after_failure(&cause, shelf),
         }
+    }
+
+    /// A spent quota is no failure of the source. What is left of it is for the newest candle.
+    async fn await_quota(&mut self, wait: Duration, shelf: &Shelf) {
+        let now = shelf.settled_now();
+        let next_hour = full_hour(now) + HOUR;
+        self.due = (now + seconds(wait).max(1)).min(next_hour);
+        let newest = shelf.book.newest_of(self.origin());
+        if newest.is_none_or(|end| end < full_hour(now)) {
+            let cause = MarketError::QuotaSpent { retry_after: wait };
+            self.tell_failure(&cause, shelf);
+            return;
+        }
+        let left = self.left(shelf);
+        self.tell_backfill(shelf, left.max(MANY), left, &mut 0)
+            .await;
     }
 
     async fn catch_up(&mut self, shelf: &mut Shelf) -> Result<(), MarketError> {
@@ -192,22 +214,30 @@ impl Supply {
         let now = shelf.settled_now();
         let pause = self.pause_after(cause);
         self.due = now + seconds(pause).max(1);
-        if matches!(cause, MarketError::QuotaSpent { .. }) {
-            // What is left of the quota is for the newest candle.
-            self.due = self.due.min(full_hour(now) + HOUR);
-        } else {
-            let since = self.out.as_ref().map_or(now, |out| out.since);
-            let said = cause.cause();
-            self.out = Some(Trouble { since, cause: said });
-            self.may_heal = cause.is_transient();
+        let since = self.out.as_ref().map_or(now, |out| out.since);
+        self.out = Some(Trouble {
+            since,
+            cause: cause.cause(),
+        });
+        self.may_heal = cause.is_transient();
+        self.tell_failure(cause, shelf);
+    }
+
+    /// Tells of a failure, of the same one once an hour.
+    fn tell_failure(&mut self, cause: &MarketError, shelf: &Shelf) {
+        let (now, said) = (shelf.settled_now(), cause.cause());
+        let known = self.told.as_ref();
+        if known.is_some_and(|(what, at)| *what == said && now - at < HOUR) {
+            return;
         }
         shelf.tell(Notice::Unavailable {
             ticker: shelf.series.ticker.clone(),
-            cause: cause.cause(),
+            cause: said.clone(),
             remedy: cause.remedy().to_owned(),
             retry_in: Duration::from_secs(self.due.abs_diff(now)),
             may_heal: cause.is_transient(),
         });
+        self.told = Some((said, now));
     }
 
     fn pause_after(&mut self, cause: &MarketError) -> Duration {

@@ -117,6 +117,14 @@ pub enum Event {
     },
     /// A forecast stands ready for the next window.
     ForecastPrepared { forecast: Forecast },
+    /// A topic's forecaster outside the process gives nothing that can be used.
+    ForecasterFails {
+        topic: TopicId,
+        cause: String,
+        remedy: String,
+    },
+    /// A topic's forecaster outside the process answers again.
+    ForecasterBack { topic: TopicId, missed: u64 },
     /// A signed submission is in a node's mempool.
     Submitted {
         topic: TopicId,

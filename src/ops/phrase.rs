@@ -3,7 +3,10 @@
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-use crate::{forecast::Forecast, learning::Verdict};
+use crate::{
+    forecast::{Forecast, Labelled, Report, Source},
+    learning::Verdict,
+};
 
 const SECONDS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
@@ -86,23 +89,74 @@ pub(super) fn bad(message: String) -> Words {
 
 pub(super) fn generated(forecast: &Forecast) -> Words {
     good("🎯", "Model trained and prediction generated")
-        .with(format!("(value={}, {})", forecast.value, basis(forecast)))
+        .with(format!("(value={}, {})", value(forecast), basis(forecast)))
         .at(forecast_level(forecast))
 }
 
-/// A forecast that is 0.0 for want of a better one is worth a look.
+/// What is answered: a number, or labels with theirs.
+pub(super) fn value(forecast: &Forecast) -> String {
+    if forecast.values.is_empty() {
+        return forecast.value.to_string();
+    }
+    let one = |it: &Labelled| format!("{}={}", it.label, it.value);
+    let all: Vec<_> = forecast.values.iter().map(one).collect();
+    all.join(" ")
+}
+
+/// A forecast that is 0.0 for want of a better one is worth a look. One that stands in for another is
+/// told of by itself, and not for each window.
 pub(super) fn forecast_level(forecast: &Forecast) -> Level {
-    if forecast.fallback.is_some() {
+    if forecast.fallback.is_some() && !forecast.is_stand_in() {
         Level::Warn
     } else {
         Level::Info
     }
 }
 
+/// What a forecast rests on: its source, what it has seen, and the weights in it.
 pub(super) fn basis(forecast: &Forecast) -> String {
+    let source = source(forecast.source);
+    let took = forecast.took.as_secs_f64() * 1e3;
+    let made = match (&forecast.report, forecast.closes) {
+        (Some(report), closes) => format!("from {closes} closes, {}", weights(report)),
+        (None, 0) => "from no closes of ours".to_owned(),
+        (None, closes) => format!("from {closes} closes"),
+    };
+    let made = format!("source {source}, {made}, {took:.1} ms");
     match &forecast.fallback {
-        Some(why) => format!("the fallback: {why}"),
-        None => format!("from {} closes", forecast.closes),
+        Some(why) if forecast.source == Source::Fallback => format!("the fallback: {why}"),
+        Some(why) => format!("{made}; it stands in: {why}"),
+        None => made,
+    }
+}
+
+fn weights(report: &Report) -> String {
+    let t = |t: Option<f64>| t.map_or_else(|| "-".to_owned(), |t| format!("{t:.2}"));
+    let mut parts = vec![format!(
+        "prior {:.2} (t {})",
+        report.prior_weight,
+        t(report.prior_t)
+    )];
+    for it in &report.challengers {
+        parts.push(format!("{} {:.2} (t {})", it.name, it.weight, t(it.t)));
+    }
+    parts.join(", ")
+}
+
+/// A source's name, as the event log has it.
+fn source(source: Source) -> String {
+    let name = serde_json::to_value(source).unwrap_or_default();
+    name.as_str().unwrap_or_default().to_owned()
+}
+
+/// How old the newest candle was when a forecast was made.
+pub(super) fn age(forecast: &Forecast) -> String {
+    match forecast.data_until {
+        Some(until) => {
+            let seconds = (forecast.made_at - until).whole_seconds().max(0);
+            format!("from data {} old", span(seconds))
+        }
+        None => "from data of its own".to_owned(),
     }
 }
 

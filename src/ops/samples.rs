@@ -32,6 +32,15 @@ pub(super) fn forecast() -> Forecast {
     }
 }
 
+/// A built-in forecast that stands in for a forecaster outside the process.
+pub(super) fn stand_in_forecast() -> Forecast {
+    let detail = "no answer".to_owned();
+    Forecast {
+        fallback: Some(Fallback::Outside { detail }),
+        ..forecast()
+    }
+}
+
 pub(super) fn window_open(nonce: i64) -> Event {
     Event::WindowOpen {
         topic: TOPIC,
@@ -106,6 +115,10 @@ pub(super) fn healthy() -> Vec<Event> {
             closes: 700,
             added: 1,
             until: Some(AT),
+        },
+        Event::ForecasterBack {
+            topic: TOPIC,
+            missed: 3,
         },
         Event::ForecastPrepared {
             forecast: forecast(),
@@ -245,6 +258,11 @@ pub(super) fn troubled() -> Vec<Event> {
             nonce,
             cause: cause.clone(),
             next: "trying again".into(),
+        },
+        Event::ForecasterFails {
+            topic,
+            cause: cause.clone(),
+            remedy: remedy.clone(),
         },
         Event::WindowMissed {
             topic,

@@ -3,8 +3,8 @@
 use super::{
     Event,
     phrase::{
-        Level, Words, among, bad, basis, compared, forecast_level, generated, good, iso_seconds,
-        list, record, span, warning, within,
+        Level, Words, age, among, bad, basis, compared, forecast_level, generated, good,
+        iso_seconds, list, record, span, warning, within,
     },
 };
 
@@ -118,8 +118,9 @@ impl Event {
                 words.lines.insert(
                     0,
                     format!(
-                        "ℹ️ Prepared forecast is used for prediction (topic {topic}, nonce={nonce}, made {})",
-                        iso_seconds(forecast.made_at)
+                        "ℹ️ Prepared forecast is used for prediction (topic {topic}, nonce={nonce}, made {}, {})",
+                        iso_seconds(forecast.made_at),
+                        age(forecast)
                     ),
                 );
                 words
@@ -133,6 +134,18 @@ impl Event {
                 let words = good("ℹ️", "Forecast prepared for the next window")
                     .with(format!("(topic {}, {})", forecast.topic, basis(forecast)));
                 words.at(forecast_level(forecast))
+            }
+            Self::ForecasterFails {
+                topic,
+                cause,
+                remedy,
+            } => warning(format!(
+                "The forecaster of topic {topic} gives no answer to use: {cause}; {remedy}"
+            )),
+            Self::ForecasterBack { topic, missed } => {
+                good("✅", "The forecaster answers again").with(format!(
+                    "(topic {topic}, after {missed} forecasts without it)"
+                ))
             }
             Self::Submitted {
                 topic,

@@ -21,6 +21,8 @@ use crate::{
 
 /// A block time to reckon with at least: blocks that are heard of late come one upon the other.
 const LEAST_BLOCK_TIME: Duration = Duration::from_millis(100);
+/// Blocks ahead that are more than any epoch has.
+const LONGEST_LEAD: i64 = 1 << 40;
 
 impl Submitter {
     /// Brings what is signed ahead into step with what is known: forecasts, sequence, price, version
@@ -112,8 +114,11 @@ impl Submitter {
         let desk = &self.parts.desk;
         let block_time = self.block_time.max(LEAST_BLOCK_TIME);
         let blocks = |topic| {
-            let lead = desk.lead(topic)?.as_secs_f64() / block_time.as_secs_f64();
-            Some(1 + lead.ceil() as i64)
+            let lead = desk
+                .lead(topic)?
+                .as_millis()
+                .div_ceil(block_time.as_millis());
+            Some(1 + i64::try_from(lead).unwrap_or(LONGEST_LEAD))
         };
         for key in self.stage.soon(self.height, blocks) {
             desk.prepare(key);

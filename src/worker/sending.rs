@@ -105,11 +105,11 @@ impl Submitter {
     }
 
     /// Takes a forecast that was not ready when the window opened.
-    pub(super) fn use_trained(&mut self, key: WindowKey, forecast: Arc<Forecast>) {
-        let value = self.canonical(&forecast);
+    pub(super) fn use_trained(&mut self, key: WindowKey, forecast: &Arc<Forecast>) {
+        let value = self.canonical(forecast);
         if let Some(flight) = self.flights.get_mut(&key) {
             flight.value = Some(value);
-            flight.forecast = Some(Arc::clone(&forecast));
+            flight.forecast = Some(Arc::clone(forecast));
         }
         let WindowKey { topic, nonce } = key;
         let forecast = forecast.as_ref().clone();

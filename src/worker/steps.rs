@@ -95,7 +95,7 @@ impl Submitter {
         match finding {
             Finding::Forecast(forecast) if matches!(flight.step, Step::Due) => {
                 if flight.value.is_none() {
-                    self.use_trained(key, forecast);
+                    self.use_trained(key, &forecast);
                 }
                 self.launch(vec![key]).await;
             }

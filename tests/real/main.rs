@@ -49,6 +49,7 @@ mod plan;
 mod proxy;
 mod script;
 mod secrets;
+mod several_outputs;
 mod site;
 mod trial;
 mod upgrade;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use allora_worker::{
-    forecast::{Fallback, Fitted, Forecast, History, Model, OnThread, Source, Target},
+    forecast::{Blocking, Fallback, Fitted, Forecast, History, Model, Source, Target},
     ops::Event,
 };
 use sqlx::Connection as _;
@@ -69,7 +69,7 @@ async fn with_bad_forecaster(
     let stage = Stage::new().await;
     let turned = Arc::new(AtomicBool::new(!known));
     let (candles, history) = watch::channel(doubles::history(28));
-    let forecaster = Arc::new(OnThread::new(Turning {
+    let forecaster = Arc::new(Blocking::new(Turning {
         turned: Arc::clone(&turned),
         then,
     }));

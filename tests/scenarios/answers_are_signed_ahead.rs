@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use allora_worker::{
     devnet::Control,
-    forecast::{Fallback, Fitted, History, Model, OnThread, Source, Target},
+    forecast::{Blocking, Fallback, Fitted, History, Model, Source, Target},
     store::StateName,
     types::TopicId,
 };
@@ -56,7 +56,7 @@ async fn a_fresher_forecast_replaces_what_was_prepared() {
     let (candles, history) = watch::channel(doubles::history(28));
     let worker = stage
         .worker_with(|setup| {
-            setup.forecaster = Arc::new(OnThread::new(Counting));
+            setup.forecaster = Arc::new(Blocking::new(Counting));
             setup.history = history;
             setup.desk = Forecasts::Following;
         })

@@ -133,6 +133,7 @@ async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
         target: Target::LogReturn,
     });
     let histories = HashMap::from([("btcusd".to_owned(), setup.history)]);
+    let outside: Vec<TopicId> = setup.outside.iter().map(|(topic, _)| *topic).collect();
     let desk = Desk::with_forecaster(
         setup.forecast,
         specs.collect(),
@@ -144,13 +145,20 @@ async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
     .with_outside(setup.outside);
     let handle = desk.handle();
     if setup.desk != Forecasts::Unready {
-        for &topic in &setup.topics {
-            handle.now(topic, WAIT).await;
+        for topic in setup.topics.iter().filter(|it| !outside.contains(it)) {
+            handle.now(*topic, WAIT).await;
         }
     }
-    if setup.desk == Forecasts::Following {
+    // What stands in for a forecaster outside is made by the desk itself.
+    if setup.desk == Forecasts::Following || !outside.is_empty() {
         let cancel = group.token();
         group.spawn("desk", async move { desk.run(cancel).await });
+    }
+    for topic in outside {
+        let made = || handle.latest(topic).and_then(|it| it.data_until);
+        while made().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
     let chain = connect(
         &setup.chain,
