@@ -67,10 +67,7 @@ fn two_in_a_window(release: Release, binary: &Path) {
     assert_eq!(window.counted.len(), 2, "{window:?}");
     chain.wait_for(window.end + 1);
 
-    let rpc = Rpc::new(std::slice::from_ref(&node.rpc), Duration::from_secs(5));
-    let rpc = Arc::new(rpc.expect("a usable URL"));
-    let emissions = chain.block_on(Emissions::detect(Arc::clone(&rpc)));
-    let emissions = emissions.expect("a known version");
+    let (rpc, emissions) = connect(&node, &chain);
     assert_eq!(emissions.version().name(), release.emissions());
     let (topic, end) = (TopicId(TOPIC), Height(window.end));
     let key = |nonce| WindowKey {
@@ -105,6 +102,8 @@ fn two_in_a_window(release: Release, binary: &Path) {
         event["event"] == "forecast_compared"
     });
     let compared = told["nonce"].as_i64().expect("a nonce");
+    // The node has closed the idle connection meanwhile.
+    let (_, emissions) = connect(&node, &chain);
     let view = chain.block_on(emissions.network_inference_at(key(compared), end));
     let view = view.expect("an answer").expect("the network's inference");
     assert_eq!(told["count"], view.inferers.len() - 1);
@@ -115,4 +114,11 @@ fn two_in_a_window(release: Release, binary: &Path) {
         release.version()
     ));
     worker.stop();
+}
+
+fn connect(node: &Node, chain: &Chain) -> (Arc<Rpc>, Emissions) {
+    let rpc = Rpc::new(std::slice::from_ref(&node.rpc), Duration::from_secs(5));
+    let rpc = Arc::new(rpc.expect("a usable URL"));
+    let emissions = chain.block_on(Emissions::detect(Arc::clone(&rpc)));
+    (rpc, emissions.expect("a known version"))
 }
