@@ -13,6 +13,7 @@ pub mod devnet;
 mod failpoint;
 pub mod forecast;
 pub mod market;
+pub mod models;
 pub mod ops;
 pub mod store;
 pub mod tls;
