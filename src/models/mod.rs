@@ -42,3 +42,6 @@ pub use self::{
     status::{CallStatus, Cause, Outcome, Trouble},
     variant::{Kind, Payload, Value},
 };
+
+#[cfg(test)]
+mod tests;

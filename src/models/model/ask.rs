@@ -8,7 +8,7 @@ use std::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{News, Phase, Run, Subject, exchange::Exchanged};
-use crate::models::{Call, Cause, Outcome, Payload, Trouble, wire::Connection};
+use crate::models::{Call, Cause, Outcome, Payload, Trouble, status::Blame, wire::Connection};
 
 /// Calls that may wait for one model. More come from a caller that does not mind the answers.
 const LONGEST_QUEUE: usize = 32;
@@ -47,6 +47,7 @@ impl Asked {
 
 impl Run {
     async fn ask(&self, call: &Call, deadline: Instant) -> Asked {
+        let came = Instant::now();
         let mut is_first = true;
         let mut retries = 0;
         loop {
@@ -78,9 +79,16 @@ impl Run {
                 return Asked::not(Cause::Skipped, words);
             }
             let begun = Instant::now();
-            let Exchanged { result, at } = self.exchange(&connection, call, deadline).await;
+            let Exchanged { mut result, at } = self.exchange(&connection, call, deadline).await;
             let took = at.saturating_duration_since(begun);
             drop(permit);
+            if let Err(trouble) = &mut result {
+                let has_waited = begun - came > deadline.saturating_duration_since(begun);
+                if has_waited && trouble.cause.blame() == Blame::Timeout {
+                    // Most of its time went to earlier calls, which have been booked.
+                    trouble.cause = Cause::Queued;
+                }
+            }
             let again = match &result {
                 Err(trouble) if retries < RETRIES => match trouble.cause {
                     Cause::NotSetUp => {

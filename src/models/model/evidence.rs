@@ -42,10 +42,12 @@ pub(super) enum Finding {
 
 impl Evidence {
     /// A model has it. Gives those that were waiting for the proof, with their own words.
-    pub(super) fn prove(&self, subject: &Subject) -> Vec<(RunId, String)> {
+    pub(super) fn prove(&self, subject: &Subject, by: RunId) -> Vec<(RunId, String)> {
         let mut subjects = self.lock();
         if let Some(testimony) = subjects.get_mut(subject) {
             testimony.is_proven = true;
+            // It may have lacked it before.
+            testimony.accused.retain(|(accused, _)| *accused != by);
             return std::mem::take(&mut testimony.accused);
         }
         let testimony = Testimony {
@@ -96,7 +98,8 @@ mod tests {
             }
         }
         evidence.forget(RunId(2));
-        let convicted = evidence.prove(&method);
+        evidence.accuse(&method, RunId(4), "not found");
+        let convicted = evidence.prove(&method, RunId(4));
         assert_eq!(
             convicted,
             [
@@ -105,13 +108,20 @@ mod tests {
             ]
         );
         assert_eq!(evidence.accuse(&method, RunId(4), ""), Finding::Guilty);
-        assert!(evidence.prove(&method).is_empty(), "each is convicted once");
+        assert!(
+            evidence.prove(&method, RunId(4)).is_empty(),
+            "each is convicted once"
+        );
     }
 
     #[test]
     fn each_subject_is_proven_by_itself() {
         let evidence = Evidence::default();
-        assert!(evidence.prove(&Subject::Method("tick".into())).is_empty());
+        assert!(
+            evidence
+                .prove(&Subject::Method("tick".into()), RunId(1))
+                .is_empty()
+        );
         let class = Subject::BaseClass("tick".into());
         assert_eq!(evidence.accuse(&class, RunId(1), ""), Finding::Open(1));
     }

@@ -80,7 +80,12 @@ impl Run {
         let expected = wants_proof.then(|| Expected::from(&*self.info()));
         let left = deadline.saturating_duration_since(Instant::now());
         let asked = connection.ask(path, body, expected.as_ref(), left);
-        timeout_at(deadline, asked).await.ok()
+        tokio::select! {
+            answer = timeout_at(deadline, asked) => answer.ok(),
+            () = self.cut.cancelled() => {
+                Some(Err(Fault::new(FaultKind::Unavailable, "it was disconnected")))
+            }
+        }
     }
 }
 

@@ -108,6 +108,8 @@ pub(super) struct Run {
     /// Its server holds no instance.
     emptied: Notify,
     cancel: CancellationToken,
+    /// Ends what is under way.
+    cut: CancellationToken,
 }
 
 impl Common {
@@ -172,6 +174,7 @@ impl Run {
             doubted: Notify::new(),
             emptied: Notify::new(),
             cancel,
+            cut: CancellationToken::new(),
         });
         tokio::spawn(life::live(Arc::clone(&run)));
         run
@@ -202,12 +205,9 @@ impl Run {
 
     /// Disconnects the run at once.
     pub(super) fn disconnect(&self) {
-        let before = self
-            .phase
-            .send_replace(Phase::Over("it was disconnected".into()));
-        if let Phase::Ready(connection, _) = before {
-            connection.close();
-        }
+        let over = Phase::Over("it was disconnected".into());
+        self.phase.send_replace(over);
+        self.cut.cancel();
         self.stop();
     }
 
@@ -240,7 +240,7 @@ impl Run {
 
     /// It has what is in question.
     fn prove(&self, subject: &Subject) {
-        let convicted = self.common.evidence.prove(subject);
+        let convicted = self.common.evidence.prove(subject, self.id);
         if !convicted.is_empty() {
             self.note(News::Convicted(convicted));
         }

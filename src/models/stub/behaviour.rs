@@ -16,8 +16,8 @@ use crate::models::{
 /// How a stub model answers its methods.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Behaviour {
-    /// `tick` gives nothing; anything else gives as many normal densities as the second argument holds
-    /// steps of the third.
+    /// With whole numbers as second and third argument it gives as many normal densities as the one holds
+    /// of the other; else nothing.
     #[default]
     Sound,
     /// It gives this value.
@@ -84,9 +84,6 @@ impl Behaviour {
 }
 
 fn sound(call: &CallRequest) -> Response<Reply> {
-    if call.method_name == "tick" {
-        return reply::outcome("SUCCESS", "", None);
-    }
     let int = |place: usize| {
         let argument = call.method_arguments.get(place)?;
         match Payload::decode(argument.data.clone()) {
@@ -95,11 +92,7 @@ fn sound(call: &CallRequest) -> Response<Reply> {
         }
     };
     let (Some(horizon), Some(step @ 1..)) = (int(1), int(2)) else {
-        return reply::outcome(
-            "MODEL_FAILED",
-            "The model raised an exception: wrong arguments",
-            None,
-        );
+        return reply::outcome("SUCCESS", "", None);
     };
     let items = (1..=horizon / step).map(|k| {
         json!({ "step": k * step, "type": "mixture", "components": [{ "density": { "type": "builtin",

@@ -89,6 +89,8 @@ struct Shared {
     /// The base class that an instance was made for.
     instance: Mutex<Option<String>>,
     is_busy: AtomicBool,
+    /// Changes with each restart.
+    life: AtomicUsize,
     is_frozen: watch::Sender<bool>,
     /// Each change cuts all connections.
     cuts: watch::Sender<u64>,
@@ -124,6 +126,7 @@ impl StubModel {
             behaviours: Mutex::default(),
             instance: Mutex::default(),
             is_busy: AtomicBool::new(false),
+            life: AtomicUsize::new(0),
             is_frozen: watch::Sender::new(false),
             cuts: watch::Sender::new(0),
             setups: AtomicUsize::new(0),
@@ -159,6 +162,7 @@ impl StubModel {
     /// Restarts in place: the instance is lost and all connections are cut.
     pub fn restart(&self) {
         self.empty();
+        self.shared.life.fetch_add(1, Ordering::Relaxed);
         self.shared.is_busy.store(false, Ordering::Relaxed);
         self.cut();
     }
@@ -198,13 +202,16 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Frees the server when the call is over, also when nobody waits any more.
 struct Busy {
     shared: Arc<Shared>,
+    life: usize,
     /// It is never free again.
     is_stuck: bool,
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.shared.is_busy.store(self.is_stuck, Ordering::Relaxed);
+        if self.shared.life.load(Ordering::Relaxed) == self.life {
+            self.shared.is_busy.store(self.is_stuck, Ordering::Relaxed);
+        }
     }
 }
 
@@ -303,6 +310,7 @@ impl Shared {
         let was_busy = self.is_busy.swap(true, Ordering::Relaxed);
         (!was_busy).then(|| Busy {
             shared: Arc::clone(self),
+            life: self.life.load(Ordering::Relaxed),
             is_stuck: false,
         })
     }

@@ -1,0 +1,10 @@
+//! The whole client against stub models and an orchestrator, over real sockets.
+
+mod calls;
+mod faults;
+mod frames;
+mod mistakes;
+mod redeploys;
+mod restarts;
+mod scene;
+mod transport;
