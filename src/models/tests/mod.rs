@@ -1,5 +1,6 @@
 //! The whole client against stub models and an orchestrator, over real sockets.
 
+mod authority;
 mod calls;
 mod faults;
 mod frames;
