@@ -44,7 +44,12 @@ impl Fault {
     /// What a status stands for. `is_connected`: whether the connection still holds.
     pub(super) fn of(status: &tonic::Status, is_connected: bool) -> Self {
         let text = status.message();
+        let words = words(status);
         let kind = match status.code() {
+            // Over TLS a server says so when it does not take our certificate.
+            _ if !is_connected && words.contains("received fatal alert") => {
+                FaultKind::Unauthenticated
+            }
             _ if !is_connected && is_made_here(status) => FaultKind::Unavailable,
             Code::ResourceExhausted if text.eq_ignore_ascii_case("server busy") => FaultKind::Busy,
             Code::ResourceExhausted => FaultKind::TooLargeForIt,
@@ -62,10 +67,17 @@ impl Fault {
             _ if is_nonsense(status) => FaultKind::Nonsense,
             _ => FaultKind::Internal,
         };
-        let cause = std::error::Error::source(status).map(innermost);
-        let words = cause.filter(|cause| !text.contains(cause.as_str()));
-        let words = words.map(|cause| format!(" ({cause})")).unwrap_or_default();
-        Self::new(kind, format!("{:?}: {text}{words}", status.code()))
+        Self::new(kind, format!("{:?}: {words}", status.code()))
+    }
+}
+
+/// The status's text, and behind it what caused it.
+fn words(status: &tonic::Status) -> String {
+    let text = status.message();
+    let cause = std::error::Error::source(status).map(innermost);
+    match cause.filter(|cause| !text.contains(cause.as_str())) {
+        Some(cause) => format!("{text} ({cause})"),
+        None => text.to_owned(),
     }
 }
 
