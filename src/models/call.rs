@@ -1,22 +1,38 @@
 //! A call, encoded once for all models.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use prost::{Message, bytes::Bytes};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
-    Kind, ModelsError, Value,
+    Kind, ModelsError, Payload, Value,
     proto::{commons::Argument, dynamic_subclass::CallRequest},
     wire::{LARGEST, framed},
 };
 
 /// A method with its arguments, ready to be sent to any number of models. Clones share the bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Call {
     pub(super) method: Arc<str>,
     pub(super) body: Bytes,
     pub(super) timeout: Option<Duration>,
+    pub(super) check: Option<Arc<Check>>,
+}
+
+/// Says what is wrong with the shape of an answer.
+pub(super) type Check = dyn Fn(&Payload) -> Result<(), String> + Send + Sync;
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Call");
+        shown
+            .field("method", &self.method)
+            .field("bytes", &self.body.len());
+        shown
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Call {
@@ -51,6 +67,7 @@ impl Call {
             method: method.into(),
             body: framed(&request),
             timeout: None,
+            check: None,
         })
     }
 
@@ -58,6 +75,17 @@ impl Call {
     #[must_use]
     pub const fn within(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// The same call with a look at each answer: one of another shape is that model's failure, and
+    /// nobody else's. It runs beside the other models' answers, in no order.
+    #[must_use]
+    pub fn checked<F>(mut self, check: F) -> Self
+    where
+        F: Fn(&Payload) -> Result<(), String> + Send + Sync + 'static,
+    {
+        self.check = Some(Arc::new(check));
         self
     }
 

@@ -181,17 +181,19 @@ mod tests {
         assert_eq!(said(|_| ()), "");
     }
 
+    type Change = fn(&mut ModelsConfig);
+
     #[test]
     fn each_wrong_value_is_named() {
-        let cases: [(&str, fn(&mut ModelsConfig)); 8] = [
+        let cases: [(&str, Change); 8] = [
             ("models.host is \"\"", |c| c.host.clear()),
             ("models.crunch_id is \"a b\"", |c| {
-                c.crunch_id = "a b".into()
+                c.crunch_id = "a b".into();
             }),
             ("models.crunch_id is \"/a\"", |c| c.crunch_id = "/a".into()),
             ("models.timeout is 0s", |c| c.timeout = Duration::ZERO),
             ("models.reconnect_max is below", |c| {
-                c.reconnect_max = Duration::ZERO
+                c.reconnect_max = Duration::ZERO;
             }),
             ("models.base_class is empty", |c| c.base_class.clear()),
             ("models.replays is 0", |c| c.replays = 0),

@@ -11,6 +11,14 @@ fn read(text: &str) -> Result<Json, String> {
     Json::read(Bytes::copy_from_slice(text.as_bytes()))
 }
 
+#[derive(serde::Deserialize)]
+struct Read {
+    a: Vec<f64>,
+    b: String,
+    #[serde(rename = "NaN")]
+    n: i64,
+}
+
 #[test]
 fn bare_words_are_numbers() {
     let json =
@@ -18,13 +26,6 @@ fn bare_words_are_numbers() {
     assert!(json.has_bare_words());
     let expected = r#"{"a": [1.5, null, null,null], "NaN": -2, "b": "\"NaN, \\"}"#;
     assert_eq!(json.standard(), expected);
-    #[derive(serde::Deserialize)]
-    struct Read {
-        a: Vec<f64>,
-        b: String,
-        #[serde(rename = "NaN")]
-        n: i64,
-    }
     let Read { a, b, n } = json.parse().unwrap();
     assert!(
         a[1].is_nan() && a[2] == f64::NEG_INFINITY && a[3] == f64::INFINITY,

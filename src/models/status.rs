@@ -32,6 +32,8 @@ pub enum Cause {
     Raised,
     /// The answer is no value of its kind, or no answer at all.
     Nonsense,
+    /// A readable value of another shape than the caller wants.
+    WrongShape,
     /// The model has no such method. When all models say so, the configuration is wrong.
     BadImplementation,
     /// The server holds no instance, even though one was just made.
@@ -92,7 +94,11 @@ impl Cause {
 
     pub(super) const fn blame(self) -> Blame {
         match self {
-            Self::Raised | Self::Nonsense | Self::AnswerTooLarge | Self::Refused => Blame::Failure,
+            Self::Raised
+            | Self::Nonsense
+            | Self::WrongShape
+            | Self::AnswerTooLarge
+            | Self::Refused => Blame::Failure,
             Self::Busy | Self::Deadline => Blame::Timeout,
             Self::BadImplementation
             | Self::NotSetUp

@@ -5,11 +5,11 @@ use rstest::rstest;
 
 use super::*;
 
-fn variant(kind: VariantType, bytes: &[u8]) -> Option<Variant> {
-    Some(Variant {
+fn variant(kind: VariantType, bytes: &[u8]) -> Variant {
+    Variant {
         r#type: kind.into(),
         value: Bytes::copy_from_slice(bytes),
-    })
+    }
 }
 
 #[rstest]
@@ -21,7 +21,7 @@ fn variant(kind: VariantType, bytes: &[u8]) -> Option<Variant> {
 #[case(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 1)]
 #[case(&[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], -2)]
 fn integers_of_any_length_are_read(#[case] bytes: &[u8], #[case] expected: i64) {
-    let read = Payload::decode(variant(VariantType::Int, bytes));
+    let read = Payload::decode(Some(variant(VariantType::Int, bytes)));
     assert_eq!(read, Ok(Payload::Int(expected)));
 }
 
@@ -38,7 +38,7 @@ fn bytes_that_are_no_value_are_told(
     #[case] bytes: &[u8],
     #[case] words: &str,
 ) {
-    let error = Payload::decode(variant(kind, bytes)).unwrap_err();
+    let error = Payload::decode(Some(variant(kind, bytes))).unwrap_err();
     assert!(error.contains(words), "{error}");
 }
 
@@ -56,7 +56,7 @@ fn an_unknown_kind_is_told() {
 fn no_value_and_the_empty_value_are_nothing() {
     assert_eq!(Payload::decode(None), Ok(Payload::None));
     assert_eq!(
-        Payload::decode(variant(VariantType::None, b"")),
+        Payload::decode(Some(variant(VariantType::None, b""))),
         Ok(Payload::None)
     );
 }

@@ -43,6 +43,7 @@ mod kills;
 mod ledger;
 mod many_topics;
 mod models;
+mod models_field;
 mod models_gate;
 mod models_server;
 mod node;

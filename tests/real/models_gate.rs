@@ -1,4 +1,4 @@
-//! Whether real model servers can be started: they need Python 3.12 or newer, and packages from PyPI.
+//! Whether real model servers can be started: they need Python 3.12 or newer, and packages from `PyPI`.
 
 use std::{
     fs,

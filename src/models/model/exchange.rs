@@ -49,7 +49,7 @@ impl Run {
                 Some(Ok(answer)) => {
                     let at = answer.at;
                     return Exchanged {
-                        result: read(answer),
+                        result: read(answer).and_then(|payload| shaped(payload, call)),
                         at,
                     };
                 }
@@ -86,6 +86,17 @@ impl Run {
                 Some(Err(Fault::new(FaultKind::Unavailable, "it was disconnected")))
             }
         }
+    }
+}
+
+/// The answer, when its shape is what the caller wants.
+fn shaped(payload: Payload, call: &Call) -> Result<Payload, Trouble> {
+    match &call.check {
+        Some(check) => match check(&payload) {
+            Ok(()) => Ok(payload),
+            Err(words) => Err(Trouble::new(Cause::WrongShape, words)),
+        },
+        None => Ok(payload),
     }
 }
 

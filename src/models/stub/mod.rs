@@ -4,12 +4,15 @@
 //! [`Behaviour`] and the handles they can be made to misbehave. They are no proof: real servers are.
 
 mod behaviour;
+mod item;
 mod model;
 mod orchestrator;
 mod reply;
+mod server;
 
 pub use self::{
     behaviour::Behaviour,
+    item::StubItem,
     model::{Caller, Guard, StubModel, StubOptions},
-    orchestrator::{StubItem, StubOrchestrator},
+    orchestrator::StubOrchestrator,
 };

@@ -60,15 +60,25 @@ async fn each_fault_is_told_apart(
 }
 
 #[tokio::test]
-async fn a_value_of_another_shape_is_handed_on() {
+async fn a_value_of_another_shape_is_that_models_failure() {
     let scene = Scene::of(2).await;
     scene.models[0].behave(Behaviour::Gives(Value::String("hello".into())));
     let outcomes = scene.call(&predict()).await;
     assert_eq!(
         outcomes[0].payload(),
-        Some(&Payload::String("hello".into()))
+        Some(&Payload::String("hello".into())),
+        "nothing was wanted"
     );
-    assert!(matches!(outcomes[1].payload(), Some(Payload::Json(_))));
+    let checked = predict().checked(|payload| match payload {
+        Payload::Json(json) => json.parse::<Vec<serde_json::Value>>().map(drop),
+        other => Err(format!("no list: {other:?}")),
+    });
+    for _ in 0..10 {
+        let outcomes = scene.call(&checked).await;
+        assert_eq!(shorts(&outcomes), ["FAILURE WrongShape", "SUCCESS"]);
+        assert!(outcomes[0].detail().unwrap().contains("hello"));
+    }
+    scene.wait_for_reports(&["a MULTIPLE_FAILED"]).await;
 }
 
 #[tokio::test]

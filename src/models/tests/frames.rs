@@ -14,7 +14,7 @@ use crate::models::{
 #[tokio::test]
 async fn a_lost_socket_is_opened_again_and_models_stay_connected() {
     let mut scene = Scene::configured(2, |config| {
-        config.reconnect_min = Duration::from_millis(300)
+        config.reconnect_min = Duration::from_millis(300);
     })
     .await;
     let mut connections = scene.orchestrator.connections();
@@ -38,7 +38,7 @@ async fn a_lost_socket_is_opened_again_and_models_stay_connected() {
 #[tokio::test]
 async fn a_socket_that_falls_silent_is_found_out() {
     let mut scene = Scene::configured(1, |config| {
-        config.ping_interval = Duration::from_millis(100)
+        config.ping_interval = Duration::from_millis(100);
     })
     .await;
     scene.orchestrator.mute(true);

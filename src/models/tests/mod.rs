@@ -8,4 +8,5 @@ mod mistakes;
 mod redeploys;
 mod restarts;
 mod scene;
+mod site;
 mod transport;

@@ -84,14 +84,7 @@ async fn a_model_that_stops_is_gone_at_once_and_its_second_stop_changes_nothing(
     scene.until_serving(&["b"]).await;
     assert_eq!(scene.news(left).await, ("a1".into(), Left::Stopped));
     assert_eq!(shorts(&scene.call(&predict()).await), ["SUCCESS"]);
-    assert!(
-        scene
-            .all_news()
-            .into_iter()
-            .filter_map(left)
-            .next()
-            .is_none()
-    );
+    assert!(scene.all_news().into_iter().find_map(left).is_none());
 }
 
 #[tokio::test]

@@ -1,108 +1,19 @@
 //! Mutual TLS with the wallet's proof, and gateways: servers that enforce them.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use http::HeaderMap;
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use rstest::rstest;
-use sha2::{Digest as _, Sha256};
-use tempfile::TempDir;
-use time::OffsetDateTime;
 
 use super::{
-    authority::{Authority, CLIENT, OTHER, SERVER, Wallet, public},
-    scene::{WAIT, config, orchestrator, predict, shorts, until},
+    authority::{Authority, CLIENT, OTHER, SERVER, Wallet},
+    scene::{WAIT, predict, shorts, until},
+    site::{HOTKEY, NAME, Site, registered},
 };
 use crate::models::{
     Call, ModelNetwork, ModelsConfig, NetworkEvent, NoReplay, Subset,
-    stub::{Caller, Guard, StubItem, StubModel, StubOptions, StubOrchestrator},
+    stub::{StubItem, StubModel, StubOptions},
 };
-
-const NAME: &str = "model-node-a.crunchdao.internal";
-const HOTKEY: &str = "hotkey";
-
-/// A model a behind its security, and an orchestrator that tells of it.
-struct Site {
-    orchestrator: StubOrchestrator,
-    model: StubModel,
-    folder: TempDir,
-    authority: Authority,
-}
-
-impl Site {
-    async fn new(options: impl FnOnce(&Authority) -> StubOptions) -> Self {
-        let (orchestrator, authority) = (orchestrator().await, Authority::new());
-        let options = options(&authority);
-        let model = StubModel::with(options, ([127, 0, 0, 1], 0).into())
-            .await
-            .unwrap();
-        let mut item = StubItem::new("a", "a1", model.address());
-        item.wallet = Some(Wallet::new(1).base58());
-        item.hotkey = Some(HOTKEY.into());
-        orchestrator.list([item]);
-        let folder = tempfile::tempdir().unwrap();
-        Self {
-            orchestrator,
-            model,
-            folder,
-            authority,
-        }
-    }
-
-    /// Mutual TLS as it should be, but for what the options say.
-    async fn secure(change: impl FnOnce(&Authority, &mut StubOptions)) -> Self {
-        let site = Self::new(|authority| {
-            let mut options = StubOptions {
-                tls: Some(authority.serve(NAME, SERVER, Some(authority))),
-                headers: Wallet::new(1).vouch(SERVER, "a", HOTKEY),
-                guard: Some(registered(CLIENT)),
-                ..StubOptions::default()
-            };
-            change(authority, &mut options);
-            options
-        });
-        let site = site.await;
-        site.authority.write(
-            site.folder.path(),
-            &site.authority.certify("coordinator", CLIENT),
-        );
-        site
-    }
-
-    async fn gateway(certified_for: &str, key: &'static str) -> Self {
-        let site = Self::new(|authority| StubOptions {
-            tls: Some(authority.serve(certified_for, SERVER, None)),
-            guard: Some(signed_by(CLIENT)),
-            ..StubOptions::default()
-        });
-        let site = site.await;
-        std::fs::write(site.folder.path().join("ca.crt"), site.authority.pem()).unwrap();
-        std::fs::write(site.folder.path().join("tls.key"), key).unwrap();
-        site
-    }
-
-    fn config(&self) -> ModelsConfig {
-        ModelsConfig {
-            unreachable_after: Duration::from_millis(300),
-            ..config(&self.orchestrator)
-        }
-    }
-
-    fn secure_config(&self) -> ModelsConfig {
-        ModelsConfig {
-            secure_credentials: Some(self.folder.path().into()),
-            ..self.config()
-        }
-    }
-
-    fn gateway_config(&self) -> ModelsConfig {
-        ModelsConfig {
-            gateway_credentials: Some(self.folder.path().into()),
-            ..self.config()
-        }
-    }
-}
 
 async fn outcomes(config: ModelsConfig) -> Vec<String> {
     let (network, settled) = ModelNetwork::init(config, Arc::new(NoReplay), WAIT)
@@ -135,56 +46,6 @@ async fn refusal(config: ModelsConfig) -> String {
         }
     };
     tokio::time::timeout(WAIT, found).await.unwrap()
-}
-
-/// Takes only clients whose certificate bears this key, as the registration says.
-fn registered(key: &'static str) -> Arc<Guard> {
-    let registered = hex::encode(Sha256::digest(public(key)));
-    Arc::new(move |caller: &Caller<'_>| {
-        let certificate = caller.certificate.ok_or("no certificate")?;
-        let certificate = certificate.into();
-        let leaf =
-            webpki::EndEntityCert::try_from(&certificate).map_err(|error| error.to_string())?;
-        let shown = hex::encode(Sha256::digest(leaf.subject_public_key_info()));
-        (shown == registered)
-            .then_some(())
-            .ok_or_else(|| "certHash is not registered".into())
-    })
-}
-
-/// Takes only requests that this key signed within the last half minute.
-fn signed_by(key: &'static str) -> Arc<Guard> {
-    Arc::new(move |caller: &Caller<'_>| {
-        let header = |name: &str| {
-            let text = caller.headers.get(name).and_then(|it| it.to_str().ok());
-            BASE64
-                .decode(text.unwrap_or_default())
-                .map_err(|error| error.to_string())
-        };
-        let (message, signature) = (
-            header("x-gateway-auth-message")?,
-            header("x-gateway-auth-signature")?,
-        );
-        let shown = header("x-gateway-auth-pubkey")?;
-        if Sha256::digest(&shown) != Sha256::digest(public(key)) {
-            return Err("the key is not registered".into());
-        }
-        // The RSA key proper stands behind the 24 bytes that name the algorithm.
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &shown[24..])
-            .verify(&message, &signature)
-            .map_err(|_| "the signature does not hold")?;
-        let message = String::from_utf8(message).map_err(|error| error.to_string())?;
-        let timestamp = message
-            .strip_prefix(r#"{"model_id":"a","timestamp":"#)
-            .and_then(|it| it.strip_suffix('}'));
-        let timestamp: i64 = timestamp
-            .and_then(|it| it.parse().ok())
-            .ok_or("another message")?;
-        let skew = OffsetDateTime::now_utc().unix_timestamp() - timestamp;
-        (skew.abs() <= 30)
-            .then_some(())
-            .ok_or_else(|| "expired".into())
-    })
 }
 
 #[tokio::test]

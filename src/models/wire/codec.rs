@@ -28,7 +28,8 @@ pub(crate) fn framed(message: &impl Message) -> Bytes {
     bytes.put_u8(0);
     // Calls above 64 MiB are refused where they are made.
     bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    bytes.extend_from_slice(&message.encode_to_vec());
+    // A buffer that grows takes it whole.
+    let _ = message.encode(&mut bytes);
     bytes.freeze()
 }
 
