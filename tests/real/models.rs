@@ -39,10 +39,9 @@ fn line(what: &str, outcome: &Outcome) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn models_that_behave_and_models_that_do_not() {
     let roles = ["garbled", "hangs", "raises", "sound"];
-    let Some((mut field, history, settled)) = Field::of(&roles, |_| ()).await else {
+    let Some((mut field, history)) = Field::of(&roles, |_| ()).await else {
         return;
     };
-    assert_eq!(settled.serving, 4, "{:?}", field.servers[0].last_words());
     let told = history.told.lock().expect("no test panics in it").clone();
     assert_eq!(told.len(), 4);
     assert!(
@@ -132,10 +131,9 @@ async fn servers_that_are_restarted_replaced_and_frozen() {
         config.connect_timeout = Duration::from_secs(3);
         config.patience = Duration::from_secs(60);
     };
-    let Some((mut field, history, settled)) = Field::of(&["other", "sound"], change).await else {
+    let Some((mut field, history)) = Field::of(&["other", "sound"], change).await else {
         return;
     };
-    assert_eq!(settled.serving, 2);
     // Restarted in place: it is set up, told everything anew, and only then asked.
     field.server("sound").restart();
     let outcome = field.one("sound", &predict("BTC")).await;
@@ -196,7 +194,7 @@ async fn servers_that_are_restarted_replaced_and_frozen() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_configuration_blames_no_model() {
-    let Some((mut field, _, _)) = Field::of(&["other", "sound"], |_| ()).await else {
+    let Some((mut field, _)) = Field::of(&["other", "sound"], |_| ()).await else {
         return;
     };
     let misspelt =

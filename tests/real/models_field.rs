@@ -6,8 +6,8 @@ use std::{
 };
 
 use allora_worker::models::{
-    Call, Instance, ModelInfo, ModelNetwork, ModelsConfig, NetworkEvent, Outcome, Replay, Settled,
-    Subset, Value, stub::StubOrchestrator,
+    Call, Instance, ModelInfo, ModelNetwork, ModelsConfig, NetworkEvent, Outcome, Replay, Subset,
+    Value, stub::StubOrchestrator,
 };
 use tokio::{sync::broadcast, time::timeout};
 
@@ -73,7 +73,7 @@ impl Field {
     pub(crate) async fn of(
         roles: &[&str],
         change: impl FnOnce(&mut ModelsConfig),
-    ) -> Option<(Self, Arc<History>, Settled)> {
+    ) -> Option<(Self, Arc<History>)> {
         let runner = models_gate::runner()?;
         let any = ([127, 0, 0, 1], 0).into();
         let orchestrator = StubOrchestrator::start(CRUNCH, any)
@@ -98,41 +98,25 @@ impl Field {
         let network = ModelNetwork::start(config, Arc::clone(&history) as Arc<dyn Replay>);
         let network = network.expect("the configuration holds");
         let events = network.events();
-        let settled = loop {
-            // A server that just starts refuses connections, which settles it for a while.
-            let settled = network.settled(LONG).await;
-            if settled.serving == roles.len() || !Self::is_coming(&network, roles.len()).await {
-                break settled;
+        // A server that just starts refuses connections for a while.
+        let joined = async {
+            while network.models().len() < roles.len() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        Some((
-            Self {
-                orchestrator,
-                servers,
-                network,
-                events,
-            },
-            history,
-            settled,
-        ))
-    }
-
-    async fn is_coming(network: &ModelNetwork, count: usize) -> bool {
-        let mut events = network.events();
-        network.models().len() < count
-            && matches!(
-                timeout(Duration::from_secs(20), async {
-                    loop {
-                        match events.recv().await {
-                            Ok(NetworkEvent::OurMistake { .. }) | Err(_) => return false,
-                            Ok(NetworkEvent::Joined(_)) => return true,
-                            Ok(_) => {}
-                        }
-                    }
-                })
-                .await,
-                Ok(true)
-            )
+        let logs = || servers.iter().map(Server::last_words).collect::<String>();
+        assert!(
+            timeout(LONG, joined).await.is_ok(),
+            "not all joined: {}",
+            logs()
+        );
+        let field = Self {
+            orchestrator,
+            servers,
+            network,
+            events,
+        };
+        Some((field, history))
     }
 
     pub(crate) async fn call(&self, call: &Call, subset: &Subset) -> Vec<Outcome> {
