@@ -37,6 +37,7 @@
 #   LOCALNET_EPOCH       blocks from one window to the next        10
 #   LOCALNET_WINDOW      blocks that a window takes submissions    6
 #   LOCALNET_ACTIVE_PER_BLOCK  topics that open in one block; 1: one a block  1000
+#   LOCALNET_LABELS      labels that the topics take values for, with commas; none: one number
 #   LOCALNET_TOP_INFERERS  places for inferers in each window      32
 #   LOCALNET_REGISTER    set: 'up' and 'run' register the wallet 'worker' in all topics
 #   LOCALNET_UPGRADE_IN  blocks from 'upgrade' to the halt         30
@@ -67,6 +68,7 @@ epoch=${LOCALNET_EPOCH:-10}
 window=${LOCALNET_WINDOW:-6}
 topics=${LOCALNET_TOPICS:-1}
 active_per_block=${LOCALNET_ACTIVE_PER_BLOCK:-1000}
+labels=${LOCALNET_LABELS:-}
 top_inferers=${LOCALNET_TOP_INFERERS:-32}
 upgrade_in=${LOCALNET_UPGRADE_IN:-30}
 topic=67

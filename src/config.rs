@@ -13,22 +13,29 @@ mod error;
 mod hint;
 mod layer;
 mod network;
+mod offline;
 mod root;
 mod secrets;
 mod sources;
 
-use std::{collections::BTreeSet, env, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    path::PathBuf,
+};
 
 use secrecy::SecretString;
 
 use self::{check::Check, document::Document, sources::Sources};
 pub use self::{
     error::{ConfigError, Finding},
+    offline::Offline,
     secrets::WalletSecret,
 };
 use crate::{
     chain::{ChainConfig, FeeConfig, NetworkConfig},
     forecast::ForecastConfig,
+    learning::LearningConfig,
     market::MarketConfig,
     ops::{Artifacts, OpsConfig},
     types::TopicId,
@@ -89,6 +96,8 @@ pub struct Settings {
     pub market: MarketConfig,
     /// `[forecast]`
     pub forecast: ForecastConfig,
+    /// `[learning]`
+    pub learning: LearningConfig,
     /// `[ops]`
     pub ops: OpsConfig,
     /// The topics to answer; at least one, none twice.
@@ -101,6 +110,8 @@ pub struct Settings {
     pub wallet: Option<WalletSecret>,
     /// The key for Tiingo.
     pub tiingo_api_key: Option<SecretString>,
+    /// The tokens for topics' forecasters.
+    pub forecaster_tokens: BTreeMap<TopicId, SecretString>,
     /// What the operator should know of, though nothing is refused for it.
     pub notices: Vec<String>,
 }
@@ -160,6 +171,15 @@ impl Settings {
         }
         let topics = choose_topics(&overrides.topics, &document.topics, &mut notices)?;
         let wallet = sources.wallet(&document.network, &network, &mut notices)?;
+        let forecaster_tokens = topics
+            .iter()
+            .filter(|topic| topic.forecaster.is_some())
+            .filter_map(|topic| {
+                let mut environments = sources.environments().into_iter();
+                let token = environments.find_map(|it| it.forecaster_token(topic.id))?;
+                Some((topic.id, token.clone()))
+            });
+        let forecaster_tokens = forecaster_tokens.collect();
         let mut environments = sources.environments().into_iter();
         let tiingo = environments.find_map(|it| it.secret("TIINGO_API_KEY"));
         Ok(Self {
@@ -172,12 +192,14 @@ impl Settings {
             worker: document.worker,
             market: document.market,
             forecast: document.forecast,
+            learning: document.learning,
             ops: document.ops,
             topics,
             competition: document.competition,
             prices,
             wallet,
             tiingo_api_key: tiingo.map(|(secret, _)| secret.clone()),
+            forecaster_tokens,
             notices,
         })
     }
@@ -208,7 +230,9 @@ impl Settings {
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
         let wallet = self.wallet.iter().map(|it| it.secret().clone());
-        wallet.chain(self.tiingo_api_key.clone()).collect()
+        let tokens = self.forecaster_tokens.values().cloned();
+        let keys = self.tiingo_api_key.iter().cloned();
+        wallet.chain(keys).chain(tokens).collect()
     }
 }
 

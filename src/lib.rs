@@ -5,13 +5,17 @@
 //! `forecast` keeps ready from the candles of `market`, journals in `store`, and sends through
 //! `chain`. `ops` tells the operator.
 
+pub mod backtest;
 pub mod chain;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod devnet;
+pub mod evaluate;
 mod failpoint;
 pub mod forecast;
+pub mod forecasters;
+pub mod learning;
 pub mod market;
 pub mod models;
 pub mod ops;

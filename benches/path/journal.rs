@@ -47,6 +47,7 @@ fn step(topic: u64, nonce: i64, bytes: usize) -> Transition {
         key: window(topic, nonce),
         window_end: Height(nonce + 5),
         value: Some("0.00123456789".into()),
+        report: None,
         state: State::Prepared(Arc::new(SignedTx {
             bytes: vec![7; bytes],
             hash: format!("{nonce:064X}"),

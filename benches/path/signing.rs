@@ -3,7 +3,7 @@
 use std::{hint::black_box, sync::Arc, time::Duration};
 
 use allora_worker::{
-    chain::{Decimal, Emissions, Envelope, Rpc, Signer, Uallo, Version},
+    chain::{Decimal, Emissions, Envelope, Output, Rpc, Signer, Uallo, Version},
     devnet::{Devnet, DevnetConfig, EmissionsVersion},
     types::Height,
 };
@@ -16,8 +16,10 @@ pub(crate) fn signer() -> Signer {
     Signer::from_mnemonic(&WORDS.into()).expect("a key")
 }
 
-pub(crate) fn value() -> Decimal {
-    Decimal::try_from(0.001_234_567_89).expect("a decimal")
+pub(crate) fn value() -> Output {
+    Decimal::try_from(0.001_234_567_89)
+        .expect("a decimal")
+        .into()
 }
 
 pub(crate) fn envelope(sequence: u64, messages: u64) -> Envelope {

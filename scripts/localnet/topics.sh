@@ -50,12 +50,18 @@ create_topics() {
   rm -f "$template.create" "$template.stake"
 }
 
-# What creates a topic; the older chain knows no topic types.
+# What creates a topic; the older chain knows no topic types, and no labels.
 create_message() {
   local kind=()
   [[ $(allorad tx emissions create-topic --help 2>&1) == *'[topic_type]'* ]] && kind=(regression single false 0 1 '' 0 false)
   unsigned emissions create-topic "$(address admin)" "BTC/USD 7-day log-return (local)" mse \
-    "$epoch" "$epoch" "$window" 3 0.1 true 0.01 0.1 0.25 0.25 0.25 false false 0.75 "${kind[@]}"
+    "$epoch" "$epoch" "$window" 3 0.1 true 0.01 0.1 0.25 0.25 0.25 false false 0.75 "${kind[@]}" \
+    | jq --arg labels "$labels" '
+      if $labels == "" then . else
+        ($labels / ",") as $all
+        | .body.messages[0] |= (.output_arity = "TOPIC_OUTPUT_ARITY_MULTI"
+          | .max_labels_per_submission = ($all | length | tostring) | .label_whitelist = $all)
+      end'
 }
 
 create_in_parts() {

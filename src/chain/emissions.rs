@@ -1,5 +1,6 @@
 //! The one place that knows emissions v9 from v10: paths, type URLs, event names, shapes.
 
+mod network;
 mod payload;
 mod version;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use prost::Message;
 use tokio::sync::watch;
 
+pub use network::NetworkInference;
 pub use payload::answered_windows;
 pub use version::{OpenWindow, Version};
 

@@ -222,6 +222,13 @@ pub struct BlockOf {
     pub block: Block,
 }
 
+/// Result of `header`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeaderOf {
+    /// The header.
+    pub header: Header,
+}
+
 /// A block.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Block {

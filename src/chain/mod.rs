@@ -9,9 +9,13 @@ mod emissions;
 mod error;
 pub mod feed;
 pub mod jsonrpc;
+mod output;
 pub mod proto;
 mod rpc;
 mod signer;
+
+#[cfg(test)]
+mod fuzz;
 
 pub use account::{Account, GasPrice, balance};
 pub use amount::{NotAnAmount, Uallo};
@@ -19,8 +23,10 @@ pub use answer::{Answer, Next, refused_message};
 pub use config::{ChainConfig, FeeConfig, FeeTier, NetworkConfig};
 pub use decimal::{Decimal, DecimalError};
 pub use emissions::{
-    Emissions, OpenWindow, Params, Version, WindowStatus, answered_windows, has_many_outputs,
+    Emissions, NetworkInference, OpenWindow, Params, Version, WindowStatus, answered_windows,
+    has_many_outputs,
 };
 pub use error::ChainError;
+pub use output::Output;
 pub use rpc::{EndpointHealth, EndpointKind, Rpc, Sent};
 pub use signer::{Envelope, KeyError, Signer};

@@ -1,8 +1,14 @@
 //! The command line.
 
 mod args;
+mod backtest;
 mod devnet;
+mod forecast;
+mod learning;
 mod locate;
+mod notices;
+mod past;
+mod prices;
 mod rooms;
 mod run;
 
@@ -24,8 +30,14 @@ struct Cli {
 enum Command {
     /// Answer every submission window of the topics, until stopped
     Run(RunArgs),
+    /// Walk the forecast over past prices and tell how it did
+    Backtest(backtest::BacktestArgs),
+    /// Print the present forecast of each topic, and how it comes about
+    Forecast(forecast::ForecastArgs),
     /// Run the embedded chain alone, for demos and for workers of other processes
     Devnet(devnet::DevnetArgs),
+    /// The candles at hand: import, export, status, fetch
+    Prices(prices::PricesArgs),
     /// Print where a worker with these flags writes, for the scripts
     #[command(hide = true)]
     Locate(RunArgs),
@@ -36,7 +48,10 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Backtest(args) => backtest::backtest(&args),
+        Command::Forecast(args) => forecast::forecast(&args),
         Command::Devnet(args) => devnet::devnet(&args),
+        Command::Prices(args) => prices::prices(&args),
         Command::Locate(args) => locate::locate(&args),
     }
 }

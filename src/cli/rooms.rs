@@ -1,20 +1,26 @@
 //! Putting the rooms together: prices to histories, histories to forecasts, notices to events.
 
-use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc, time::Instant};
 
 use secrecy::SecretString;
 use tokio::sync::{Mutex, broadcast::error::RecvError, mpsc, watch};
 
+use super::notices;
 use crate::{
     chain::Uallo,
     clock::SharedClock,
     config::Settings,
     devnet::DevnetTopic,
-    forecast::{Desk, DeskHandle, History, TopicSpec},
-    market::{CsvAge, FileKeeper, Keeper, Notice, Notices, PriceSource, Tiingo, read_csv},
-    ops::{Event, Reporter, TaskGroup},
+    forecast::{Desk, DeskHandle, History, Outside, TopicSpec},
+    forecasters,
+    market::{
+        Coinbase, CsvAge, FileKeeper, Keeper, MarketConfig, Notices, PriceSource, StandIn, Tiingo,
+        read_csv,
+    },
+    ops::{Event, Reporter, StandIns, TaskGroup},
     store::Store,
     types::TopicId,
+    worker::TopicConfig,
 };
 
 /// Why the rooms could not be opened.
@@ -35,9 +41,11 @@ const NOTICES: usize = 64;
 pub(super) enum Prices {
     /// A file, and what its dates mean.
     File(PathBuf, CsvAge),
-    /// Tiingo, with a key.
+    /// Tiingo, with a key, and its stand-in if there is one.
     Tiingo(SecretString),
-    /// Nowhere: there is no key.
+    /// Coinbase Exchange: there is no key, and none is needed.
+    Coinbase,
+    /// Nowhere: there is no key, and nobody stands in.
     None,
 }
 
@@ -49,16 +57,19 @@ impl fmt::Display for Prices {
                 write!(f, "{} as if its prices were today's", path.display())
             }
             Self::Tiingo(_) => f.write_str("Tiingo"),
+            Self::Coinbase => f.write_str("Coinbase, since TIINGO_API_KEY is not set"),
             Self::None => f.write_str("none"),
         }
     }
 }
 
-/// A file if one is named, on the embedded chain the bundled one, else Tiingo. On chains of this
-/// machine, where nothing is at stake, a file's past prices are played as today's.
+/// A file if one is named, on the embedded chain the bundled one, else Tiingo, or without a key its
+/// stand-in. On chains of this machine, where nothing is at stake, a file's past prices are played as
+/// today's.
 pub(super) fn price_source(settings: &Settings) -> Prices {
     let is_embedded = settings.network.rpc.is_empty();
-    let age = if matches!(settings.network_name.as_str(), "devnet" | "localnet") {
+    let is_local = matches!(settings.network_name.as_str(), "devnet" | "localnet");
+    let age = if is_local {
         CsvAge::Replayed
     } else {
         CsvAge::AsIs
@@ -67,6 +78,9 @@ pub(super) fn price_source(settings: &Settings) -> Prices {
         (Some(path), _) => Prices::File(path.clone(), age),
         (None, _) if is_embedded => Prices::File(settings.root.join(BUNDLED_PRICES), age),
         (None, Some(key)) => Prices::Tiingo(key.clone()),
+        (None, None) if !is_local && settings.market.stand_in == StandIn::Coinbase => {
+            Prices::Coinbase
+        }
         (None, None) => Prices::None,
     }
 }
@@ -89,29 +103,10 @@ pub(super) fn open(
     reporter: &Reporter,
 ) -> Result<DeskHandle, Closed> {
     let (notices, heard) = mpsc::channel(NOTICES);
-    let mut tickers: Vec<&str> = settings
-        .topics
-        .iter()
-        .map(|topic| topic.ticker.as_str())
-        .collect();
-    tickers.sort_unstable();
-    tickers.dedup();
+    let tickers = tickers(settings);
     let histories = match prices {
         Prices::File(path, age) => {
             file_keepers(group, settings, &tickers, &path, age, clock, &notices)?
-        }
-        Prices::Tiingo(key) => {
-            let source =
-                Arc::new(Tiingo::new(&settings.market, key, Arc::clone(clock)).map_err(closed)?);
-            keepers(
-                group,
-                settings,
-                &tickers,
-                &(source as _),
-                store,
-                clock,
-                &notices,
-            )
         }
         Prices::None => {
             tell_no_prices(reporter);
@@ -120,16 +115,16 @@ pub(super) fn open(
                 .map(|ticker| ((*ticker).to_owned(), empty_history()))
                 .collect()
         }
+        prices => {
+            let sources = sources(&settings.market, prices, store, clock)?;
+            keepers(group, settings, &tickers, &sources, store, clock, &notices)
+        }
     };
-    let topics = settings.topics.iter().map(|topic| TopicSpec {
-        topic: topic.id,
-        ticker: topic.ticker.clone(),
-        horizon: topic.horizon,
-        target: topic.target,
-    });
+    let topics = settings.topics.iter().map(spec);
     let config = settings.forecast.clone();
     let desk =
         Desk::new(config, topics.collect(), &histories, Arc::clone(clock)).map_err(closed)?;
+    let desk = desk.with_outside(outside(settings)?);
     let handle = desk.handle();
     let (cancel, working) = (group.token(), desk.clone());
     group.spawn_minor("desk", move || {
@@ -143,9 +138,48 @@ pub(super) fn open(
     let heard = Arc::new(Mutex::new(heard));
     let told = reporter.clone();
     group.spawn_minor("prices' notices", move || {
-        tell_notices(Arc::clone(&heard), told.clone())
+        notices::tell(Arc::clone(&heard), told.clone())
     });
     Ok(handle)
+}
+
+/// The tickers that the topics ask for, each once.
+pub(super) fn tickers(settings: &Settings) -> Vec<&str> {
+    let all = settings.topics.iter().map(|topic| topic.ticker.as_str());
+    let mut all: Vec<_> = all.collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// What a topic asks for.
+pub(super) fn spec(topic: &TopicConfig) -> TopicSpec {
+    TopicSpec {
+        topic: topic.id,
+        ticker: topic.ticker.clone(),
+        horizon: topic.horizon,
+        target: topic.target,
+    }
+}
+
+/// Whether the file of prices is this ticker's: the bundled one is of one ticker.
+pub(super) fn is_of_file(settings: &Settings, ticker: &str) -> bool {
+    settings.prices.is_some() || ticker == BUNDLED_TICKER
+}
+
+/// The topics' forecasters outside the process.
+pub(super) fn outside(settings: &Settings) -> Result<Vec<(TopicId, Outside)>, Closed> {
+    let mut all = Vec::new();
+    for topic in &settings.topics {
+        let Some(config) = &topic.forecaster else {
+            continue;
+        };
+        let token = settings.forecaster_tokens.get(&topic.id);
+        let built = forecasters::build(config, token, &settings.root);
+        let built = built.map_err(|error| Closed(format!("topic {}: {error}", topic.id)))?;
+        all.push((topic.id, built));
+    }
+    Ok(all)
 }
 
 type Histories = HashMap<String, watch::Receiver<History>>;
@@ -167,7 +201,7 @@ fn file_keepers(
     }
     let mut histories = Histories::new();
     for ticker in tickers {
-        if settings.prices.is_none() && *ticker != BUNDLED_TICKER {
+        if !is_of_file(settings, ticker) {
             histories.insert((*ticker).to_owned(), empty_history());
             continue;
         }
@@ -184,11 +218,34 @@ fn file_keepers(
     Ok(histories)
 }
 
+/// The first source of prices and the one that stands in for it.
+pub(super) type Sources = (Arc<dyn PriceSource>, Option<Arc<dyn PriceSource>>);
+
+/// Opens the sources that keep a store up to date.
+pub(super) fn sources(
+    config: &MarketConfig,
+    prices: Prices,
+    store: &Arc<Store>,
+    clock: &SharedClock,
+) -> Result<Sources, Closed> {
+    let coinbase = || Coinbase::new(config, Arc::clone(clock)).map_err(closed);
+    let Prices::Tiingo(key) = prices else {
+        return Ok((Arc::new(coinbase()?), None));
+    };
+    let tiingo = Tiingo::new(config, key, Arc::clone(clock)).map_err(closed)?;
+    let tiingo = tiingo.remembering(Arc::clone(store) as _);
+    let second = match config.stand_in {
+        StandIn::Coinbase => Some(Arc::new(coinbase()?) as _),
+        StandIn::None => None,
+    };
+    Ok((Arc::new(tiingo), second))
+}
+
 fn keepers(
     group: &mut TaskGroup,
     settings: &Settings,
     tickers: &[&str],
-    source: &Arc<dyn PriceSource>,
+    (first, second): &Sources,
     store: &Arc<Store>,
     clock: &SharedClock,
     notices: &Notices,
@@ -197,12 +254,16 @@ fn keepers(
     for ticker in tickers {
         let (keeper, history) = Keeper::new(
             ticker,
-            settings.market.clone(),
-            Arc::clone(source),
+            &settings.market,
+            Arc::clone(first),
             Arc::clone(store) as _,
             Arc::clone(clock),
             notices.clone(),
         );
+        let keeper = match second {
+            Some(second) => keeper.with_stand_in(Arc::clone(second), &settings.market),
+            None => keeper,
+        };
         histories.insert((*ticker).to_owned(), history);
         // Handed from a run that panicked to the next one; nobody else asks for it.
         let (keeper, cancel) = (Arc::new(Mutex::new(keeper)), group.token());
@@ -214,22 +275,26 @@ fn keepers(
     histories
 }
 
-fn empty_history() -> watch::Receiver<History> {
+pub(super) fn empty_history() -> watch::Receiver<History> {
     watch::channel(History::default()).1
 }
 
 fn tell_no_prices(reporter: &Reporter) {
     reporter.emit(Event::Trouble {
         cause: "no price source is configured, and every forecast will be 0.0".into(),
-        remedy: "set TIINGO_API_KEY in .env, or give --prices CSV, and start again".into(),
+        remedy: "set TIINGO_API_KEY in .env, or market.stand_in = \"coinbase\", or give --prices CSV, and start again".into(),
     });
 }
 
 async fn tell_forecasts(desk: DeskHandle, reporter: Reporter) {
     let mut prepared = desk.prepared();
+    let mut stand_ins = StandIns::default();
     loop {
         match prepared.recv().await {
             Ok(forecast) => {
+                if let Some(trouble) = stand_ins.hear(&forecast, Instant::now()) {
+                    reporter.emit(trouble);
+                }
                 reporter.emit(Event::ForecastPrepared {
                     forecast: forecast.as_ref().clone(),
                 });
@@ -240,61 +305,6 @@ async fn tell_forecasts(desk: DeskHandle, reporter: Reporter) {
     }
 }
 
-async fn tell_notices(heard: Arc<Mutex<mpsc::Receiver<Notice>>>, reporter: Reporter) {
-    let mut heard = heard.lock().await;
-    while let Some(notice) = heard.recv().await {
-        reporter.emit(event(notice));
-    }
-    // No keeper is left, or there was none.
-    std::future::pending::<()>().await;
-}
-
-fn event(notice: Notice) -> Event {
-    match notice {
-        Notice::Updated {
-            ticker,
-            closes,
-            added,
-            until,
-        } => Event::PricesUpdated {
-            ticker,
-            closes,
-            added,
-            until,
-        },
-        Notice::Unavailable {
-            ticker,
-            cause,
-            remedy,
-            retry_in,
-        } => {
-            let retry_seconds = retry_in.as_secs();
-            Event::PricesUnavailable {
-                ticker,
-                cause,
-                remedy,
-                retry_seconds,
-            }
-        }
-        Notice::SetAside {
-            ticker,
-            count,
-            example,
-        } => Event::Notice {
-            cause: format!("{count} candles of {ticker} can't be used: {example}"),
-            remedy: "they are left out".into(),
-        },
-        Notice::NotKept { ticker, cause } => Event::Trouble {
-            cause: format!("candles of {ticker} are not kept: {cause}"),
-            remedy: "they are fetched again after a restart".into(),
-        },
-        Notice::Uneven { ticker, detail } => Event::Notice {
-            cause: format!("the prices of {ticker} are uneven: {detail}"),
-            remedy: "correct the file if that is not meant".into(),
-        },
-    }
-}
-
-fn closed(error: impl fmt::Display) -> Closed {
+pub(super) fn closed(error: impl fmt::Display) -> Closed {
     Closed(error.to_string())
 }

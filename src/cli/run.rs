@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{RunArgs, rooms};
+use super::{RunArgs, learning, rooms};
 use crate::{
     chain::Signer,
     clock::{SharedClock, SystemClock},
@@ -61,7 +61,7 @@ impl Failure {
 }
 
 /// Exit code when starting again changes nothing (`EX_CONFIG` of sysexits).
-const WRONG: u8 = 78;
+pub(super) const WRONG: u8 = 78;
 /// Threads for everything that is not training; training has its own.
 const THREADS: usize = 2;
 /// How long the logs may take to be written at the end.
@@ -233,12 +233,23 @@ async fn live(
     }
     // A connection of its own, so that no write of candles stands before the journal's.
     let candles = Arc::new(Store::open(&database).await?);
+    let keeps_candles = matches!(prices, rooms::Prices::Tiingo(_));
     let mut group = TaskGroup::new(shutdown.clone(), reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
     let worker = async {
         let network = settings.network.clone();
         let chain = connect(&settings.chain, network, signer, &topics, &reporter).await?;
+        let setup = learning::Setup {
+            settings: &settings,
+            chain: &chain,
+            store: Arc::new(Store::open(&database).await?),
+            keeps_candles,
+            desk: &desk,
+            clock: &clock,
+            reporter: &reporter,
+        };
+        learning::open(&mut group, setup).await;
         let worker = Worker {
             chain,
             journal,

@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Finding, document::Document};
 use crate::{
-    chain::NetworkConfig, forecast::ForecastError, market::MarketError, ops::OpsConfig,
-    worker::TopicConfig,
+    chain::NetworkConfig, forecast::ForecastError, forecasters::ForecasterError,
+    learning::LearningError, market::MarketError, ops::OpsConfig, worker::TopicConfig,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -34,6 +34,13 @@ impl<'a> Check<'a> {
         self.topics(&document.topics);
         self.rooms(document);
         self.ops(&document.ops);
+        self.found
+    }
+
+    /// Checks what forecasts are made with, and nothing else.
+    pub(super) fn forecasting(mut self, document: &Document) -> Vec<Finding> {
+        self.forecast(document);
+        self.learning(document);
         self.found
     }
 
@@ -122,12 +129,27 @@ impl<'a> Check<'a> {
 
     /// What the rooms of prices and forecasts say of their own sections.
     fn rooms(&mut self, document: &Document) {
+        self.forecast(document);
+        if let Err(MarketError::BadValue { key, remedy }) = document.market.check() {
+            self.expect(false, &["market", key], "makes no sense", remedy);
+        }
+    }
+
+    fn forecast(&mut self, document: &Document) {
         if let Err(ForecastError::BadValue { key, value, remedy }) = document.forecast.check() {
             let wrong = format!("is {value}");
             self.expect(false, &["forecast", key], wrong, remedy);
         }
-        if let Err(MarketError::BadValue { key, remedy }) = document.market.check() {
-            self.expect(false, &["market", key], "makes no sense", remedy);
+    }
+
+    fn learning(&mut self, document: &Document) {
+        let horizons = document.topics.iter().map(|topic| topic.horizon);
+        let longest = horizons.max().unwrap_or_default();
+        if let Err(LearningError::BadValue { key, value, remedy }) =
+            document.learning.check(longest)
+        {
+            let wrong = format!("is {value}");
+            self.expect(false, &["learning", key], wrong, remedy);
         }
     }
 
@@ -178,6 +200,11 @@ impl<'a> Check<'a> {
             let wrong = format_args!("is {:?}", topic.horizon);
             let right = "write whole hours, up to a year: \"1h\", \"24h\", \"7d\"";
             self.expect(holds, &path("horizon"), wrong, right);
+            let refused = topic.forecaster.as_ref().and_then(|it| it.check().err());
+            if let Some(ForecasterError::BadValue { key, wrong, right }) = refused {
+                let path = ["topics", index.as_str(), "forecaster", key];
+                self.expect(false, &path, wrong, right);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::{
     chain::{ChainConfig, FeeConfig},
     forecast::ForecastConfig,
+    learning::LearningConfig,
     market::MarketConfig,
     ops::OpsConfig,
     worker::{CompetitionConfig, TopicConfig, WorkerConfig},
@@ -27,13 +28,14 @@ pub(super) struct Document {
     pub worker: WorkerConfig,
     pub market: MarketConfig,
     pub forecast: ForecastConfig,
+    pub learning: LearningConfig,
     pub ops: OpsConfig,
     pub topics: Vec<TopicConfig>,
     pub competition: Option<CompetitionConfig>,
 }
 
 /// The sections and keys of the first level, for hints on variables' names.
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 15] = [
     "network",
     "data_dir",
     "prices",
@@ -45,6 +47,7 @@ pub(super) const KEYS: [&str; 14] = [
     "worker",
     "market",
     "forecast",
+    "learning",
     "ops",
     "topics",
     "competition",
@@ -64,6 +67,7 @@ impl Default for Document {
             worker: WorkerConfig::default(),
             market: MarketConfig::default(),
             forecast: ForecastConfig::default(),
+            learning: LearningConfig::default(),
             ops: OpsConfig::default(),
             topics: vec![TopicConfig::default()],
             competition: None,

@@ -11,6 +11,7 @@ use super::{
     hint,
     layer::{Layer, merge, nested},
 };
+use crate::types::TopicId;
 
 /// The sections of a configuration file.
 const SECTIONS: [&str; 6] = ["chain", "fees", "worker", "market", "forecast", "ops"];
@@ -26,6 +27,8 @@ const RESERVED: [&str; 7] = [
     "ALLORA_WORKER_HOME",
 ];
 const SECRETS: [&str; 4] = ["MNEMONIC", "MNEMONIC_FILE", "PRIVATE_KEY", "TIINGO_API_KEY"];
+/// The token for topics' forecasters; with an underscore and a topic's number, that topic's.
+const FORECASTER_TOKEN: &str = "FORECASTER_TOKEN";
 
 /// The variables of one source: the process's environment or the `.env` file. An empty one counts
 /// as not set.
@@ -48,7 +51,7 @@ impl Environment {
             if value.trim().is_empty() {
                 continue;
             }
-            if SECRETS.contains(&variable.as_str()) {
+            if SECRETS.contains(&variable.as_str()) || variable.starts_with(FORECASTER_TOKEN) {
                 read.secrets.insert(variable, value.into());
             } else if variable.starts_with("ALLORA_") {
                 read.variables.insert(variable, value);
@@ -95,6 +98,12 @@ impl Environment {
     pub(super) fn secret(&self, variable: &str) -> Option<(&SecretString, String)> {
         let secret = self.secrets.get(variable)?;
         Some((secret, self.place(variable)))
+    }
+
+    /// The token for a topic's forecaster: its own, else the one for all.
+    pub(super) fn forecaster_token(&self, topic: TopicId) -> Option<&SecretString> {
+        let own = self.secrets.get(&format!("{FORECASTER_TOKEN}_{topic}"));
+        own.or_else(|| self.secrets.get(FORECASTER_TOKEN))
     }
 
     /// The overrides of configuration keys, laid over what the layers below say.

@@ -119,11 +119,17 @@ impl Sources {
     }
 }
 
-/// Secrets that systemd hands over as files: `mnemonic`, `private_key` and `tiingo_api_key`.
+/// Secrets that systemd hands over as files: `mnemonic`, `private_key`, `tiingo_api_key` and
+/// `forecaster_token`.
 fn credentials(variables: &[(String, String)]) -> Environment {
     let folder = variables.iter().find(|it| it.0 == "CREDENTIALS_DIRECTORY");
     let read = |(_, folder): &(String, String)| {
-        let names = ["MNEMONIC", "PRIVATE_KEY", "TIINGO_API_KEY"];
+        let names = [
+            "MNEMONIC",
+            "PRIVATE_KEY",
+            "TIINGO_API_KEY",
+            "FORECASTER_TOKEN",
+        ];
         let found = names.into_iter().filter_map(|name| {
             let path = Path::new(folder).join(name.to_lowercase());
             let text = fs::read_to_string(path).ok()?;

@@ -252,10 +252,44 @@ pub(super) fn values(
         }
         values.push((label, given.value.clone()));
     }
-    if values.is_empty() {
+    if values.is_empty() && single {
         values.push((SINGLE_LABEL.into(), inference.value.clone()));
     }
     Ok(values)
+}
+
+/// How far the values of a topic that wants them to add up to 1 may miss it.
+const UNITY_TOLERANCE: f64 = 1e-6;
+
+/// Checks what a topic with several outputs would keep of an inference: the values that differ from its
+/// default, 0.
+///
+/// # Errors
+/// When none does, or they don't add up to 1 where they must.
+pub(super) fn check_kept(topic: &DevnetTopic, values: &[(String, String)]) -> Result<(), Refusal> {
+    if topic.arity == OutputArity::Single {
+        return Ok(());
+    }
+    let refuse = |why: String| {
+        let refusal = Refusal::invalid_request(why);
+        Err(refusal.while_doing("failed to normalize admitted inference"))
+    };
+    if values.is_empty() {
+        return refuse("multi-arity inference requires labeled values".into());
+    }
+    let number = |text: &str| text.parse::<f64>().unwrap_or_default();
+    let sum: f64 = values.iter().map(|(_, value)| number(value)).sum();
+    if values.iter().all(|(_, value)| number(value) == 0.0) {
+        return refuse(
+            "multi-arity inference requires at least one non-default label value".into(),
+        );
+    }
+    if topic.unity && (sum - 1.0).abs() > UNITY_TOLERANCE {
+        return refuse(format!(
+            "require_unity violated: sum={sum} tol={UNITY_TOLERANCE}"
+        ));
+    }
+    Ok(())
 }
 
 fn label(text: &str) -> Result<String, Refusal> {

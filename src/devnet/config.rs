@@ -73,6 +73,8 @@ pub struct DevnetTopic {
     pub label_whitelist: Vec<String>,
     /// Most labels of one submission.
     pub max_labels: u64,
+    /// Whether the values of a submission must add up to 1.
+    pub unity: bool,
     /// Who may submit; everyone when absent.
     pub whitelist: Option<Vec<String>>,
     /// The score of a worker that submits for the first time.
@@ -94,6 +96,7 @@ impl Default for DevnetTopic {
             arity: OutputArity::Single,
             label_whitelist: Vec::new(),
             max_labels: 1,
+            unity: false,
             whitelist: None,
             newcomer_score: 0.0,
             rivals: Vec::new(),

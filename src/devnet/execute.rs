@@ -209,7 +209,7 @@ fn insert(
     let values = bundle::values(&topic.config, given)?;
     let inference = Inference {
         inferer: given.inferer.clone(),
-        values,
+        values: values.clone(),
     };
     let admitted = emissions::admit(topic, places, nonce, inference).map_err(|r| {
         r.while_doing(match version {
@@ -217,6 +217,10 @@ fn insert(
             EmissionsVersion::V10 => "Error planning inference admission",
         })
     })?;
+    if admitted {
+        // Values are looked at together only when there is a place for them.
+        bundle::check_kept(&topic.config, &values)?;
+    }
     // The older version tells of all that are delivered, the newer of those admitted.
     let told = admitted || version == EmissionsVersion::V9;
     Ok((fee, told.then(|| events::inserted(version, &data))))

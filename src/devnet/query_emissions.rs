@@ -58,6 +58,7 @@ pub(super) fn answer(
             Ok(pb::GetTopicResponse { topic: Some(topic) }.encode_to_vec())
         }
         "GetLatestNetworkInferences" => query_network::latest(state, read(data)?, version),
+        "GetNetworkInferencesAtBlock" => query_network::at_block(state, &read(data)?, version),
         "GetInferencesAtBlock" => inferences(state, &read(data)?, version),
         "GetWorkerLatestInferenceByTopicId" if version == EmissionsVersion::V9 => {
             latest_inference(state, &read(data)?, version)
@@ -135,16 +136,23 @@ fn topic_message(topic: &Topic, version: EmissionsVersion) -> pb::Topic {
             OutputArity::Single => 1,
             OutputArity::Multi => 2,
         },
+        require_unity: config.unity,
+        unity_tolerance: if config.unity { "0.000001" } else { "0" }.into(),
         max_labels_per_submission: config.max_labels,
         label_whitelist: config.label_whitelist.clone(),
+        label_default_value: "0".into(),
+        label_case_sensitive: false,
     };
     match version {
         EmissionsVersion::V10 => message,
         EmissionsVersion::V9 => pb::Topic {
             topic_type: 0,
             output_arity: 0,
+            require_unity: false,
+            unity_tolerance: String::new(),
             max_labels_per_submission: 0,
             label_whitelist: Vec::new(),
+            label_default_value: String::new(),
             ..message
         },
     }

@@ -41,6 +41,44 @@ pub(super) fn latest(
     })
 }
 
+/// The network's inference of a nonce. Without one that someone counts for it is empty and of nonce 0.
+///
+/// # Errors
+/// When there is no such topic, or none of its windows has opened yet.
+pub(super) fn at_block(
+    state: &State,
+    request: &pb::GetNetworkInferencesAtBlockRequest,
+    version: EmissionsVersion,
+) -> Result<Vec<u8>, Refusal> {
+    let id = request.topic_id;
+    let not_found =
+        |what: String| Refusal::key_not_found(format!("rpc error: code = NotFound desc = {what}"));
+    let topic = state.topics.get(&id);
+    let topic = topic.ok_or_else(|| not_found(format!("topic {id} not found")))?;
+    if topic.epoch_last_ended == 0 {
+        let what = format!("network inference not available for topic {id}");
+        return Err(not_found(what));
+    }
+    let asked = request.block_height_last_inference;
+    let (nonce, counted) = match topic.closed.get(&asked) {
+        Some(all) => (asked, all.as_slice()),
+        None => (0, &[][..]),
+    };
+    // The message has no height beside the inference.
+    Ok(match version {
+        EmissionsVersion::V9 => pb::LatestValueBundleResponse {
+            inference_block_height: 0,
+            ..value_bundle(id, nonce, counted)
+        }
+        .encode_to_vec(),
+        EmissionsVersion::V10 => pb::GetLatestNetworkInferencesResponse {
+            inference_block_height: 0,
+            ..labelled(id, nonce, counted)
+        }
+        .encode_to_vec(),
+    })
+}
+
 fn value_bundle(topic_id: u64, nonce: i64, counted: &[Inference]) -> pb::LatestValueBundleResponse {
     let first = |inference: &Inference| inference.values.first().map(|(_, value)| value.clone());
     let values: Vec<_> = counted.iter().filter_map(first).collect();

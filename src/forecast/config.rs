@@ -4,19 +4,23 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::Choice;
+
 /// Section `[forecast]`: what a forecast needs, and how far it may go.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ForecastConfig {
-    /// Days of hourly closes below which 0.0 is answered. Fewer days leave no independent weeks to
-    /// learn from.
+    /// Which forecast is made. `gated` is the prior with the challengers that have earned a say; the
+    /// others are for comparison, and no single model did better than the prior.
+    pub source: Choice,
+    /// Days of hourly closes below which 0.0 is answered. Fewer days say nothing about the next week.
     pub min_days: u32,
-    /// Days of hourly closes from which the full set of features is used; between `min_days` and
-    /// this, fewer features are.
+    /// Days of hourly closes from which the prior is used; between `min_days` and this, a sign without
+    /// skill. The prior's shortest momentum takes 28.
     pub full_days: u32,
-    /// Days that the model looks back at most. A fit over a shorter span follows the market faster
-    /// and errs more: over 28 days it does clearly worse than 0.0, over 90 days less so.
-    pub window_days: u32,
+    /// Days of closes that a forecast is made from at most. Challengers need about 310 until they can
+    /// earn a say over a week's horizon; longer lets them learn from more.
+    pub history_days: u32,
     /// Age of the newest candle above which 0.0 is answered. Longer rides out an outage of the price
     /// source, and answers with older news.
     #[serde(with = "humantime_serde")]
@@ -25,27 +29,43 @@ pub struct ForecastConfig {
     /// used. It must be well below the length of a window.
     #[serde(with = "humantime_serde")]
     pub train_deadline: Duration,
-    /// Strength of the ridge, in units of a feature's variance (features are scaled to about 1).
-    /// Larger keeps coefficients nearer to zero.
-    pub ridge: f64,
-    /// Share of the model's opinion that is used, above 0 and up to 1. The smaller, the closer to
-    /// always answering zero.
-    pub shrink: f64,
-    /// The largest log-return that is ever forecast, as an absolute number.
-    pub max_return: f64,
+    /// The largest log-return that a forecast of any source may imply, as an absolute number: the
+    /// built-in one is held at it, one from outside the process is refused beyond it. 0 switches
+    /// forecasts off: 0.0 is answered.
+    pub max_abs: f64,
+    /// The prior over a week at full momentum is this, divided by the week's standard deviation:
+    /// about a quarter of a percent where a week moves by ten percent.
+    pub prior_drift: f64,
+    /// The largest log-return of the prior over a week, which counts where prices hardly move.
+    pub prior_cap: f64,
+    /// Days of known outcomes by which the prior and its challengers are weighed. Longer is surer and
+    /// slower to notice a change.
+    pub record_days: u32,
+    /// Days of known outcomes below which the prior keeps its full weight and a challenger has none.
+    pub record_least: u32,
+    /// The t of the prior's gain over zero at which its weight is 0; one above it, it is 1.
+    pub fuse_t: f64,
+    /// The t of a challenger's gain over the prior up to which its weight is 0; two above it, it is 1.
+    /// At 0 a bad model slips in every few years.
+    pub gate_t: f64,
 }
 
 impl Default for ForecastConfig {
     fn default() -> Self {
         Self {
+            source: Choice::Gated,
             min_days: 14,
             full_days: 28,
-            window_days: 90,
+            history_days: 365,
             max_age: Duration::from_hours(6),
             train_deadline: Duration::from_secs(2),
-            ridge: 10.0,
-            shrink: 0.1,
-            max_return: 0.006,
+            max_abs: 0.25,
+            prior_drift: 0.000_25,
+            prior_cap: 0.006,
+            record_days: 365,
+            record_least: 180,
+            fuse_t: -2.0,
+            gate_t: 1.0,
         }
     }
 }
@@ -105,29 +125,44 @@ impl ForecastConfig {
             "it must not be below min_days",
         )?;
         whole(
-            "window_days",
-            self.window_days,
-            (self.full_days..=3650).contains(&self.window_days),
+            "history_days",
+            self.history_days,
+            (self.full_days..=3650).contains(&self.history_days),
             "it must lie between full_days and 3650",
         )?;
+        whole(
+            "record_days",
+            self.record_days,
+            (30..=3650).contains(&self.record_days),
+            "it must lie between 30 and 3650",
+        )?;
+        whole(
+            "record_least",
+            self.record_least,
+            (30..=self.record_days).contains(&self.record_least),
+            "it must lie between 30 and record_days",
+        )?;
+        let size = |value: f64| (1e-5..=1.0).contains(&value);
+        let t = |value: f64| (-10.0..=10.0).contains(&value);
+        let range = "it must lie between 0.00001 and 1";
+        let remedy = "it must lie between 0.00001 and 1, or be 0 for no forecast at all";
+        let switched_off = self.max_abs == 0.0;
         real(
-            "ridge",
-            self.ridge,
-            self.ridge.is_finite() && self.ridge > 0.0,
-            "it must be above 0",
+            "max_abs",
+            self.max_abs,
+            switched_off || size(self.max_abs),
+            remedy,
         )?;
         real(
-            "shrink",
-            self.shrink,
-            self.shrink > 0.0 && self.shrink <= 1.0,
-            "it must be above 0 and at most 1",
+            "prior_drift",
+            self.prior_drift,
+            size(self.prior_drift),
+            range,
         )?;
-        real(
-            "max_return",
-            self.max_return,
-            (1e-5..=1.0).contains(&self.max_return),
-            "it must lie between 0.00001 and 1",
-        )
+        real("prior_cap", self.prior_cap, size(self.prior_cap), range)?;
+        let range = "it must lie between -10 and 10";
+        real("fuse_t", self.fuse_t, t(self.fuse_t), range)?;
+        real("gate_t", self.gate_t, t(self.gate_t), range)
     }
 
     fn refuse(
@@ -167,16 +202,27 @@ mod tests {
     #[rstest]
     #[case("min_days = 0")]
     #[case("full_days = 7")]
-    #[case("window_days = 20")]
-    #[case("ridge = 0.0")]
-    #[case("ridge = nan")]
-    #[case("shrink = 1.5")]
-    #[case("max_return = 0.0")]
+    #[case("history_days = 20")]
+    #[case("max_abs = 2.0")]
+    #[case("max_abs = 0.000001")]
+    #[case("max_abs = nan")]
+    #[case("prior_drift = 0.0")]
+    #[case("prior_cap = -0.006")]
+    #[case("record_days = 29")]
+    #[case("record_least = 366")]
+    #[case("fuse_t = nan")]
+    #[case("gate_t = 11.0")]
     fn a_senseless_value_is_named(#[case] line: &str) {
         let config: ForecastConfig = toml::from_str(line).expect("well-formed");
         let refusal = config.check().expect_err("senseless").to_string();
         let key = line.split(' ').next().expect("a key");
         assert!(refusal.starts_with(key), "{refusal}");
+    }
+
+    #[test]
+    fn nothing_at_all_may_be_forecast() {
+        let config: ForecastConfig = toml::from_str("max_abs = 0").expect("well-formed");
+        assert_eq!(config.check(), Ok(()));
     }
 
     #[test]

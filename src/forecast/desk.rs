@@ -3,15 +3,15 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{broadcast, watch},
+    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Fallback, Forecast, ForecastConfig, ForecastError, Forecaster, History, Regression, Target,
-    trainer::{Trainer, for_topic},
+    Blocking, Builtin, DeskHandle, ForecastConfig, ForecastError, Forecaster, History, Outside,
+    Target, outside::Post, trainer::Trainer,
 };
 use crate::{clock::SharedClock, types::TopicId};
 
@@ -42,17 +42,13 @@ impl TopicSpec {
 /// Keeps the forecasts of all topics up to date while it runs.
 #[derive(Clone, Debug)]
 pub struct Desk {
-    trainer: Arc<Trainer>,
+    handle: DeskHandle,
 }
 
-/// Where forecasts are picked up. Clones share one desk; it works while the desk runs and without.
-#[derive(Clone, Debug)]
-pub struct DeskHandle {
-    trainer: Arc<Trainer>,
-}
+type Histories = HashMap<String, watch::Receiver<History>>;
 
 impl Desk {
-    /// A desk for these topics with the forecasts of [`Regression`]. Each topic answers at once, with
+    /// A desk for these topics with the forecasts of [`Builtin`]. Each topic answers at once, with
     /// 0.0 until its first forecast is made.
     ///
     /// # Errors
@@ -60,21 +56,21 @@ impl Desk {
     pub fn new(
         config: ForecastConfig,
         topics: Vec<TopicSpec>,
-        histories: &HashMap<String, watch::Receiver<History>>,
+        histories: &Histories,
         clock: SharedClock,
     ) -> Result<Self, ForecastError> {
-        let forecaster = Arc::new(Regression::new(config.clone()));
+        let forecaster = Arc::new(Blocking::new(Builtin::new(config.clone())));
         Self::with_forecaster(config, topics, histories, clock, forecaster)
     }
 
-    /// A desk whose forecasts come from `forecaster`.
+    /// A desk whose forecasts come from `forecaster`, where no other answers.
     ///
     /// # Errors
     /// As [`Desk::new`].
     pub fn with_forecaster(
         config: ForecastConfig,
         topics: Vec<TopicSpec>,
-        histories: &HashMap<String, watch::Receiver<History>>,
+        histories: &Histories,
         clock: SharedClock,
         forecaster: Arc<dyn Forecaster>,
     ) -> Result<Self, ForecastError> {
@@ -86,73 +82,54 @@ impl Desk {
             trainer.add(spec, history);
         }
         Ok(Self {
-            trainer: Arc::new(trainer),
+            handle: DeskHandle {
+                trainer: Arc::new(trainer),
+                posts: Arc::default(),
+            },
         })
+    }
+
+    /// Has some topics answered by forecasters outside the process; the built-in forecast stands in for
+    /// them. To be called before the desk is shared.
+    #[must_use]
+    pub fn with_outside(self, outside: impl IntoIterator<Item = (TopicId, Outside)>) -> Self {
+        let DeskHandle { mut trainer, posts } = self.handle;
+        let mut posts = posts.as_ref().clone();
+        for (topic, outside) in outside {
+            let Some((spec, history)) = trainer.subject(topic) else {
+                continue;
+            };
+            let (config, clock) = trainer.terms();
+            let post = Post::new(spec, outside, history, config, clock);
+            posts.insert(topic, Arc::new(post));
+            if let Some(trainer) = Arc::get_mut(&mut trainer) {
+                trainer.hush(topic);
+            }
+        }
+        let posts = Arc::new(posts);
+        Self {
+            handle: DeskHandle { trainer, posts },
+        }
     }
 
     /// Where its forecasts are picked up.
     #[must_use]
     pub fn handle(&self) -> DeskHandle {
-        DeskHandle {
-            trainer: self.trainer.clone(),
-        }
+        self.handle.clone()
     }
 
     /// Makes a forecast for each topic whenever its candles change or grow too old, until `cancel`.
+    /// Forecasters outside the process are asked for windows, see [`DeskHandle::prepare`].
     pub async fn run(&self, cancel: CancellationToken) {
         let mut topics = JoinSet::new();
-        for topic in self.trainer.questions() {
-            topics.spawn(attend(self.trainer.clone(), topic));
+        for topic in self.handle.trainer.questions() {
+            topics.spawn(attend(self.handle.trainer.clone(), topic));
         }
         // Dropping the set ends its tasks. A training on its thread ends by itself.
         cancel.cancelled().await;
-    }
-}
-
-impl DeskHandle {
-    /// The newest forecast that was made, however old; none for a topic that the desk does not have.
-    #[must_use]
-    pub fn latest(&self, topic: TopicId) -> Option<Arc<Forecast>> {
-        Some(for_topic(topic, self.trainer.slot(topic)?.latest()))
-    }
-
-    /// The newest forecast if it was made with the newest candles known, and these are not older than
-    /// `max_age`.
-    #[must_use]
-    pub fn fresh(&self, topic: TopicId) -> Option<Arc<Forecast>> {
-        let slot = self.trainer.slot(topic)?;
-        let history = slot.history();
-        if history.candles.is_empty() || self.trainer.is_stale(&history) {
-            return None;
+        for post in self.handle.posts.values() {
+            post.give_up();
         }
-        let forecast = slot.made_with(&history)?;
-        Some(for_topic(topic, forecast))
-    }
-
-    /// A forecast within `deadline` and `train_deadline`, whatever happens: the fresh one, else one
-    /// trained now, else the last one if its candles are not too old, else 0.0 with its reason.
-    pub async fn within(&self, topic: TopicId, deadline: Duration) -> Arc<Forecast> {
-        if let Some(fresh) = self.fresh(topic) {
-            return fresh;
-        }
-        let Some(slot) = self.trainer.slot(topic) else {
-            let detail = "the topic is not configured".to_owned();
-            let reason = Fallback::Unfit { detail };
-            return Arc::new(self.trainer.fallback(topic, &History::default(), reason));
-        };
-        let training = self.trainer.train(slot);
-        let forecast = match timeout(self.trainer.patience(deadline), training).await {
-            Ok(forecast) => forecast,
-            Err(_) => self.trainer.last_or(slot, Fallback::Late),
-        };
-        for_topic(topic, forecast)
-    }
-
-    /// Tells each forecast as it is made. A listener that falls behind gets `Lagged` and should read
-    /// [`DeskHandle::latest`].
-    #[must_use]
-    pub fn prepared(&self) -> broadcast::Receiver<Arc<Forecast>> {
-        self.trainer.prepared()
     }
 }
 
@@ -165,14 +142,14 @@ async fn attend(trainer: Arc<Trainer>, topic: TopicId) {
     let mut done = None;
     loop {
         let history = changes.borrow_and_update().clone();
-        let stale = trainer.is_stale(&history);
-        // Candles are trained with once, and once more when they grow too old.
+        let stands = (trainer.is_stale(&history), trainer.live(slot));
+        // Candles are trained with once, and once more when they grow too old or the live fuse changes.
         let due = done
             .as_ref()
-            .is_none_or(|(of, was)| !Arc::ptr_eq(of, &history.candles) || *was != stale);
+            .is_none_or(|(of, was)| !Arc::ptr_eq(of, &history.candles) || *was != stands);
         if due {
             trainer.train(slot).await;
-            done = Some((history.candles, stale));
+            done = Some((history.candles, stands));
         }
         // Changes during a training are one change. Without a sender only age is left to watch.
         if let Ok(Err(_)) = timeout(AGE_CHECK, changes.changed()).await {

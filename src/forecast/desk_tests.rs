@@ -18,14 +18,15 @@ use super::{Desk, DeskHandle, TopicSpec};
 use crate::{
     clock::SimulatedClock,
     forecast::{
-        Candle, Fallback, Fitted, ForecastConfig, ForecastError, Forecaster, HOUR, History, Source,
-        Target,
+        Blocking, Candle, Fallback, Fitted, ForecastConfig, ForecastError, HOUR, History, Model,
+        Source, Target,
     },
-    types::TopicId,
+    types::{Nonce, TopicId, WindowKey},
 };
 
 const START: OffsetDateTime = datetime!(2025-10-01 12:00 UTC);
 const TOPIC: TopicId = TopicId(67);
+const KEY: WindowKey = key(67);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What the scripted forecaster does with a history, by its number of closes.
@@ -36,7 +37,7 @@ struct Scripted {
     calls: Arc<AtomicUsize>,
 }
 
-impl Forecaster for Scripted {
+impl Model for Scripted {
     fn fit_predict(
         &self,
         history: &History,
@@ -68,11 +69,14 @@ impl Bench {
             calls: calls.clone(),
         };
         let desk = Desk::with_forecaster(
-            ForecastConfig::default(),
+            ForecastConfig {
+                max_abs: 1.0,
+                ..ForecastConfig::default()
+            },
             vec![spec("btcusd")],
             &HashMap::from([("btcusd".to_owned(), receiver)]),
             Arc::new(SimulatedClock::starting_at(START)),
-            Arc::new(forecaster),
+            Arc::new(Blocking::new(forecaster)),
         );
         let desk = desk.expect("a desk");
         Self {
@@ -100,6 +104,13 @@ impl Bench {
 
     fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
+    }
+}
+
+const fn key(topic: u64) -> WindowKey {
+    WindowKey {
+        topic: TopicId(topic),
+        nonce: Nonce(120),
     }
 }
 
@@ -132,15 +143,15 @@ async fn answers_zero_before_any_history() {
     });
     let latest = bench.handle.latest(TOPIC).expect("a topic");
     assert_eq!((latest.value, &latest.fallback), (0.0, &reason));
-    assert_eq!(bench.handle.fresh(TOPIC), None);
-    let within = bench.handle.within(TOPIC, Duration::ZERO).await;
+    assert_eq!(bench.handle.fresh(KEY), None);
+    let within = bench.handle.within(KEY, Duration::ZERO).await;
     assert_eq!((within.value, &within.fallback), (0.0, &reason));
     assert_eq!(bench.calls(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn prepares_a_forecast_when_candles_come() {
-    let mut bench = Bench::new(|closes| Ok(closes as f64));
+    let mut bench = Bench::new(|closes| Ok(closes as f64 / 1000.0));
     let mut prepared = bench.handle.prepared();
     let _cancel = bench.run();
     bench.know(400, 0);
@@ -150,14 +161,14 @@ async fn prepares_a_forecast_when_candles_come() {
             break forecast;
         }
     };
-    assert_eq!((told.value, told.closes), (400.0, 400));
+    assert_eq!((told.value, told.closes), (0.4, 400));
     assert_eq!(told.data_until, Some(START));
-    assert_eq!(bench.handle.fresh(TOPIC), Some(told.clone()));
-    assert_eq!(bench.handle.within(TOPIC, Duration::ZERO).await, told);
+    assert_eq!(bench.handle.fresh(KEY), Some(told.clone()));
+    assert_eq!(bench.handle.within(KEY, Duration::ZERO).await, told);
     assert_eq!(bench.calls(), 1);
 
     bench.know(401, 0);
-    assert_eq!(bench.handle.fresh(TOPIC), None, "a newer candle is known");
+    assert_eq!(bench.handle.fresh(KEY), None, "a newer candle is known");
     let next = prepared.recv().await.expect("told");
     assert_eq!(bench.handle.latest(TOPIC), Some(next.clone()));
     assert_eq!(next.closes, 401);
@@ -168,7 +179,7 @@ async fn works_without_running_and_trains_once_for_all_who_ask() {
     let (release, script) = held();
     let bench = Bench::new(script);
     bench.know(400, 0);
-    let ask = || bench.handle.within(TOPIC, SECOND);
+    let ask = || bench.handle.within(KEY, SECOND);
     let answer = async {
         // All three have asked by now.
         tokio::task::yield_now().await;
@@ -185,13 +196,13 @@ async fn stale_candles_are_a_fallback_without_training() {
     let mut bench = Bench::new(|_| Ok(0.5));
     let mut prepared = bench.handle.prepared();
     bench.know(400, 0);
-    assert_eq!(bench.handle.within(TOPIC, SECOND).await.value, 0.5);
+    assert_eq!(bench.handle.within(KEY, SECOND).await.value, 0.5);
     let _cancel = bench.run();
     prepared.recv().await.expect("told");
     advance(Duration::from_secs(6 * 3600)).await;
-    assert!(bench.handle.fresh(TOPIC).is_some(), "exactly six hours");
+    assert!(bench.handle.fresh(KEY).is_some(), "exactly six hours");
     advance(SECOND).await;
-    assert_eq!(bench.handle.fresh(TOPIC), None);
+    assert_eq!(bench.handle.fresh(KEY), None);
     // The desk looks at the age by itself, so that `latest` is no old opinion either.
     let told = loop {
         let forecast = prepared.recv().await.expect("told");
@@ -207,7 +218,7 @@ async fn stale_candles_are_a_fallback_without_training() {
     ));
     assert_eq!(bench.handle.latest(TOPIC), Some(told));
     let calls = bench.calls();
-    assert_eq!(bench.handle.within(TOPIC, SECOND).await.value, 0.0);
+    assert_eq!(bench.handle.within(KEY, SECOND).await.value, 0.0);
     assert_eq!(bench.calls(), calls);
 }
 
@@ -226,7 +237,7 @@ async fn a_late_training_is_not_waited_for_and_is_still_filed() {
     bench.know(400, 0);
     let mut prepared = bench.handle.prepared();
     let handle = bench.handle.clone();
-    let asked = tokio::spawn(async move { handle.within(TOPIC, SECOND * 60).await });
+    let asked = tokio::spawn(async move { handle.within(KEY, SECOND * 60).await });
     tokio::task::yield_now().await;
     // The configured deadline of two seconds is the shorter one.
     advance(SECOND * 2).await;
@@ -234,12 +245,12 @@ async fn a_late_training_is_not_waited_for_and_is_still_filed() {
     assert_eq!((late.value, &late.fallback), (0.0, &Some(Fallback::Late)));
     release.send(0.125).expect("held");
     assert_eq!(prepared.recv().await.expect("told").value, 0.125);
-    assert_eq!(bench.handle.fresh(TOPIC).expect("filed").value, 0.125);
+    assert_eq!(bench.handle.fresh(KEY).expect("filed").value, 0.125);
 
     // With newer candles whose training hangs, the last forecast is the answer.
     bench.know(401, 0);
     let handle = bench.handle.clone();
-    let asked = tokio::spawn(async move { handle.within(TOPIC, SECOND).await });
+    let asked = tokio::spawn(async move { handle.within(KEY, SECOND).await });
     tokio::task::yield_now().await;
     advance(SECOND).await;
     assert_eq!(asked.await.expect("no panic").value, 0.125);
@@ -256,19 +267,19 @@ async fn a_panic_in_training_is_a_fallback() {
         }
     });
     bench.know(400, 0);
-    let fallen = bench.handle.within(TOPIC, SECOND).await;
+    let fallen = bench.handle.within(KEY, SECOND).await;
     let Some(Fallback::Unfit { detail }) = &fallen.fallback else {
         panic!("{fallen:?}");
     };
     assert!(detail.contains("a bad day"), "{detail}");
     bench.know(401, 0);
-    assert_eq!(bench.handle.within(TOPIC, SECOND).await.value, 0.5);
+    assert_eq!(bench.handle.within(KEY, SECOND).await.value, 0.5);
     // After a good forecast, the last one is better than zero, until its candles are too old.
     bench.know(402, 0);
-    assert_eq!(bench.handle.within(TOPIC, SECOND).await.value, 0.5);
+    assert_eq!(bench.handle.within(KEY, SECOND).await.value, 0.5);
     advance(Duration::from_secs(7 * 3600)).await;
     bench.know(403, -6);
-    let fallen = bench.handle.within(TOPIC, SECOND).await;
+    let fallen = bench.handle.within(KEY, SECOND).await;
     assert!(matches!(fallen.fallback, Some(Fallback::Unfit { .. })));
 }
 
@@ -276,7 +287,7 @@ async fn a_panic_in_training_is_a_fallback() {
 async fn a_number_that_is_none_is_a_fallback() {
     let bench = Bench::new(|_| Ok(f64::NAN));
     bench.know(400, 0);
-    let fallen = bench.handle.within(TOPIC, SECOND).await;
+    let fallen = bench.handle.within(KEY, SECOND).await;
     assert_eq!(fallen.value, 0.0);
     assert!(matches!(fallen.fallback, Some(Fallback::Unfit { .. })));
 }
@@ -285,7 +296,7 @@ async fn a_number_that_is_none_is_a_fallback() {
 async fn an_unknown_topic_is_answered_and_an_unknown_ticker_refused() {
     let bench = Bench::new(|_| Ok(0.5));
     assert_eq!(bench.handle.latest(TopicId(1)), None);
-    assert_eq!(bench.handle.within(TopicId(1), SECOND).await.value, 0.0);
+    assert_eq!(bench.handle.within(key(1), SECOND).await.value, 0.0);
     let clock = Arc::new(SimulatedClock::starting_at(START));
     let config = ForecastConfig::default();
     let refused = Desk::new(config, vec![spec("ethusd")], &HashMap::new(), clock);
@@ -331,7 +342,7 @@ async fn topics_that_ask_for_the_same_share_a_training() {
         vec![spec("btcusd"), other, shorter],
         &HashMap::from([("btcusd".to_owned(), receiver)]),
         Arc::new(SimulatedClock::starting_at(START)),
-        Arc::new(forecaster),
+        Arc::new(Blocking::new(forecaster)),
     )
     .unwrap();
     let handle = desk.handle();
@@ -339,8 +350,8 @@ async fn topics_that_ask_for_the_same_share_a_training() {
     for topic in [TOPIC, TopicId(68), TopicId(69)] {
         assert_eq!(handle.latest(topic).unwrap().topic, topic);
     }
-    assert_eq!(desk.trainer.questions(), [TOPIC, TopicId(69)]);
-    handle.within(TopicId(68), SECOND).await;
+    assert_eq!(handle.trainer.questions(), [TOPIC, TopicId(69)]);
+    handle.within(key(68), SECOND).await;
     let told: Vec<_> = std::iter::from_fn(|| prepared.try_recv().ok())
         .map(|forecast| forecast.topic)
         .collect();

@@ -43,6 +43,18 @@ impl Candle {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn check(&self) -> Result<(), BadCandle> {
+        self.check_prices()?;
+        if self.start.rem_euclid(HOUR) != 0 {
+            return Err(BadCandle::Misaligned);
+        }
+        Ok(())
+    }
+
+    /// Whether its prices and volume can be used, whatever interval it spans.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn check_prices(&self) -> Result<(), BadCandle> {
         let prices = [
             ("open", self.open),
             ("high", self.high),
@@ -56,9 +68,6 @@ impl Candle {
         }
         if !(self.volume.is_finite() && self.volume >= 0.0) {
             return Err(BadCandle::Volume { value: self.volume });
-        }
-        if self.start.rem_euclid(HOUR) != 0 {
-            return Err(BadCandle::Misaligned);
         }
         Ok(())
     }

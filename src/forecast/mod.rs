@@ -1,17 +1,46 @@
 //! Forecasts: from candles to one number for a topic. No I/O happens here.
 
+mod bound;
+mod builtin;
+mod challengers;
+mod choice;
 mod config;
 mod desk;
-mod features;
+mod engine;
+mod forecaster;
+mod gate;
+mod grid;
+mod handle;
 mod history;
+mod labels;
+mod lessons;
+mod linear;
+mod live;
 mod model;
+mod outside;
+mod prior;
+mod seat;
 mod trainer;
 mod types;
+mod walk;
 
+pub use builtin::Builtin;
+pub use choice::{Choice, UnknownChoice};
 pub use config::{ForecastConfig, ForecastError};
-pub use desk::{Desk, DeskHandle, TopicSpec};
+pub use desk::{Desk, TopicSpec};
+pub use engine::{Engine, Opinion};
+pub use forecaster::{Answer, Blocking, Forecaster, Question};
+pub use gate::{Gate, GateRule, newey_west_t};
+pub use handle::DeskHandle;
 pub use history::{BadCandle, HOUR};
-pub use model::{Fitted, Forecaster, Regression};
+pub use labels::Labels;
+pub use live::{LiveFuse, LiveFuses, LiveOutcome, log_return};
+pub use model::{Fitted, Model};
+pub use outside::Outside;
 pub use types::{
     Candle, ChallengerReport, Fallback, Forecast, History, Labelled, Report, Source, Target,
 };
+pub use walk::{Step, Walk};
+
+#[cfg(test)]
+mod testing;

@@ -2,11 +2,10 @@
 //! so that the newest result stays.
 
 use std::{
-    any::Any,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -14,7 +13,8 @@ use futures_util::future::{BoxFuture, FutureExt, Shared, ready};
 use tokio::sync::{broadcast, watch};
 
 use super::{
-    Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, Source, desk::TopicSpec,
+    Answer, Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, LiveFuse, LiveFuses,
+    Question, Source, bound::clamped, desk::TopicSpec, forecaster::panicked, live,
 };
 use crate::{clock::SharedClock, types::TopicId};
 
@@ -32,7 +32,11 @@ pub(super) struct Trainer {
     slots: Vec<Slot>,
     /// Where each topic's forecast is made.
     places: BTreeMap<TopicId, usize>,
+    /// Topics that another forecaster answers: what is made for them only stands in, and is not told.
+    quiet: BTreeSet<TopicId>,
     prepared: broadcast::Sender<Arc<Forecast>>,
+    /// What was really submitted, once somebody tells.
+    fuses: OnceLock<watch::Receiver<LiveFuses>>,
 }
 
 /// The place of a question: topics that ask for the same share its forecasts.
@@ -96,7 +100,9 @@ impl Trainer {
             clock,
             slots: Vec::new(),
             places: BTreeMap::new(),
+            quiet: BTreeSet::new(),
             prepared: broadcast::Sender::new(BACKLOG),
+            fuses: OnceLock::new(),
         }
     }
 
@@ -125,6 +131,21 @@ impl Trainer {
         });
     }
 
+    /// A topic is answered by another forecaster.
+    pub(super) fn hush(&mut self, topic: TopicId) {
+        self.quiet.insert(topic);
+    }
+
+    /// What a topic asks for, and where its candles are seen.
+    pub(super) fn subject(&self, topic: TopicId) -> Option<(TopicSpec, watch::Receiver<History>)> {
+        let slot = self.slot(topic)?;
+        let spec = TopicSpec {
+            topic,
+            ..slot.spec.clone()
+        };
+        Some((spec, slot.history.clone()))
+    }
+
     /// One topic of each question.
     pub(super) fn questions(&self) -> Vec<TopicId> {
         self.slots.iter().map(|slot| slot.spec.topic).collect()
@@ -138,9 +159,52 @@ impl Trainer {
         self.prepared.subscribe()
     }
 
+    /// Tells of a forecast that is ready.
+    pub(super) fn tell(&self, forecast: Arc<Forecast>) {
+        // That nobody listens is no failure.
+        let _ = self.prepared.send(forecast);
+    }
+
+    /// Whether the operator has switched forecasts off.
+    pub(super) fn is_switched_off(&self) -> bool {
+        self.config.max_abs <= 0.0
+    }
+
+    /// What the desk was configured with, and its date.
+    pub(super) fn terms(&self) -> (ForecastConfig, SharedClock) {
+        (self.config.clone(), Arc::clone(&self.clock))
+    }
+
+    /// The newest forecast if it was made with the newest candles, and these are not too old.
+    pub(super) fn fresh(&self, topic: TopicId) -> Option<Arc<Forecast>> {
+        let slot = self.slot(topic)?;
+        let history = slot.history();
+        if self.is_switched_off() {
+            let reason = Fallback::SwitchedOff;
+            return Some(Arc::new(self.fallback(topic, &history, reason)));
+        }
+        if history.candles.is_empty() || self.is_stale(&history) {
+            return None;
+        }
+        let forecast = slot.made_with(&history)?;
+        Some(for_topic(topic, forecast))
+    }
+
     /// How long a training may be waited for.
     pub(super) fn patience(&self, deadline: Duration) -> Duration {
         deadline.min(self.config.train_deadline)
+    }
+
+    pub(super) fn follow(&self, fuses: watch::Receiver<LiveFuses>) {
+        // The first one stays.
+        let _ = self.fuses.set(fuses);
+    }
+
+    /// How far the built-in forecast of this place is trusted by what was submitted; none without a
+    /// record.
+    pub(super) fn live(&self, slot: &Slot) -> Option<LiveFuse> {
+        let fuses = self.fuses.get()?.borrow().clone();
+        live::strictest(&fuses, &slot.topics)
     }
 
     /// Starts a training with the newest candles, or joins the one that is under way with them. It
@@ -171,9 +235,9 @@ impl Trainer {
     fn start(self: &Arc<Self>, topic: TopicId, history: History, number: u64) -> Training {
         let trainer = self.clone();
         let late = Arc::new(self.fallback(topic, &history, Fallback::Late));
-        let work = tokio::task::spawn_blocking(move || {
+        let work = tokio::spawn(async move {
             let slot = trainer.slot(topic)?;
-            let forecast = trainer.fit(&slot.spec, &history);
+            let forecast = trainer.fit(slot, &history).await;
             Some(trainer.file(slot, &mut slot.state(), &history, number, forecast))
         });
         // The join fails only when the runtime shuts down.
@@ -182,32 +246,51 @@ impl Trainer {
             .shared()
     }
 
-    fn fit(&self, spec: &TopicSpec, history: &History) -> Forecast {
+    async fn fit(&self, slot: &Slot, history: &History) -> Forecast {
+        let (spec, live) = (&slot.spec, self.live(slot));
         let began = Instant::now();
-        let fit = || {
-            self.forecaster
-                .fit_predict(history, spec.horizon, spec.target)
+        let question = Question {
+            topic: spec.topic,
+            nonce: None,
+            labels: Vec::new(),
+            history: history.clone(),
+            horizon: spec.horizon,
+            target: spec.target,
         };
-        let fitted = catch_unwind(AssertUnwindSafe(fit)).unwrap_or_else(|panic| {
-            let detail = format!("the model panicked: {}", words_of(panic.as_ref()));
-            Err(Fallback::Unfit { detail })
+        let asked = AssertUnwindSafe(self.forecaster.forecast(&question));
+        let answer = asked.catch_unwind().await;
+        let answer = answer.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+        let answer = answer.map(|answer| match live {
+            Some(fuse) => fuse.hold_back(answer, history, spec.horizon, spec.target),
+            None => answer,
         });
-        let mut forecast = match fitted {
-            Ok(fitted) if fitted.value.is_finite() => Forecast {
-                value: fitted.value,
-                source: fitted.source,
-                report: fitted.report,
-                fallback: None,
-                ..self.fallback(spec.topic, history, Fallback::Late)
-            },
-            Ok(fitted) => {
-                let detail = format!("the model answered {}", fitted.value);
+        let mut forecast = match answer {
+            Ok(answer) if answer.value.is_finite() => self.bounded(spec, history, answer),
+            Ok(answer) => {
+                let detail = format!("the model answered {}", answer.value);
                 self.fallback(spec.topic, history, Fallback::Unfit { detail })
             }
             Err(reason) => self.fallback(spec.topic, history, reason),
         };
         forecast.took = began.elapsed();
         forecast
+    }
+
+    /// An answer as a forecast, held at the bound.
+    fn bounded(&self, spec: &TopicSpec, history: &History, answer: Answer) -> Forecast {
+        let close = history.candles.last().map(|candle| candle.close);
+        let (value, moved) = clamped(spec.target, close, answer.value, self.config.max_abs);
+        let mut report = answer.report;
+        if let Some(report) = report.as_mut().filter(|_| moved) {
+            report.clamped = true;
+        }
+        Forecast {
+            value,
+            source: answer.source,
+            report,
+            fallback: None,
+            ..self.fallback(spec.topic, history, Fallback::Late)
+        }
     }
 
     /// Files a forecast and tells of it, unless a newer training has ended. A fit that failed does
@@ -237,8 +320,9 @@ impl Trainer {
         state.latest = Arc::new(forecast);
         state.of = history.candles.clone();
         for &topic in &slot.topics {
-            // That nobody listens is no failure.
-            let _ = self.prepared.send(for_topic(topic, state.latest.clone()));
+            if !self.quiet.contains(&topic) {
+                self.tell(for_topic(topic, state.latest.clone()));
+            }
         }
         state.latest.clone()
     }
@@ -259,6 +343,9 @@ impl Trainer {
 
     /// Why no training would help.
     fn hopeless(&self, history: &History) -> Option<Fallback> {
+        if self.is_switched_off() {
+            return Some(Fallback::SwitchedOff);
+        }
         let Some(age) = history.age(self.clock.now()) else {
             return Some(self.nothing_known());
         };
@@ -303,10 +390,4 @@ pub(super) fn for_topic(topic: TopicId, forecast: Arc<Forecast>) -> Arc<Forecast
     }
     let forecast = forecast.as_ref().clone();
     Arc::new(Forecast { topic, ..forecast })
-}
-
-fn words_of(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no words")
 }

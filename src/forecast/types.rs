@@ -74,7 +74,7 @@ pub enum Source {
     Fallback,
 }
 
-/// Why a forecast is 0.0.
+/// Why a forecast is 0.0, or why another stands in for the one that was wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "reason")]
 pub enum Fallback {
@@ -99,6 +99,11 @@ pub enum Fallback {
     Late,
     /// The operator has switched forecasts off.
     SwitchedOff,
+    /// The topic's forecaster outside the process gave nothing that can be used.
+    Outside {
+        /// What it said, or what is wrong with it.
+        detail: String,
+    },
 }
 
 impl fmt::Display for Fallback {
@@ -116,6 +121,9 @@ impl fmt::Display for Fallback {
             Self::Unfit { detail } => write!(f, "the fit gave nothing usable: {detail}"),
             Self::Late => f.write_str("no forecast was ready in time"),
             Self::SwitchedOff => f.write_str("forecasts are switched off (forecast.max_abs = 0)"),
+            Self::Outside { detail } => {
+                write!(f, "the forecaster outside gave no answer to use: {detail}")
+            }
         }
     }
 }
@@ -139,6 +147,12 @@ pub struct Report {
     pub closes: usize,
     /// Whether `forecast.max_abs` held it back.
     pub clamped: bool,
+    /// Weight by what was really submitted for the topic, from 0 to 1; none without a record.
+    #[serde(default)]
+    pub live_weight: Option<f64>,
+    /// Newey-West t of that record's gain over zero; none while it is too short to tell.
+    #[serde(default)]
+    pub live_t: Option<f64>,
 }
 
 /// What one challenger says, and what it is worth.
@@ -194,6 +208,24 @@ pub struct Forecast {
     /// How the built-in forecast came about; none for others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
+}
+
+impl Forecast {
+    /// Whether it is answered as `other` is, number for number.
+    #[must_use]
+    pub fn says_as(&self, other: &Self) -> bool {
+        let bits = |it: &Labelled| it.value.to_bits();
+        let same = |(a, b): (&Labelled, &Labelled)| a.label == b.label && bits(a) == bits(b);
+        self.value.to_bits() == other.value.to_bits()
+            && self.values.len() == other.values.len()
+            && self.values.iter().zip(&other.values).all(same)
+    }
+
+    /// Whether it stands in for the topic's forecaster outside the process.
+    #[must_use]
+    pub const fn is_stand_in(&self) -> bool {
+        matches!(self.fallback, Some(Fallback::Outside { .. }))
+    }
 }
 
 fn milliseconds<S: serde::Serializer>(took: &Duration, to: S) -> Result<S::Ok, S::Error> {

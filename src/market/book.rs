@@ -1,13 +1,20 @@
-//! The candles at hand of one ticker, and which hours are still to be asked for.
+//! The candles at hand of one ticker: which of them count, and which hours are still to be asked for.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
-use crate::forecast::{Candle, HOUR, History};
-
-/// Age in seconds up to which an hour that the source did not have is expected to appear any moment.
-const RECENT: i64 = 3 * HOUR;
-/// Seconds until an older hour that the source did not have is asked for again.
-const ASK_AGAIN: i64 = 6 * HOUR;
+use super::{
+    absence::{Absences, RECENT},
+    gaps,
+    jump::{self, Verdict},
+    sound,
+};
+use crate::{
+    forecast::{HOUR, History},
+    store::{Interval, Origin, StoredCandle},
+};
 
 /// Candles by their start. Times are unix seconds.
 #[derive(Debug)]
@@ -15,30 +22,40 @@ pub(super) struct Book {
     ticker: String,
     /// How far back candles are kept, in seconds.
     keep: i64,
-    /// Seconds until an hour that has just ended and was not there is asked for again.
-    poll: i64,
-    candles: BTreeMap<i64, Candle>,
-    /// Hours that were asked for in vain, with the time from which they are asked for again.
-    absent: BTreeMap<i64, i64>,
+    /// The largest share by which a close may change.
+    max_jump: f64,
+    candles: BTreeMap<i64, StoredCandle>,
+    /// Jumps that a second source has seen too.
+    vouched: BTreeSet<i64>,
+    /// The newest candle, while it is in doubt.
+    held: Option<Held>,
+    /// Candles that were set aside, so that they are known when they come again.
+    refused: BTreeMap<i64, StoredCandle>,
+}
+
+/// A newest candle that jumps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Held {
+    pub it: StoredCandle,
+    /// The last good close before it.
+    pub before: f64,
 }
 
 impl Book {
-    pub(super) fn new(ticker: &str, keep: i64, poll: i64) -> Self {
+    pub(super) fn new(ticker: &str, keep: i64, max_jump: f64) -> Self {
         Self {
             ticker: ticker.to_owned(),
             keep,
-            poll,
+            max_jump,
             candles: BTreeMap::new(),
-            absent: BTreeMap::new(),
+            vouched: BTreeSet::new(),
+            held: None,
+            refused: BTreeMap::new(),
         }
     }
 
-    pub(super) fn ticker(&self) -> &str {
-        &self.ticker
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.candles.len()
+    pub(super) fn is_empty(&self) -> bool {
+        self.candles.is_empty()
     }
 
     /// The first hour that is kept.
@@ -46,75 +63,157 @@ impl Book {
         full_hour(now - self.keep)
     }
 
-    /// Takes in candles that can be used and are not too old. Returns those that are new or differ
-    /// from what was known.
-    pub(super) fn insert(&mut self, candles: &[Candle], now: i64) -> Vec<Candle> {
+    pub(super) fn held(&self) -> Option<Held> {
+        self.held
+    }
+
+    /// Whether this is the candle of its hour that forecasts are made from.
+    pub(super) fn counts(&self, it: &StoredCandle) -> bool {
+        let in_doubt = self.held.is_some_and(|held| held.it == *it);
+        !in_doubt && self.candles.get(&it.candle.start) == Some(it)
+    }
+
+    /// Takes in candles that can be used and are not too old, unless a stronger source's is known or
+    /// they were set aside before. Returns those that are new or differ from what was known.
+    pub(super) fn insert(
+        &mut self,
+        candles: impl IntoIterator<Item = StoredCandle>,
+        now: i64,
+    ) -> Vec<StoredCandle> {
         let since = self.since(now);
-        let news: Vec<Candle> = candles
-            .iter()
-            .filter(|candle| candle.start >= since && candle.check().is_ok())
-            .filter(|candle| self.candles.get(&candle.start) != Some(candle))
-            .copied()
-            .collect();
-        for candle in &news {
-            self.candles.insert(candle.start, *candle);
-            self.absent.remove(&candle.start);
+        let mut news = Vec::new();
+        for it in candles {
+            let start = it.candle.start;
+            let usable = start >= since && sound::check(&it.candle, Interval::Hour).is_ok();
+            let known = self.candles.get(&start);
+            let stronger = known.is_none_or(|known| known.origin <= it.origin && *known != it);
+            if usable && stronger && self.refused.get(&start) != Some(&it) {
+                self.candles.insert(start, it);
+                news.push(it);
+            }
         }
         news
+    }
+
+    /// Looks for jumps. Takes out those that were taken back, which it returns with the reason, and
+    /// holds the newest candle back while it is in doubt.
+    pub(super) fn judge(&mut self) -> Vec<(StoredCandle, String)> {
+        let vouched = |start| self.vouched.contains(&start);
+        let candles = self.candles.values().map(|it| &it.candle);
+        let jumps = jump::find(candles, self.max_jump, vouched);
+        self.held = None;
+        let mut aside = Vec::new();
+        for (candle, verdict) in jumps {
+            let Some(it) = self.candles.get(&candle.start).copied() else {
+                continue;
+            };
+            match verdict {
+                Verdict::InDoubt { before } => self.held = Some(Held { it, before }),
+                Verdict::TakenBack { before, after } => {
+                    let reason = jump::reason(before, candle.close, after);
+                    self.refuse(it);
+                    aside.push((it, reason));
+                }
+            }
+        }
+        aside
+    }
+
+    /// Takes a candle out, and knows it when it comes again.
+    pub(super) fn refuse(&mut self, it: StoredCandle) {
+        let start = it.candle.start;
+        self.candles.remove(&start);
+        self.refused.insert(start, it);
+        if self.held.is_some_and(|held| held.it == it) {
+            self.held = None;
+        }
+    }
+
+    /// Notes that a second source has seen the jump of an hour.
+    pub(super) fn vouch(&mut self, hour: i64) {
+        self.vouched.insert(hour);
     }
 
     /// Forgets what is too old.
     pub(super) fn trim(&mut self, now: i64) {
         let since = self.since(now);
         self.candles = self.candles.split_off(&since);
-        self.absent = self.absent.split_off(&since);
+        self.vouched = self.vouched.split_off(&since);
+        self.refused = self.refused.split_off(&since);
     }
 
-    /// The newest stretch of at most `step` seconds that begins and ends with an hour to be asked for,
-    /// of the hours that have ended before `now`.
-    pub(super) fn missing(&self, now: i64, step: i64) -> Option<Range<i64>> {
-        let hours = |from: i64, to: i64| (from / HOUR..to / HOUR).map(|hour| hour * HOUR);
+    /// The newest stretch of at most `step` seconds that begins and ends with an hour to be asked of a
+    /// source, of the hours that have ended before `now`: hours without a candle, or with one of a
+    /// weaker source.
+    pub(super) fn missing(
+        &self,
+        of: Origin,
+        absences: &Absences,
+        now: i64,
+        step: i64,
+    ) -> Option<Range<i64>> {
+        let wanted = |hour: &i64| self.lacks(of, *hour) && absences.allow(*hour, now);
         let since = self.since(now);
-        let last = hours(since, full_hour(now))
-            .rev()
-            .find(|hour| self.wants(*hour, now))?;
+        let last = hours(since..full_hour(now)).rev().find(wanted)?;
         let end = last + HOUR;
-        let first = hours((end - step).max(since), end).find(|hour| self.wants(*hour, now))?;
+        let first = hours((end - step).max(since)..end).find(wanted)?;
         Some(first..end)
     }
 
-    fn wants(&self, hour: i64, now: i64) -> bool {
-        !self.candles.contains_key(&hour) && self.absent.get(&hour).is_none_or(|&at| at <= now)
+    /// Whether an hour's candle is not known, or only from a source that is weaker than this.
+    pub(super) fn lacks(&self, of: Origin, hour: i64) -> bool {
+        self.candles
+            .get(&hour)
+            .is_none_or(|known| known.origin < of)
     }
 
-    /// Notes that the hours of a stretch which are not known were asked for in vain.
-    pub(super) fn note_absent(&mut self, stretch: Range<i64>, now: i64) {
-        for hour in (stretch.start / HOUR..stretch.end / HOUR).map(|hour| hour * HOUR) {
-            if !self.candles.contains_key(&hour) {
-                let pause = if now - hour - HOUR < RECENT {
-                    self.poll
-                } else {
-                    ASK_AGAIN
-                };
-                self.absent.insert(hour, now + pause);
-            }
-        }
+    /// How many hours are still to be asked of a source.
+    pub(super) fn left(&self, of: Origin, absences: &Absences, now: i64) -> usize {
+        let all = hours(self.since(now)..full_hour(now));
+        all.filter(|hour| self.lacks(of, *hour) && absences.allow(*hour, now))
+            .count()
     }
 
-    /// When there will be something to ask for, given that there is nothing now.
-    pub(super) fn next_ask(&self, now: i64) -> i64 {
-        let next_hour = full_hour(now) + HOUR;
-        let again = self.absent.values().copied().min();
-        again.map_or(next_hour, |at| at.min(next_hour))
+    /// Whether any candle is known of the hours before a time.
+    pub(super) fn knows_before(&self, time: i64) -> bool {
+        self.candles.range(..time).next().is_some()
+    }
+
+    /// Stretches without a candle up to `now`.
+    pub(super) fn gaps(&self, now: i64) -> Vec<Range<i64>> {
+        let within = self.since(now)..full_hour(now);
+        gaps::find(self.candles.keys().copied(), within, HOUR)
+    }
+
+    /// The newest candle that is not in doubt.
+    pub(super) fn newest(&self) -> Option<StoredCandle> {
+        let held = self.held.map(|held| held.it.candle.start);
+        let mut known = self.candles.values().rev();
+        known.find(|it| Some(it.candle.start) != held).copied()
+    }
+
+    /// End of the newest candle of a source, or of a stronger one.
+    pub(super) fn newest_of(&self, origin: Origin) -> Option<i64> {
+        let mut known = self.candles.values().rev();
+        let newest = known.find(|it| it.origin >= origin)?;
+        Some(newest.candle.end())
     }
 
     /// What is known, for those who forecast.
     pub(super) fn history(&self) -> History {
+        let held = self.held.map(|held| held.it.candle.start);
+        let known = self.candles.values().map(|it| it.candle);
+        let candles = known.filter(|candle| Some(candle.start) != held).collect();
         History {
             ticker: self.ticker.clone(),
-            candles: self.candles.values().copied().collect(),
+            candles,
         }
     }
+}
+
+/// The full hours of a stretch.
+pub(super) fn hours(stretch: Range<i64>) -> impl DoubleEndedIterator<Item = i64> {
+    (stretch.start.div_euclid(HOUR)..stretch.end.div_euclid(HOUR)).map(|hour| hour * HOUR)
 }
 
 /// Whether a stretch reaches into the hours whose candles are awaited.
@@ -122,102 +221,10 @@ pub(super) const fn is_recent(stretch: &Range<i64>, now: i64) -> bool {
     now - stretch.end < RECENT
 }
 
-const fn full_hour(seconds: i64) -> i64 {
+pub(super) const fn full_hour(seconds: i64) -> i64 {
     seconds.div_euclid(HOUR) * HOUR
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DAY: i64 = 24 * HOUR;
-    const NOW: i64 = 1_000 * DAY + 600;
-
-    fn candle(start: i64) -> Candle {
-        Candle {
-            start,
-            open: 1.0,
-            high: 1.0,
-            low: 1.0,
-            close: 1.0,
-            volume: 0.0,
-        }
-    }
-
-    fn candles(hours: Range<i64>) -> Vec<Candle> {
-        hours.step_by(3600).map(candle).collect()
-    }
-
-    fn book() -> Book {
-        Book::new("btcusd", 10 * DAY, 60)
-    }
-
-    #[test]
-    fn asks_from_the_newest_hour_back_step_by_step() {
-        let mut book = book();
-        let top = 1_000 * DAY;
-        let mut asked = Vec::new();
-        while let Some(stretch) = book.missing(NOW, 3 * DAY) {
-            asked.push((top - stretch.start, top - stretch.end));
-            book.insert(&candles(stretch), NOW);
-        }
-        let steps = [(3, 0), (6, 3), (9, 6), (10, 9)].map(|(from, to)| (from * DAY, to * DAY));
-        assert_eq!(asked, steps);
-        assert_eq!(book.len(), 240);
-        assert_eq!(book.next_ask(NOW), top + HOUR);
-    }
-
-    #[test]
-    fn a_short_answer_is_followed_by_a_request_for_the_rest() {
-        let top = 1_000 * DAY;
-        let mut book = book();
-        book.insert(&candles(top - 40 * HOUR..top - 10 * HOUR), NOW);
-        assert_eq!(book.missing(NOW, 3 * DAY), Some(top - 3 * DAY..top));
-        book.insert(&candles(top - 10 * HOUR..top), NOW);
-        let rest = top - 40 * HOUR - 3 * DAY..top - 40 * HOUR;
-        assert_eq!(book.missing(NOW, 3 * DAY), Some(rest));
-    }
-
-    #[test]
-    fn hours_asked_for_in_vain_are_left_for_a_while() {
-        let top = 1_000 * DAY;
-        let mut book = book();
-        book.insert(&candles(top - 10 * DAY..top - HOUR), NOW);
-        book.candles.remove(&(top - 5 * DAY));
-        let newest = top - HOUR..top;
-        assert_eq!(book.missing(NOW, DAY), Some(newest.clone()));
-        assert!(is_recent(&newest, NOW));
-        book.note_absent(newest.clone(), NOW);
-        let gap = top - 5 * DAY..top - 5 * DAY + HOUR;
-        assert_eq!(book.missing(NOW, DAY), Some(gap.clone()));
-        assert!(!is_recent(&gap, NOW));
-        book.note_absent(gap.clone(), NOW);
-        assert_eq!(book.missing(NOW, DAY), None);
-        assert_eq!(book.next_ask(NOW), NOW + 60);
-        assert_eq!(book.missing(NOW + 60, DAY), Some(newest.clone()));
-        book.insert(&candles(newest), NOW + 60);
-        assert_eq!(book.missing(NOW + 60, DAY), None);
-        assert_eq!(book.next_ask(NOW + 60), top + HOUR);
-        assert_eq!(
-            book.missing(NOW + ASK_AGAIN, 30 * DAY).map(|s| s.start),
-            Some(gap.start)
-        );
-    }
-
-    #[test]
-    fn tells_what_is_new_and_forgets_what_is_old() {
-        let mut book = book();
-        let day = candles(999 * DAY..1_000 * DAY);
-        assert_eq!(book.insert(&day, NOW).len(), 24);
-        assert_eq!(book.insert(&day, NOW), []);
-        let mut corrected = day[3];
-        corrected.close = 2.0;
-        assert_eq!(
-            book.insert(&[corrected, candle(0), candle(5)], NOW),
-            [corrected]
-        );
-        book.trim(NOW + 10 * DAY);
-        assert_eq!(book.len(), 0);
-        assert_eq!(book.history().candles.len(), 0);
-    }
-}
+#[path = "book_tests.rs"]
+mod tests;

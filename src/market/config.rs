@@ -1,10 +1,20 @@
 //! Configuration of the market room.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 
 use super::MarketError;
+
+/// Who stands in when Tiingo is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StandIn {
+    /// Coinbase Exchange, which needs no key.
+    Coinbase,
+    /// Nobody: prices then grow old.
+    None,
+}
 
 /// Section `[market]`: where candles come from and how eagerly they are asked for.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -13,12 +23,12 @@ pub struct MarketConfig {
     /// Where Tiingo's interface is found. Plain `http` is taken on loopback alone, since the key
     /// travels with each request.
     pub base_url: String,
-    /// How far back candles are kept at hand. Longer costs more requests at the first start and makes
-    /// training slower; the model looks back 90 days.
+    /// How far back candles are kept at hand: a year to be judged by, and the weeks before it that the
+    /// first judged day looks back on. Longer costs more requests at the first start.
     #[serde(with = "humantime_serde")]
     pub history: Duration,
-    /// Days of candles asked for at once. Larger steps fill the history with fewer requests, but an
-    /// answer may be cut short; the rest is then asked for again.
+    /// Days of candles asked for at once. Larger steps fill the history with fewer requests; where an
+    /// answer is cut short the steps shrink by themselves.
     pub step_days: u32,
     /// Requests that the plan grants in an hour. A fifth is kept for the newest candle.
     pub requests_per_hour: u32,
@@ -41,6 +51,23 @@ pub struct MarketConfig {
     /// Longest pause after a failed request that may succeed when tried again.
     #[serde(with = "humantime_serde")]
     pub backoff_max: Duration,
+    /// The largest change of the close, as a share (0.25 is 25 %), that is believed at once. A candle
+    /// beyond it is held back until the next one or the second source confirms it, and set aside when
+    /// it is taken back. Lower holds back true crashes for an hour, higher lets wrong prices in.
+    pub max_jump: f64,
+    /// Who stands in when Tiingo is out, or when there is no key.
+    pub stand_in: StandIn,
+    /// How long Tiingo may fail, or its newest candle be due, until the other source stands in. A
+    /// refused key is not waited with.
+    #[serde(with = "humantime_serde")]
+    pub stand_in_after: Duration,
+    /// Where the interface of Coinbase Exchange is found.
+    pub coinbase_url: String,
+    /// Products of Coinbase Exchange by ticker, for those whose name does not follow from the ticker as
+    /// `BTC-USD` from `btcusd`.
+    pub products: BTreeMap<String, String>,
+    /// The mean absolute log difference of the two sources' closes above which it is told.
+    pub max_basis: f64,
     /// How long one request may take as a whole.
     #[serde(with = "humantime_serde")]
     pub request_timeout: Duration,
@@ -53,8 +80,8 @@ impl Default for MarketConfig {
     fn default() -> Self {
         Self {
             base_url: "https://api.tiingo.com".into(),
-            history: Duration::from_secs(90 * 24 * 3600),
-            step_days: 3,
+            history: Duration::from_secs(400 * 24 * 3600),
+            step_days: 30,
             requests_per_hour: 50,
             requests_per_day: 1000,
             settle: Duration::from_secs(20),
@@ -62,6 +89,12 @@ impl Default for MarketConfig {
             poll: Duration::from_secs(60),
             backoff_min: Duration::from_secs(5),
             backoff_max: Duration::from_secs(300),
+            max_jump: 0.25,
+            stand_in: StandIn::Coinbase,
+            stand_in_after: Duration::from_secs(600),
+            coinbase_url: "https://api.exchange.coinbase.com".into(),
+            products: BTreeMap::new(),
+            max_basis: 0.002,
             request_timeout: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(5),
         }
@@ -112,6 +145,26 @@ impl MarketConfig {
                 "it must be above 0 and not above backoff_max",
             ),
             (
+                "max_jump",
+                (0.01..=10.0).contains(&self.max_jump),
+                "it must lie between 0.01 and 10",
+            ),
+            (
+                "stand_in_after",
+                self.stand_in_after >= Duration::from_secs(60),
+                "it must be at least 1min",
+            ),
+            (
+                "max_basis",
+                self.max_basis > 0.0,
+                "it must be above 0, such as 0.002",
+            ),
+            (
+                "products",
+                self.products.values().all(|name| is_product(name)),
+                "write each product as BASE-QUOTE, such as BTC-USD",
+            ),
+            (
                 "request_timeout",
                 !self.request_timeout.is_zero(),
                 "it must be above 0",
@@ -122,6 +175,13 @@ impl MarketConfig {
             Err(MarketError::BadValue { key, remedy })
         })
     }
+}
+
+/// Letters, digits and one dash between: nothing that could lead elsewhere in a URL.
+pub(super) fn is_product(name: &str) -> bool {
+    let part = |it: &str| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    name.split_once('-')
+        .is_some_and(|(base, quote)| part(base) && part(quote))
 }
 
 #[cfg(test)]
@@ -146,6 +206,11 @@ mod tests {
     #[case("poll = \"0s\"")]
     #[case("backoff_min = \"1h\"")]
     #[case("request_timeout = \"0s\"")]
+    #[case("max_jump = 0.0")]
+    #[case("max_jump = nan")]
+    #[case("max_basis = nan")]
+    #[case("stand_in_after = \"1s\"")]
+    #[case("products = { btcusd = \"../BTC\" }")]
     fn a_senseless_value_is_named(#[case] line: &str) {
         let config: MarketConfig = toml::from_str(line).expect("well-formed");
         let refusal = config.check().expect_err("senseless").to_string();

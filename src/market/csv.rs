@@ -10,9 +10,9 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::CsvReport;
-use crate::forecast::{Candle, HOUR};
+use crate::{forecast::Candle, store::Interval};
 
-const COLUMNS: [&str; 6] = ["timestamp", "open", "high", "low", "close", "volume"];
+pub(super) const COLUMNS: [&str; 6] = ["timestamp", "open", "high", "low", "close", "volume"];
 
 /// Why a file of prices can't be used at all.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,7 @@ pub enum CsvError {
     },
     /// No row can be used.
     #[error(
-        "{path} holds no price that can be used ({report}); give it at least one hourly candle"
+        "{path} holds no price that can be used ({report}); give it at least one candle of the interval"
     )]
     Empty {
         /// The file.
@@ -91,6 +91,14 @@ pub struct CsvPrices {
 /// # Errors
 /// When the file can't be read, is no such table, or holds nothing of use.
 pub fn read_csv(path: &Path) -> Result<CsvPrices, CsvError> {
+    read_csv_of(path, Interval::Hour)
+}
+
+/// As [`read_csv`], of candles of any interval.
+///
+/// # Errors
+/// As [`read_csv`].
+pub fn read_csv_of(path: &Path, interval: Interval) -> Result<CsvPrices, CsvError> {
     let io = |cause| CsvError::Io {
         path: path.to_owned(),
         cause,
@@ -99,10 +107,10 @@ pub fn read_csv(path: &Path) -> Result<CsvPrices, CsvError> {
     File::open(path)
         .and_then(|mut file| file.read_to_end(&mut bytes))
         .map_err(io)?;
-    parse(path, &bytes)
+    parse(path, &bytes, interval)
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<CsvPrices, CsvError> {
+fn parse(path: &Path, bytes: &[u8], interval: Interval) -> Result<CsvPrices, CsvError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bytes);
     let header = reader.headers().cloned().unwrap_or_default();
@@ -123,9 +131,9 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<CsvPrices, CsvError> {
         })?;
         let line = lines.line_of(record.position());
         let candle = candle(path, line, &record)?;
-        match candle.check() {
+        match check(&candle, interval) {
             Ok(()) => rows.push((line, candle)),
-            Err(fault) => report.set_aside.push((line, fault.to_string())),
+            Err(fault) => report.set_aside.push((line, fault)),
         }
     }
     let candles = put_in_order(rows, &mut report);
@@ -133,7 +141,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<CsvPrices, CsvError> {
         let (path, report) = (path.to_owned(), Box::new(report));
         return Err(CsvError::Empty { path, report });
     }
-    note_gaps(&candles, &mut report);
+    note_gaps(&candles, interval, &mut report);
     Ok(CsvPrices { candles, report })
 }
 
@@ -239,13 +247,23 @@ fn put_in_order(mut rows: Vec<(u64, Candle)>, report: &mut CsvReport) -> Vec<Can
     rows.into_iter().map(|(_, candle)| candle).collect()
 }
 
-fn note_gaps(candles: &[Candle], report: &mut CsvReport) {
+fn check(candle: &Candle, interval: Interval) -> Result<(), String> {
+    candle.check_prices().map_err(|fault| fault.to_string())?;
+    if candle.start.rem_euclid(interval.seconds()) != 0 {
+        return Err(format!("its start is no multiple of {interval}"));
+    }
+    Ok(())
+}
+
+fn note_gaps(candles: &[Candle], interval: Interval, report: &mut CsvReport) {
+    let span = interval.seconds();
     for pair in candles.windows(2) {
-        let missing = (pair[1].start - pair[0].end()) / HOUR;
+        let end = pair[0].start + span;
+        let missing = (pair[1].start - end) / span;
         if missing > 0 {
             report.gaps += 1;
-            report.missing_hours += missing.unsigned_abs();
-            let begin = OffsetDateTime::from_unix_timestamp(pair[0].end()).ok();
+            report.missing += missing.unsigned_abs();
+            let begin = OffsetDateTime::from_unix_timestamp(end).ok();
             report.first_gap = report.first_gap.or(begin);
         }
     }

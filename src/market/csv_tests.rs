@@ -3,6 +3,7 @@ use rstest::rstest;
 use time::macros::datetime;
 
 use super::*;
+use crate::forecast::HOUR;
 
 const HEADER: &str = "timestamp,open,high,low,close,volume\n";
 
@@ -10,6 +11,7 @@ fn parsed(rows: &str) -> Result<CsvPrices, CsvError> {
     parse(
         Path::new("prices.csv"),
         format!("{HEADER}{rows}").as_bytes(),
+        Interval::Hour,
     )
 }
 
@@ -39,7 +41,7 @@ fn reads_the_bundled_prices() {
 fn a_byte_order_mark_blanks_and_crlf_are_no_obstacle() {
     let text =
         "\u{feff}timestamp, open,high,low,close,volume\r\n3600,1, 2,1,2,0\r\n\r\n7200,1,2,1,3,\r\n";
-    let prices = parse(Path::new("p.csv"), text.as_bytes()).expect("prices");
+    let prices = parse(Path::new("p.csv"), text.as_bytes(), Interval::Hour).expect("prices");
     assert_eq!(closes(&prices), [2.0]);
     assert_eq!(
         prices.report.example().as_deref(),
@@ -64,7 +66,7 @@ fn tells_gaps_duplicates_disorder_and_what_it_set_aside() {
     let prices = prices.expect("prices");
     assert_eq!(closes(&prices), [1.0, 2.0, 7.0, 9.0]);
     let report = prices.report;
-    assert_eq!((report.gaps, report.missing_hours), (2, 6));
+    assert_eq!((report.gaps, report.missing), (2, 6));
     assert_eq!(report.first_gap, Some(datetime!(2025-01-01 2:00 UTC)));
     assert_eq!(
         (&report.duplicates[..], &report.out_of_order[..]),
@@ -72,7 +74,7 @@ fn tells_gaps_duplicates_disorder_and_what_it_set_aside() {
     );
     let lines: Vec<_> = report.set_aside.iter().map(|(line, _)| *line).collect();
     assert_eq!(lines, [5, 6, 7, 9, 10]);
-    insta::assert_snapshot!(report, @"6 hours missing in 2 gaps, the first at 2025-01-01T02:00:00Z; 1 duplicates, the later line is used (first: line 3); 1 lines out of order, sorted (first: line 4); 5 lines set aside (line 5: close is NaN, which is no price)");
+    insta::assert_snapshot!(report, @"6 candles missing in 2 gaps, the first at 2025-01-01T02:00:00Z; 1 duplicates, the later line is used (first: line 3); 1 lines out of order, sorted (first: line 4); 5 lines set aside (line 5: close is NaN, which is no price)");
 }
 
 #[rstest]
@@ -102,7 +104,8 @@ fn names_file_line_and_column(#[case] rows: &str, #[case] says: &str) {
 #[case("timestamp,open,high,low,close\n", "\"timestamp,open,high,low,close\"")]
 #[case("<html>\n", "\"<html>\"")]
 fn a_wrong_header_is_shown_with_the_right_one(#[case] text: &str, #[case] says: &str) {
-    let refusal = parse(Path::new("prices.csv"), text.as_bytes()).expect_err("no header");
+    let refusal =
+        parse(Path::new("prices.csv"), text.as_bytes(), Interval::Hour).expect_err("no header");
     let refusal = refusal.to_string();
     assert!(
         refusal.contains(says) && refusal.contains(HEADER.trim()),
@@ -123,7 +126,7 @@ fn a_missing_file_is_named() {
 fn text_that_is_no_utf8_is_an_error_with_its_line() {
     let mut bytes = format!("{HEADER}3600,1,1,1,1,1\n7200,1,1,1,").into_bytes();
     bytes.extend([0xff, b',', b'1', b'\n']);
-    let refusal = parse(Path::new("prices.csv"), &bytes).expect_err("no text");
+    let refusal = parse(Path::new("prices.csv"), &bytes, Interval::Hour).expect_err("no text");
     assert!(
         refusal.to_string().contains("line 3: it is no UTF-8"),
         "{refusal}"

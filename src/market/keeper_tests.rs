@@ -1,13 +1,19 @@
-use std::sync::Mutex;
+use std::{ops::Range, sync::Mutex};
 
+use async_trait::async_trait;
 use time::{OffsetDateTime, macros::datetime};
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
     clock::SimulatedClock,
-    forecast::HOUR,
-    market::testing::{Fake, Memory, Turn, candle},
+    forecast::{Candle, HOUR},
+    market::{
+        MarketError, Notice,
+        testing::{Fake, Turn, candle},
+        testing_store::Memory,
+    },
+    store::{Origin, Pair, Series, SetAside, StoreError, StoredCandle},
 };
 
 const START: OffsetDateTime = datetime!(2025-10-01 12:10 UTC);
@@ -30,20 +36,20 @@ impl Bench {
     fn new(script: impl IntoIterator<Item = Turn>, lacks: &[i64]) -> Self {
         let clock: SharedClock = Arc::new(SimulatedClock::starting_at(START));
         let source = Arc::new(Fake {
-            clock: clock.clone(),
             script: Mutex::new(script.into_iter().collect()),
-            lacks: lacks.to_vec(),
-            asked: Mutex::default(),
+            ..Fake::new(&clock, Origin::Tiingo)
         });
+        source.set_lacks(lacks);
         let config = MarketConfig {
             history: Duration::from_secs(DAYS.unsigned_abs() * 24 * 3600),
+            step_days: 3,
             ..MarketConfig::default()
         };
         let store = Arc::new(Memory::default());
         let (sender, notices) = mpsc::channel(64);
         let (keeper, history) = Keeper::new(
             "btcusd",
-            config,
+            &config,
             source.clone(),
             store.clone(),
             clock,
@@ -64,6 +70,16 @@ impl Bench {
         let token = cancel.clone();
         tokio::spawn(async move { keeper.run(token).await });
         cancel
+    }
+
+    /// The next notice that is no word of progress.
+    async fn told(&mut self) -> Notice {
+        loop {
+            let notice = self.notices.recv().await.expect("a notice");
+            if !matches!(notice, Notice::Backfill { .. }) {
+                return notice;
+            }
+        }
     }
 
     async fn updated(&mut self) -> (usize, usize) {
@@ -153,6 +169,7 @@ async fn hours_that_the_source_lacks_are_no_obstacle() {
 async fn failures_are_told_and_tried_again_with_growing_pauses() {
     let failure = || {
         Turn::Fail(MarketError::ServerFailed {
+            from: Origin::Tiingo,
             status: 500,
             retry_after: None,
         })
@@ -177,6 +194,7 @@ async fn failures_are_told_and_tried_again_with_growing_pauses() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_names_cause_remedy_and_when_it_is_tried_again() {
     let quota = MarketError::QuotaExceeded {
+        from: Origin::Tiingo,
         retry_after: Some(Duration::from_secs(777)),
         detail: "too many".into(),
     };
@@ -186,12 +204,13 @@ async fn a_failure_names_cause_remedy_and_when_it_is_tried_again() {
     };
     let mut bench = Bench::new([Turn::Fail(quota), Turn::Fail(refused)], &[]);
     let _cancel = bench.run();
-    let Some(Notice::Unavailable {
+    let Notice::Unavailable {
         cause,
         remedy,
         retry_in,
         ticker,
-    }) = bench.notices.recv().await
+        may_heal: true,
+    } = bench.told().await
     else {
         panic!("told first");
     };
@@ -200,10 +219,10 @@ async fn a_failure_names_cause_remedy_and_when_it_is_tried_again() {
         cause.contains("too many") && remedy.contains("plan"),
         "{cause}; {remedy}"
     );
-    let Some(Notice::Unavailable { retry_in, .. }) = bench.notices.recv().await else {
+    let Notice::Unavailable { retry_in, .. } = bench.told().await else {
         panic!("told second");
     };
-    assert!(retry_in >= LONG_PAUSE, "{retry_in:?}");
+    assert!(retry_in.as_secs() >= 900, "{retry_in:?}");
     assert_eq!(bench.updated().await, (240, 240));
 }
 
@@ -228,7 +247,7 @@ async fn a_spent_quota_lets_the_newest_candle_through() {
 #[tokio::test(start_paused = true)]
 async fn a_candle_that_comes_late_is_polled_for() {
     let mut bench = Bench::new([Turn::Short(0)], &[]);
-    let known: Vec<_> = (1..300).map(|back| candle(hour(back), 7.0)).collect();
+    let known: Vec<_> = (1..300).map(|back| candle(hour(back), 1.0)).collect();
     bench.store.save_all("btcusd", &known).await.expect("kept");
     let _cancel = bench.run();
     bench.updated().await;
@@ -243,13 +262,26 @@ async fn a_broken_store_is_told_and_no_obstacle() {
     struct Broken;
     #[async_trait]
     impl CandleRepository for Broken {
-        async fn load(&self, _: &str, _: i64) -> Result<Vec<Candle>, StoreError> {
+        async fn candles(
+            &self,
+            _: &Series,
+            _: Range<i64>,
+        ) -> Result<Vec<StoredCandle>, StoreError> {
             Err(broken())
         }
-        async fn save_all(&self, _: &str, _: &[Candle]) -> Result<(), StoreError> {
+        async fn keep(&self, _: &Series, _: Origin, _: &[Candle]) -> Result<(), StoreError> {
             Err(broken())
         }
-        async fn newest(&self, _: &str) -> Result<Option<Candle>, StoreError> {
+        async fn set_aside(&self, _: &Series, _: &[SetAside]) -> Result<(), StoreError> {
+            Err(broken())
+        }
+        async fn set_asides(&self, _: &Series, _: i64) -> Result<Vec<SetAside>, StoreError> {
+            Err(broken())
+        }
+        async fn pairs(&self, _: &Series, _: [Origin; 2], _: i64) -> Result<Vec<Pair>, StoreError> {
+            Err(broken())
+        }
+        async fn inventory(&self) -> Result<Vec<(Series, Origin, u64)>, StoreError> {
             Err(broken())
         }
     }
@@ -260,7 +292,8 @@ async fn a_broken_store_is_told_and_no_obstacle() {
         }
     }
     let mut bench = Bench::new([], &[]);
-    bench.keeper.as_mut().expect("not yet running").store = Arc::new(Broken);
+    let keeper = bench.keeper.as_mut().expect("not yet running");
+    keeper.shelf.store = Arc::new(Broken);
     let cancel = bench.run();
     assert!(matches!(
         bench.notices.recv().await,

@@ -1,25 +1,52 @@
 //! Market prices: candles from Tiingo or a file, kept in the store.
 
+mod absence;
 mod answer;
+mod basis;
 mod book;
+mod coinbase;
 mod config;
 mod csv;
 mod error;
 mod file;
+mod gaps;
+mod health;
+mod http;
+mod import;
+mod jump;
 mod keeper;
 mod notice;
 mod quota;
 mod report;
+mod shelf;
+mod sound;
+mod source;
+mod stand_in;
+mod status;
+mod step;
+mod stored;
+mod supply;
 mod tiingo;
 
-pub use config::MarketConfig;
-pub use csv::{CsvError, CsvPrices, read_csv};
+pub use basis::Basis;
+pub use coinbase::Coinbase;
+pub use config::{MarketConfig, StandIn};
+pub use csv::{CsvError, CsvPrices, read_csv, read_csv_of};
 pub use error::MarketError;
 pub use file::{CsvAge, FileKeeper};
-pub use keeper::{Keeper, PriceSource};
+pub use health::{Health, Trouble};
+pub use import::{Imported, import, write_csv};
+pub use keeper::Keeper;
 pub use notice::{Notice, Notices};
 pub use report::CsvReport;
-pub use tiingo::{Batch, Tiingo};
+pub use source::{Batch, PriceSource, Unusable};
+pub use status::{Gap, QuotaStatus, SeriesStatus, Status, status};
+pub use stored::stored;
+pub use tiingo::Tiingo;
+
+pub use crate::store::{Interval, Origin, Series};
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing_store;

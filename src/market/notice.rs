@@ -5,8 +5,11 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
+use super::Basis;
+use crate::store::Origin;
+
 /// News of one ticker's prices.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// Candles came in, and nothing more is to be had at present; also after a start from the store.
     Updated {
@@ -14,10 +17,25 @@ pub enum Notice {
         ticker: String,
         /// Closes that are known now.
         closes: usize,
-        /// How many of them were fetched since the last notice: new or corrected ones.
+        /// How many of them came since the last notice: new or corrected ones.
         added: usize,
         /// End of the newest candle.
         until: Option<OffsetDateTime>,
+    },
+    /// A long stretch is being fetched: told at its beginning and at each tenth of it.
+    Backfill {
+        /// The ticker.
+        ticker: String,
+        /// Who is asked.
+        source: Origin,
+        /// Closes that are known now.
+        closes: usize,
+        /// Hours that are still to be asked for.
+        left: usize,
+        /// Requests that this takes.
+        requests: usize,
+        /// How long the quota lets them take; zero when it lets them all go at once.
+        takes: Duration,
     },
     /// Candles can't be had at present; it is tried again by itself.
     Unavailable {
@@ -29,8 +47,52 @@ pub enum Notice {
         remedy: String,
         /// When it is tried again.
         retry_in: Duration,
+        /// Whether that may help if nobody does anything.
+        may_heal: bool,
     },
-    /// Rows were left out because they can't be used.
+    /// Another source is asked in place of the first one.
+    StandIn {
+        /// The ticker.
+        ticker: String,
+        /// Who stands in.
+        source: Origin,
+        /// For whom.
+        first: Origin,
+        /// Why.
+        cause: String,
+    },
+    /// The first source is asked again, and its candles have replaced the stand-in's.
+    Back {
+        /// The ticker.
+        ticker: String,
+        /// The first source.
+        source: Origin,
+        /// How long the other stood in.
+        after: Duration,
+        /// How far the two lie apart, where both are known.
+        basis: Option<Basis>,
+    },
+    /// Two sources lie farther apart than is usual.
+    Apart {
+        /// The ticker.
+        ticker: String,
+        /// The two sources.
+        sources: [Origin; 2],
+        /// How far.
+        basis: Basis,
+    },
+    /// The newest candle jumps: it is held back until another confirms it.
+    InDoubt {
+        /// The ticker.
+        ticker: String,
+        /// Start of the candle.
+        start: Option<OffsetDateTime>,
+        /// Its close.
+        close: f64,
+        /// The last good close before it.
+        before: f64,
+    },
+    /// Candles were left out because they can't be used or were taken back.
     SetAside {
         /// The ticker.
         ticker: String,

@@ -7,9 +7,9 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 /// What was found in a file, and what was made of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CsvReport {
-    /// Hours that are missing between the first and the last candle.
-    pub missing_hours: u64,
-    /// Stretches of missing hours, and when the first begins.
+    /// Candles that are missing between the first and the last.
+    pub missing: u64,
+    /// Stretches that they make.
     pub gaps: usize,
     /// Start of the first gap.
     pub first_gap: Option<OffsetDateTime>,
@@ -46,10 +46,10 @@ impl fmt::Display for CsvReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if let Some(first) = self.first_gap {
-            let (hours, gaps) = (self.missing_hours, self.gaps);
+            let (missing, gaps) = (self.missing, self.gaps);
             let first = first.format(&Rfc3339).map_err(|_| fmt::Error)?;
             parts.push(format!(
-                "{hours} hours missing in {gaps} gaps, the first at {first}"
+                "{missing} candles missing in {gaps} gaps, the first at {first}"
             ));
         }
         if let Some(line) = self.duplicates.first() {

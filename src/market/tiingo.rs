@@ -1,43 +1,29 @@
-//! Tiingo's hourly prices of crypto pairs.
+//! Tiingo's prices of crypto pairs.
 
-use std::{error::Error, fmt, net::IpAddr, ops::Range, time::Duration};
+use std::{fmt, ops::Range, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use reqwest::{
-    Client, Response, Url,
-    header::{AUTHORIZATION, HeaderValue, RETRY_AFTER},
-    redirect::Policy,
+    Client, Url,
+    header::{AUTHORIZATION, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
 use time::{Date, OffsetDateTime};
 
 use super::{
-    MarketConfig, MarketError, PriceSource,
-    answer::{self, Answer},
+    Batch, MarketConfig, MarketError, PriceSource, Unusable,
+    answer::{Answer, excerpt, timestamp},
+    http,
     quota::Quota,
+    sound,
 };
-use crate::{clock::SharedClock, forecast::Candle, tls};
-
-/// Largest answer that is read; 90 days of hourly rows are half a megabyte.
-const LARGEST: usize = 16 << 20;
-
-/// What one request brought.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch {
-    /// Complete candles that can be used.
-    pub candles: Vec<Candle>,
-    /// Rows that can't be used.
-    pub bad_rows: usize,
-    /// The first of them and its fault.
-    pub example: Option<String>,
-}
-
-impl Batch {
-    pub(super) fn set_aside(&mut self, example: String) {
-        self.bad_rows += 1;
-        self.example.get_or_insert(example);
-    }
-}
+use crate::{
+    clock::SharedClock,
+    forecast::Candle,
+    store::{Interval, Origin, QuotaRepository, Series},
+};
 
 /// A client of Tiingo with one key. All tickers share it, and with it the plan's quota.
 pub struct Tiingo {
@@ -69,108 +55,152 @@ impl Tiingo {
         clock: SharedClock,
     ) -> Result<Self, MarketError> {
         config.check()?;
-        tls::install();
-        let http = Client::builder()
-            .timeout(config.request_timeout)
-            .connect_timeout(config.connect_timeout)
-            // The key is not for whoever a redirect names.
-            .redirect(Policy::none())
-            .user_agent(concat!("allora-worker/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|cause| MarketError::NoClient {
-                cause: in_full(&cause),
-            })?;
         Ok(Self {
-            http,
-            prices: prices_url(&config.base_url)?,
+            http: http::client(config)?,
+            prices: http::url("base_url", &config.base_url, "tiingo/crypto/prices")?,
             header: header(&key)?,
             key,
-            quota: Quota::new(config.requests_per_hour, config.requests_per_day),
+            quota: Quota::new(config, Arc::clone(&clock)),
             clock,
             settle: seconds(config.settle),
         })
     }
 
-    async fn ask(&self, ticker: &str, hours: &Range<i64>) -> Result<Batch, MarketError> {
-        let from = day(hours.start)?;
-        // Whether the last day is part of the answer is not documented, so one more is asked for.
-        let to = day(hours.end - 1)?;
-        let to = to.next_day().unwrap_or(to);
-        let query = [
-            ("tickers", ticker.to_owned()),
-            ("startDate", from.to_string()),
-            ("endDate", to.to_string()),
-            ("resampleFreq", "1hour".to_owned()),
-        ];
-        let request = self.http.get(self.prices.clone()).query(&query);
-        let response = request
-            .header(AUTHORIZATION, self.header.clone())
-            .send()
-            .await
-            .map_err(unreachable)?;
-        let status = response.status();
-        let retry_after = response.headers().get(RETRY_AFTER).cloned();
-        let body = self.read(response).await?;
-        let answer = Answer {
-            status: status.as_u16(),
-            retry_after: retry_after.as_ref().and_then(|text| text.to_str().ok()),
-            body: &body,
-        };
-        let now = self.clock.now();
-        answer::read(&answer, ticker, now, now.unix_timestamp() - self.settle)
+    /// Lets a store remember the requests, so that a restart or a second process does not overrun the
+    /// quota.
+    #[must_use]
+    pub fn remembering(mut self, store: Arc<dyn QuotaRepository>) -> Self {
+        self.quota = self.quota.remembering(store);
+        self
     }
 
-    /// The body, without the key if the server repeats it.
-    async fn read(&self, mut response: Response) -> Result<Vec<u8>, MarketError> {
-        let mut body = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(unreachable)? {
-            if body.len() + part.len() > LARGEST {
-                let cause = format!("it is longer than {} MiB", LARGEST >> 20);
-                return Err(MarketError::Unreadable { cause });
-            }
-            body.extend_from_slice(&part);
-        }
+    async fn ask(&self, series: &Series, range: &Range<i64>) -> Result<Batch, MarketError> {
+        let from = day(range.start)?;
+        // Whether the last day is part of the answer is not documented, so one more is asked for.
+        let to = day(range.end - 1)?;
+        let to = to.next_day().unwrap_or(to);
+        let query = [
+            ("tickers", series.ticker.clone()),
+            ("startDate", from.to_string()),
+            ("endDate", to.to_string()),
+            ("resampleFreq", series.interval.name().to_owned()),
+        ];
+        let request = self.http.get(self.prices.clone()).query(&query);
+        let request = request.header(AUTHORIZATION, self.header.clone());
+        let mut answer = http::ask(request, Origin::Tiingo).await?;
+        self.blot_out_key(&mut answer);
+        let now = self.clock.now();
+        read(&answer, series, now, now.unix_timestamp() - self.settle)
+    }
+
+    /// Takes the key out of an answer that repeats it.
+    fn blot_out_key(&self, answer: &mut Answer) {
         let key = self.key.expose_secret().trim();
+        let body = &mut answer.body;
         if body.windows(key.len()).any(|part| part == key.as_bytes()) {
-            let text = String::from_utf8_lossy(&body).replace(key, "***");
-            return Ok(text.into_bytes());
+            let text = String::from_utf8_lossy(body).replace(key, "***");
+            *body = text.into_bytes();
         }
-        Ok(body)
     }
 }
 
 #[async_trait]
 impl PriceSource for Tiingo {
-    async fn hourly(
+    fn origin(&self) -> Origin {
+        Origin::Tiingo
+    }
+
+    async fn candles(
         &self,
-        ticker: &str,
-        hours: Range<i64>,
+        series: &Series,
+        range: Range<i64>,
         urgent: bool,
     ) -> Result<Batch, MarketError> {
-        self.quota
-            .take(urgent)
-            .map_err(|retry_after| MarketError::QuotaSpent { retry_after })?;
-        self.ask(ticker, &hours).await
+        let granted = self.quota.take(urgent).await;
+        granted.map_err(|retry_after| MarketError::QuotaSpent { retry_after })?;
+        self.ask(series, &range).await
+    }
+
+    async fn takes(&self, requests: usize) -> Duration {
+        self.quota.takes(requests).await
     }
 }
 
-fn prices_url(base: &str) -> Result<Url, MarketError> {
-    // Not repeated in the message: someone may have put a key into it.
-    let bad = || MarketError::BadUrl;
-    let url: Url = base.trim().parse().map_err(|_| bad())?;
-    let host = url.host_str().unwrap_or_default();
-    let loopback = host == "localhost"
-        || host
-            .trim_matches(['[', ']'])
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback());
-    let fit = url.scheme() == "https" || (url.scheme() == "http" && loopback);
-    if !fit || url.query().is_some() || !url.username().is_empty() || url.password().is_some() {
-        return Err(bad());
+#[derive(Deserialize)]
+struct TickerPrices {
+    #[serde(default)]
+    ticker: String,
+    #[serde(default, rename = "priceData")]
+    price_data: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct PriceRow {
+    open: f64,
+    high: f64,
+    low: f64,
+    close: f64,
+    volume: Option<f64>,
+}
+
+/// The candles of an answer that ended at `cutoff` (unix seconds) or before.
+fn read(
+    answer: &Answer,
+    series: &Series,
+    now: OffsetDateTime,
+    cutoff: i64,
+) -> Result<Batch, MarketError> {
+    let unreadable = |cause: String| MarketError::Unreadable {
+        from: answer.from,
+        cause,
+    };
+    let ticker = &series.ticker;
+    let mut batch = Batch::default();
+    for entry in answer.list(ticker, now)? {
+        let entry: TickerPrices = serde_json::from_value(entry)
+            .map_err(|cause| unreadable(format!("an entry is no price list: {cause}")))?;
+        // Only what names another ticker is not ours.
+        if !entry.ticker.is_empty() && !entry.ticker.eq_ignore_ascii_case(ticker) {
+            let other = entry.ticker.chars().take(40).collect::<String>();
+            return Err(unreadable(format!(
+                "prices of {other:?} instead of {ticker:?}"
+            )));
+        }
+        for row in entry.price_data {
+            batch.rows += 1;
+            match read_row(&row, series.interval) {
+                // Beyond it is the interval that is running, or has only just ended.
+                Ok(candle) if candle.start + series.interval.seconds() <= cutoff => {
+                    batch.candles.push(candle);
+                }
+                Ok(_) => {}
+                Err(unusable) => batch.unusable.push(unusable),
+            }
+        }
     }
-    let path = url.path().trim_end_matches('/');
-    url.join(&format!("{path}/tiingo/crypto/prices"))
-        .map_err(|_| bad())
+    Ok(batch)
+}
+
+fn read_row(row: &Value, interval: Interval) -> Result<Candle, Unusable> {
+    let unusable = |start, fault: String| Unusable {
+        start,
+        reason: format!("{fault}: {}", excerpt(row.to_string())),
+    };
+    let date = row.get("date").and_then(Value::as_str);
+    let date = date.ok_or_else(|| unusable(None, "it has no date".into()))?;
+    let start = timestamp(date).map_err(|fault| unusable(None, fault))?;
+    let prices = PriceRow::deserialize(row);
+    let prices = prices.map_err(|fault| unusable(Some(start), fault.to_string()))?;
+    let candle = Candle {
+        start,
+        open: prices.open,
+        high: prices.high,
+        low: prices.low,
+        close: prices.close,
+        volume: prices.volume.unwrap_or(0.0),
+    };
+    sound::check(&candle, interval).map_err(|fault| unusable(Some(start), fault))?;
+    Ok(candle)
 }
 
 fn header(key: &SecretString) -> Result<HeaderValue, MarketError> {
@@ -188,31 +218,13 @@ fn day(seconds: i64) -> Result<Date, MarketError> {
     OffsetDateTime::from_unix_timestamp(seconds)
         .map(OffsetDateTime::date)
         .map_err(|cause| MarketError::Unreadable {
+            from: Origin::Tiingo,
             cause: format!("the date to ask for: {cause}"),
         })
 }
 
 pub(super) fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
-}
-
-fn unreachable(cause: reqwest::Error) -> MarketError {
-    let cause = in_full(&cause.without_url());
-    MarketError::Unreachable { cause }
-}
-
-/// An error with all that caused it.
-fn in_full(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

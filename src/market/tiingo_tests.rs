@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
-use time::macros::datetime;
+use time::{format_description::well_known::Rfc3339, macros::datetime};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
     matchers::{header, method, path, query_param},
@@ -30,9 +31,13 @@ fn hours() -> Range<i64> {
     end - 3 * 24 * 3600..end
 }
 
+fn hourly() -> Series {
+    Series::hourly("btcusd")
+}
+
 async fn ask(server: &MockServer) -> Result<Batch, MarketError> {
     let tiingo = client(&server.uri(), |_| {}).expect("a client");
-    tiingo.hourly("btcusd", hours(), true).await
+    tiingo.candles(&hourly(), hours(), true).await
 }
 
 async fn answering(response: ResponseTemplate) -> MockServer {
@@ -47,7 +52,7 @@ async fn answering(response: ResponseTemplate) -> MockServer {
 
 fn row(date: &str, close: impl Into<Value>) -> Value {
     json!({
-        "date": date, "open": 1.5, "high": 2.5, "low": 0.5, "close": close.into(),
+        "date": date, "open": 1.5, "high": 4.5, "low": 0.5, "close": close.into(),
         "volume": 3.25, "volumeNotional": 9.0, "tradesDone": 12.0,
     })
 }
@@ -85,7 +90,7 @@ async fn asks_with_the_key_in_the_header_alone() {
         [(hour(2), 2.0), (hour(1), 3.0)],
         "the running hour is left out"
     );
-    assert_eq!(batch.bad_rows, 0);
+    assert_eq!((batch.rows, batch.unusable), (3, vec![]));
     let sent = server.received_requests().await.expect("recorded");
     assert!(!sent[0].url.as_str().contains(KEY));
 }
@@ -98,16 +103,36 @@ async fn rows_of_no_use_are_set_aside() {
         row("2025-09-10T01:30:00Z", 2.0),
         row("yesterday", 2.0),
         json!("no row"),
+        json!({"date": "2025-09-10T02:00:00Z", "open": 3.0, "high": 2.5, "low": 3.5, "close": 3.0}),
+        row("2025-09-10T02:00:00Z", 7.0),
         row("2025-09-10T02:00:00Z", 2.0),
     ];
     let server = answering(ResponseTemplate::new(200).set_body_json(list(&rows))).await;
     let batch = ask(&server).await.expect("candles");
-    assert_eq!((batch.candles.len(), batch.bad_rows), (1, 5));
-    let example = batch.example.expect("an example");
-    assert!(
-        example.contains("close is 0, which is no price"),
-        "{example}"
-    );
+    assert_eq!((batch.candles.len(), batch.rows), (1, 8));
+    let said: Vec<_> = batch
+        .unusable
+        .iter()
+        .map(|row| {
+            (
+                row.start.map(|at| (hours().end - at) / 3600),
+                row.reason.as_str(),
+            )
+        })
+        .collect();
+    for ((start, reason), (expected, part)) in said.iter().zip([
+        (Some(3), "close is 0, which is no price"),
+        (Some(2), "invalid type: null"),
+        (Some(1), "its start is no multiple of 1hour"),
+        (None, "yesterday"),
+        (None, "it has no date"),
+        (Some(1), "high 2.5 is below low 3.5"),
+        (Some(1), "close 7 is not between 0.5 and 4.5"),
+    ]) {
+        assert_eq!(*start, expected, "{reason}");
+        assert!(reason.contains(part), "{part:?} in {reason:?}");
+    }
+    assert_eq!(said.len(), 7);
 }
 
 #[rstest]
@@ -116,7 +141,7 @@ async fn rows_of_no_use_are_set_aside() {
 #[case(json!([{"ticker": "BTCUSD", "priceData": []}]))]
 #[case(json!([{"ticker": "btcusd"}]))]
 #[tokio::test]
-async fn no_data_is_an_empty_batch(#[case] body: Value) {
+async fn no_data_is_a_batch_without_rows(#[case] body: Value) {
     let server = answering(ResponseTemplate::new(200).set_body_json(body)).await;
     assert_eq!(ask(&server).await.expect("no failure"), Batch::default());
 }
@@ -205,10 +230,10 @@ async fn a_silent_or_absent_server_is_unreachable() {
     });
     let silent = tiingo
         .expect("a client")
-        .hourly("btcusd", hours(), true)
+        .candles(&hourly(), hours(), true)
         .await;
     let tiingo = client("http://127.0.0.1:1", |_| {}).expect("a client");
-    let absent = tiingo.hourly("btcusd", hours(), true).await;
+    let absent = tiingo.candles(&hourly(), hours(), true).await;
     for failure in [silent, absent] {
         let failure = failure.expect_err("unreachable");
         assert!(
@@ -227,40 +252,15 @@ async fn keeps_within_its_own_quota() {
     let tiingo = tiingo.expect("a client");
     let mut granted = 0;
     let spent = loop {
-        match tiingo.hourly("btcusd", hours(), false).await {
+        match tiingo.candles(&hourly(), hours(), false).await {
             Ok(_) => granted += 1,
             Err(spent) => break spent,
         }
     };
     assert!(matches!(spent, MarketError::QuotaSpent { .. }), "{spent:?}");
     assert_eq!(granted, 4, "the last is for what is urgent");
-    assert!(tiingo.hourly("btcusd", hours(), true).await.is_ok());
+    assert!(tiingo.candles(&hourly(), hours(), true).await.is_ok());
     assert_eq!(server.received_requests().await.expect("recorded").len(), 5);
-}
-
-#[rstest]
-#[case(
-    "https://api.tiingo.com",
-    Some("https://api.tiingo.com/tiingo/crypto/prices")
-)]
-#[case(
-    "https://proxy.example/t/",
-    Some("https://proxy.example/t/tiingo/crypto/prices")
-)]
-#[case(
-    "http://localhost:8080",
-    Some("http://localhost:8080/tiingo/crypto/prices")
-)]
-#[case("http://[::1]:8080", Some("http://[::1]:8080/tiingo/crypto/prices"))]
-#[case("http://api.tiingo.com", None)]
-#[case("https://api.tiingo.com?token=abc", None)]
-#[case("https://user:pass@api.tiingo.com", None)]
-#[case("ftp://api.tiingo.com", None)]
-#[case("api.tiingo.com", None)]
-#[case("", None)]
-fn takes_no_base_url_that_would_show_the_key(#[case] base: &str, #[case] url: Option<&str>) {
-    let made = prices_url(base);
-    assert_eq!(made.as_ref().ok().map(Url::as_str), url);
 }
 
 #[rstest]
@@ -273,4 +273,107 @@ fn refuses_what_can_be_no_key(#[case] key: &str) {
     let clock = Arc::new(SimulatedClock::starting_at(NOW));
     let refused = Tiingo::new(&MarketConfig::default(), key.into(), clock);
     assert!(matches!(refused, Err(MarketError::BadKey)), "{key:?}");
+}
+
+#[rstest]
+#[case(Interval::Minute, "1min")]
+#[case(Interval::FiveMinutes, "5min")]
+#[case(Interval::Hour, "1hour")]
+#[case(Interval::Day, "1day")]
+#[tokio::test]
+async fn asks_for_every_interval_by_its_name(#[case] interval: Interval, #[case] name: &str) {
+    let rows = [row("2025-09-08T00:00:00Z", 2.0)];
+    let server = MockServer::start().await;
+    Mock::given(query_param("resampleFreq", name))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list(&rows)))
+        .mount(&server)
+        .await;
+    let tiingo = client(&server.uri(), |_| {}).expect("a client");
+    let series = Series::new("btcusd", interval);
+    let batch = tiingo.candles(&series, hours(), true).await;
+    assert_eq!(batch.expect("candles").candles.len(), 1);
+}
+
+#[tokio::test]
+async fn a_quota_that_is_remembered_binds_the_next_client_too() {
+    let server = answering(ResponseTemplate::new(200).set_body_json(json!([]))).await;
+    let store = Arc::new(crate::store::Store::in_memory().await.expect("a store"));
+    let fresh = || {
+        let tiingo = client(&server.uri(), |config| config.requests_per_hour = 5);
+        tiingo.expect("a client").remembering(store.clone())
+    };
+    for granted in 0..7 {
+        let answer = fresh().candles(&hourly(), hours(), true).await;
+        assert_eq!(answer.is_ok(), granted < 5, "{answer:?}");
+    }
+    let takes = fresh().takes(1).await.as_secs();
+    assert!((3500..=3600).contains(&takes), "{takes}");
+    assert_eq!(server.received_requests().await.expect("recorded").len(), 5);
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<f64>().prop_map(|number| json!(number)),
+        (0.5..2.0).prop_map(|number: f64| json!(number)),
+        any::<i64>().prop_map(|number| json!(number)),
+        Just(Value::Null),
+        "[a-z0-9]{0,6}".prop_map(Value::String),
+    ]
+}
+
+fn any_row() -> impl Strategy<Value = Value> {
+    let date = prop_oneof![
+        (0..40_i64).prop_map(|hour| {
+            let at = datetime!(2025-09-09 0:00 UTC) + time::Duration::hours(hour);
+            json!(at.format(&Rfc3339).expect("a date"))
+        }),
+        (0..3_000_i64).prop_map(|minute| {
+            let at = datetime!(2025-09-09 0:00 UTC) + time::Duration::minutes(minute);
+            json!(at.format(&Rfc3339).expect("a date"))
+        }),
+        value(),
+    ];
+    (date, [value(), value(), value(), value(), value()]).prop_map(
+        |(date, [open, high, low, close, volume])| {
+            json!({
+                "date": date, "open": open, "high": high, "low": low, "close": close,
+                "volume": volume,
+            })
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_fail_or_take_in_an_impossible_candle(
+        status in 100_u16..600,
+        retry_after in proptest::option::of(".{0,40}"),
+        body in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..80),
+            "\\[?\\{\"(detail|priceData|ticker)\": ?(\\[\\{\"date\":\"2025\"\\}\\]|\"[a-z]*\"|1)\\}\\]?"
+                .prop_map(String::into_bytes),
+        ],
+    ) {
+        let answer = Answer { from: Origin::Tiingo, status, retry_after, body };
+        match read(&answer, &hourly(), NOW, NOW.unix_timestamp()) {
+            Ok(batch) => prop_assert!(batch.candles.is_empty()),
+            Err(cause) => prop_assert!(cause.to_string().contains("; ")),
+        }
+    }
+
+    #[test]
+    fn no_row_makes_it_fail_or_take_in_an_impossible_candle(
+        rows in proptest::collection::vec(any_row(), 0..20),
+    ) {
+        let body = list(&rows).to_string().into_bytes();
+        let answer = Answer { from: Origin::Tiingo, status: 200, retry_after: None, body };
+        let cutoff = NOW.unix_timestamp();
+        let batch = read(&answer, &hourly(), NOW, cutoff);
+        let batch = batch.map_err(|cause| TestCaseError::fail(cause.to_string()))?;
+        prop_assert_eq!(batch.rows, rows.len());
+        for candle in &batch.candles {
+            prop_assert!(sound::check(candle, Interval::Hour).is_ok() && candle.check().is_ok());
+            prop_assert!(candle.end() <= cutoff);
+        }
+    }
 }

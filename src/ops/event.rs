@@ -6,6 +6,8 @@ use time::OffsetDateTime;
 use crate::{
     chain::Uallo,
     forecast::Forecast,
+    learning::Verdict,
+    store::OpenedBy,
     types::{Height, Nonce, TopicId},
 };
 
@@ -115,6 +117,14 @@ pub enum Event {
     },
     /// A forecast stands ready for the next window.
     ForecastPrepared { forecast: Forecast },
+    /// A topic's forecaster outside the process gives nothing that can be used.
+    ForecasterFails {
+        topic: TopicId,
+        cause: String,
+        remedy: String,
+    },
+    /// A topic's forecaster outside the process answers again.
+    ForecasterBack { topic: TopicId, missed: u64 },
     /// A signed submission is in a node's mempool.
     Submitted {
         topic: TopicId,
@@ -190,6 +200,52 @@ pub enum Event {
         nonce: Nonce,
         state: String,
     },
+    /// Our value among the others' for the same nonce, after its window has closed.
+    ForecastCompared {
+        topic: TopicId,
+        nonce: Nonce,
+        value: f64,
+        /// Distance from the others' mean in their standard deviations; none for too few others.
+        z: Option<f64>,
+        /// Others.
+        count: usize,
+        mean: Option<f64>,
+        spread: Option<f64>,
+        /// The network's combined value.
+        combined: Option<f64>,
+        verdict: Verdict,
+    },
+    /// Submitted forecasts whose horizon has passed were held against what the price did. The value,
+    /// the outcome and the losses (squared errors) are those of the newest nonce.
+    ForecastResolved {
+        topic: TopicId,
+        nonce: Nonce,
+        value: f64,
+        outcome: f64,
+        loss: f64,
+        zero_loss: f64,
+        /// Who told when the nonce's window opened.
+        clock: OpenedBy,
+        /// Our rank by loss, 1 is the best, and among how many.
+        place: Option<u32>,
+        places: Option<u32>,
+        /// Forecasts that were resolved since it was told last.
+        resolved: usize,
+        /// Forecasts in the record: those of the last 365 days.
+        n: usize,
+        /// Our root mean square deviation from the outcomes against that of zero: below 1 ours is the
+        /// smaller.
+        ratio: Option<f64>,
+        /// The ratio's interval of 95 %; none while there is too little to tell.
+        interval: Option<(f64, f64)>,
+        /// Our mean place among the others, from 0 (always the best) to 1.
+        mean_place: Option<f64>,
+        /// The same ratio against the median of the others' values, and the network's combined value.
+        ratio_to_median: Option<f64>,
+        ratio_to_network: Option<f64>,
+        /// Weight of the built-in forecast by this record.
+        live_weight: f64,
+    },
     /// The wallet's balance.
     Balance { balance: Uallo },
     /// The wallet's balance is low.
@@ -205,6 +261,35 @@ pub enum Event {
         added: usize,
         #[serde(with = "time::serde::rfc3339::option")]
         until: Option<OffsetDateTime>,
+    },
+    /// A long stretch of prices is being fetched.
+    PricesBackfill {
+        ticker: String,
+        /// Who is asked.
+        source: String,
+        closes: usize,
+        hours_left: usize,
+        requests_left: usize,
+        /// How long the quota lets them take; 0 when they all go at once.
+        seconds_left: u64,
+    },
+    /// Another source is asked for prices in place of the first.
+    PricesStandIn {
+        ticker: String,
+        /// Who stands in.
+        source: String,
+        /// For whom.
+        first: String,
+        cause: String,
+    },
+    /// The first source of prices is back.
+    PricesBack {
+        ticker: String,
+        source: String,
+        /// How long the other stood in.
+        seconds: u64,
+        /// Mean absolute log difference between the two, where both are known.
+        basis: Option<f64>,
     },
     /// Prices can't be had at present.
     PricesUnavailable {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, files};
 use crate::{
-    forecast::{Forecast, Source},
+    forecast::{Fallback, Forecast, Report, Source},
     types::{Height, Nonce, TopicId},
 };
 
@@ -29,6 +29,9 @@ pub struct Prediction {
     /// Where the value comes from, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+    /// How it came about, when known.
+    #[serde(flatten)]
+    pub basis: Basis,
     /// What became of it.
     pub status: Status,
     /// The transaction.
@@ -36,6 +39,34 @@ pub struct Prediction {
     /// The block that holds it, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<Height>,
+}
+
+/// How a prediction's value came about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Basis {
+    /// Closes that it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes: Option<usize>,
+    /// How long it took to make, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<f64>,
+    /// Why it is 0, or why it stands in for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
+    /// The weights in it and the t by which they are given, for the built-in forecast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+}
+
+impl From<&Forecast> for Basis {
+    fn from(forecast: &Forecast) -> Self {
+        Self {
+            closes: Some(forecast.closes),
+            took_ms: Some((forecast.took.as_secs_f64() * 1e6).round() / 1e3),
+            fallback: forecast.fallback.clone(),
+            report: forecast.report.clone(),
+        }
+    }
 }
 
 /// What became of a prediction.
@@ -63,7 +94,7 @@ pub enum Status {
 pub(super) struct Predictions {
     path: PathBuf,
     entries: VecDeque<Prediction>,
-    pending: VecDeque<(TopicId, Nonce, Source)>,
+    pending: VecDeque<(TopicId, Nonce, Source, Basis)>,
     loaded: bool,
     dirty: bool,
     /// Where an unreadable file went, until that is told.
@@ -195,10 +226,17 @@ impl Predictions {
     }
 
     fn expect(&mut self, topic: TopicId, nonce: Nonce, forecast: &Forecast) {
+        let (source, basis) = (forecast.source, Basis::from(forecast));
+        // What was signed ahead may be sent, and told, before what it is made from.
+        if let Some(entry) = self.find(topic, nonce) {
+            (entry.source, entry.basis) = (Some(source), basis);
+            self.dirty = true;
+            return;
+        }
         if self.pending.len() >= PENDING {
             self.pending.pop_front();
         }
-        self.pending.push_back((topic, nonce, forecast.source));
+        self.pending.push_back((topic, nonce, source, basis));
     }
 
     fn enter(
@@ -210,10 +248,13 @@ impl Predictions {
         status: Status,
         timestamp: &str,
     ) {
-        let is_it = |it: &&(TopicId, Nonce, Source)| it.0 == topic && it.1 == nonce;
-        let source = self.pending.iter().rev().find(is_it).map(|it| it.2);
+        let is_it = |it: &&(TopicId, Nonce, Source, Basis)| it.0 == topic && it.1 == nonce;
+        let known = self.pending.iter().rev().find(is_it);
+        let known = known.map(|it| (Some(it.2), it.3.clone()));
         self.pending.retain(|it| !is_it(&it));
-        let earlier = self.find(topic, nonce).and_then(|entry| entry.source);
+        let earlier = self.find(topic, nonce);
+        let earlier = earlier.map(|entry| (entry.source, entry.basis.clone()));
+        let (source, basis) = known.or(earlier).unwrap_or_default();
         self.entries
             .retain(|entry| entry.topic != topic || entry.nonce != nonce);
         self.entries.push_back(Prediction {
@@ -221,7 +262,8 @@ impl Predictions {
             topic,
             nonce,
             value: value.to_owned(),
-            source: source.or(earlier),
+            source,
+            basis,
             status,
             hash: hash.to_owned(),
             height: None,

@@ -131,6 +131,27 @@ fn a_second_attempt_replaces_the_first() {
 }
 
 #[test]
+fn what_a_value_is_made_from_is_kept_whenever_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("predictions.json");
+    let mut predictions = Predictions::new(path.clone());
+    let forecast = crate::ops::samples::stand_in_forecast();
+    let used = Event::ForecastUsed {
+        topic: TOPIC,
+        nonce: Nonce(10),
+        forecast: forecast.clone(),
+    };
+    // Signed ahead, it is sent before its making is told.
+    predictions.observe(&submitted(10), AT);
+    predictions.observe(&used, AT);
+    predictions.settle().unwrap();
+    let entries = read(&path);
+    assert_eq!(entries[0].source, Some(forecast.source));
+    assert_eq!(entries[0].basis, Basis::from(&forecast));
+    assert_eq!(entries[0].basis.took_ms, Some(12.0));
+}
+
+#[test]
 fn an_unreadable_file_is_set_aside_and_not_lost() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("predictions.json");

@@ -8,6 +8,8 @@ use super::{Event, WindowSource};
 use crate::{
     chain::Uallo,
     forecast::{Fallback, Forecast, Source},
+    learning::Verdict,
+    store::OpenedBy,
     types::{Height, Nonce, TopicId},
 };
 
@@ -27,6 +29,15 @@ pub(super) fn forecast() -> Forecast {
         data_until: Some(AT),
         closes: 700,
         took: Duration::from_millis(12),
+    }
+}
+
+/// A built-in forecast that stands in for a forecaster outside the process.
+pub(super) fn stand_in_forecast() -> Forecast {
+    let detail = "no answer".to_owned();
+    Forecast {
+        fallback: Some(Fallback::Outside { detail }),
+        ..forecast()
     }
 }
 
@@ -85,11 +96,29 @@ pub(super) fn healthy() -> Vec<Event> {
             topics: vec![TOPIC],
             start_ms: 300,
         },
+        Event::PricesBackfill {
+            ticker: "btcusd".into(),
+            source: "Tiingo".into(),
+            closes: 720,
+            hours_left: 8_880,
+            requests_left: 13,
+            seconds_left: 0,
+        },
+        Event::PricesBack {
+            ticker: "btcusd".into(),
+            source: "Tiingo".into(),
+            seconds: 3_600,
+            basis: Some(0.0004),
+        },
         Event::PricesUpdated {
             ticker: "btcusd".into(),
             closes: 700,
             added: 1,
             until: Some(AT),
+        },
+        Event::ForecasterBack {
+            topic: TOPIC,
+            missed: 3,
         },
         Event::ForecastPrepared {
             forecast: forecast(),
@@ -158,6 +187,26 @@ fn healthy_window() -> Vec<Event> {
             nonce,
             state: "prepared".into(),
         },
+        compared(Some(-0.4), Verdict::Usual),
+        Event::ForecastResolved {
+            topic,
+            nonce,
+            value: 0.0125,
+            outcome: -0.01,
+            loss: 0.000_506_25,
+            zero_loss: 0.0001,
+            clock: OpenedBy::Header,
+            place: Some(3),
+            places: Some(12),
+            resolved: 1,
+            n: 700,
+            ratio: Some(0.9976),
+            interval: Some((0.9928, 1.0023)),
+            mean_place: Some(0.4),
+            ratio_to_median: Some(0.99),
+            ratio_to_network: None,
+            live_weight: 1.0,
+        },
         Event::Balance { balance: Uallo(25) },
         Event::CompetitionEnded { end: AT },
         Event::Stopping {
@@ -168,6 +217,21 @@ fn healthy_window() -> Vec<Event> {
             reason: "SIGTERM".into(),
         },
     ]
+}
+
+/// Our value among the others'.
+pub(super) fn compared(z: Option<f64>, verdict: Verdict) -> Event {
+    Event::ForecastCompared {
+        topic: TOPIC,
+        nonce: NONCE,
+        value: 0.0125,
+        z,
+        count: z.map_or(2, |_| 12),
+        mean: Some(0.02),
+        spread: Some(0.005),
+        combined: Some(0.019),
+        verdict,
+    }
 }
 
 /// One instance of every event that tells of something wrong.
@@ -195,6 +259,11 @@ pub(super) fn troubled() -> Vec<Event> {
             cause: cause.clone(),
             next: "trying again".into(),
         },
+        Event::ForecasterFails {
+            topic,
+            cause: cause.clone(),
+            remedy: remedy.clone(),
+        },
         Event::WindowMissed {
             topic,
             nonce,
@@ -205,6 +274,12 @@ pub(super) fn troubled() -> Vec<Event> {
             balance: Uallo(25),
             threshold: Uallo(50),
             remedy: remedy.clone(),
+        },
+        Event::PricesStandIn {
+            ticker: "btcusd".into(),
+            source: "Coinbase".into(),
+            first: "Tiingo".into(),
+            cause: cause.clone(),
         },
         Event::PricesUnavailable {
             ticker: "btcusd".into(),

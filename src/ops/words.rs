@@ -3,7 +3,8 @@
 use super::{
     Event,
     phrase::{
-        Level, Words, bad, basis, forecast_level, generated, good, iso_seconds, list, span, warning,
+        Level, Words, age, among, bad, basis, compared, forecast_level, generated, good,
+        iso_seconds, list, record, span, warning, within,
     },
 };
 
@@ -117,8 +118,9 @@ impl Event {
                 words.lines.insert(
                     0,
                     format!(
-                        "ℹ️ Prepared forecast is used for prediction (topic {topic}, nonce={nonce}, made {})",
-                        iso_seconds(forecast.made_at)
+                        "ℹ️ Prepared forecast is used for prediction (topic {topic}, nonce={nonce}, made {}, {})",
+                        iso_seconds(forecast.made_at),
+                        age(forecast)
                     ),
                 );
                 words
@@ -132,6 +134,18 @@ impl Event {
                 let words = good("ℹ️", "Forecast prepared for the next window")
                     .with(format!("(topic {}, {})", forecast.topic, basis(forecast)));
                 words.at(forecast_level(forecast))
+            }
+            Self::ForecasterFails {
+                topic,
+                cause,
+                remedy,
+            } => warning(format!(
+                "The forecaster of topic {topic} gives no answer to use: {cause}; {remedy}"
+            )),
+            Self::ForecasterBack { topic, missed } => {
+                good("✅", "The forecaster answers again").with(format!(
+                    "(topic {topic}, after {missed} forecasts without it)"
+                ))
             }
             Self::Submitted {
                 topic,
@@ -208,6 +222,34 @@ impl Event {
                 state,
             } => good("♻️", "Submission of an earlier run resumed")
                 .with(format!("(topic {topic}, nonce={nonce}, {state})")),
+            Self::ForecastCompared {
+                topic,
+                nonce,
+                value,
+                z,
+                count,
+                mean,
+                combined,
+                verdict,
+                ..
+            } => compared(
+                *verdict,
+                &format!("topic {topic}, nonce={nonce}, value={value}"),
+                &among(*z, *count, *mean, *combined),
+            ),
+            Self::ForecastResolved {
+                topic,
+                nonce,
+                value,
+                outcome,
+                n,
+                ratio,
+                interval,
+                ..
+            } => good("📐", "Forecast resolved").with(format!(
+                "(topic {topic}, nonce={nonce}, value={value}, outcome={outcome:.6}; {})",
+                record(*n, *ratio, *interval)
+            )),
             Self::Balance { balance } => good("💰", "Balance").with(balance.to_string()),
             Self::BalanceLow {
                 balance,
@@ -222,6 +264,38 @@ impl Event {
             } => good("📈", "Prices updated").with(format!(
                 "({ticker}: {closes} closes, {added} new{})",
                 until.map_or_else(String::new, |at| format!(", until {}", iso_seconds(at)))
+            )),
+            Self::PricesBackfill {
+                ticker,
+                source,
+                closes,
+                hours_left,
+                requests_left,
+                seconds_left,
+            } => good("📥", "Prices are being fetched").with(format!(
+                "({ticker} from {source}: {closes} closes known, {hours_left} hours left in {requests_left} requests{})",
+                within(*seconds_left)
+            )),
+            Self::PricesStandIn {
+                ticker,
+                source,
+                first,
+                cause,
+            } => warning(format!(
+                "Prices of {ticker} come from {source} in place of {first}: {cause}"
+            )),
+            Self::PricesBack {
+                ticker,
+                source,
+                seconds,
+                basis,
+            } => good("📈", "Prices come from their first source again").with(format!(
+                "({ticker} from {source} after {}{})",
+                span(seconds.cast_signed()),
+                basis.map_or_else(String::new, |basis| format!(
+                    "; the two differ by {:.3} % on average",
+                    basis * 100.0
+                ))
             )),
             Self::PricesUnavailable {
                 ticker,

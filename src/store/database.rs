@@ -10,7 +10,7 @@ use sqlx::{
 
 use super::StoreError;
 
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "journal", include_str!("migrations/0001_journal.sql")),
     (2, "candles", include_str!("migrations/0002_candles.sql")),
     (
@@ -18,6 +18,8 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
         "transactions",
         include_str!("migrations/0003_transactions.sql"),
     ),
+    (4, "market", include_str!("migrations/0004_market.sql")),
+    (5, "outcomes", include_str!("migrations/0005_outcomes.sql")),
 ];
 
 /// The store: every repository trait is implemented on it.

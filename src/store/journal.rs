@@ -175,8 +175,10 @@ pub struct Transition {
     pub key: WindowKey,
     /// The last block that takes a submission, inclusive.
     pub window_end: Height,
-    /// The signed value in canonical form, once there is one.
+    /// The signed value in canonical form, once there is one; for several labels a JSON object.
     pub value: Option<String>,
+    /// How the value came about, with [`State::Prepared`]: the forecast as JSON.
+    pub report: Option<String>,
     /// The state that is entered.
     pub state: State,
 }
@@ -228,7 +230,8 @@ pub trait Journal: Send + Sync + 'static {
     async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError>;
 
     /// Sets all of a wallet's submissions aside under another chain id, because the chain began anew
-    /// under its old id (a local or test chain).
+    /// under its old id (a local or test chain). What was learnt of them is forgotten: the same nonces
+    /// come again.
     ///
     /// # Errors
     /// When the database can't be written.

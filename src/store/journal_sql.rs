@@ -7,7 +7,8 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
 use super::{
-    Journal, Refusal, SignedTx, State, StateName, Store, StoreError, Submission, Transition, Wallet,
+    Journal, Refusal, SignedTx, State, StateName, Store, StoreError, Submission, Transition,
+    Wallet, outcomes_sql,
 };
 use crate::types::{Height, Nonce, TopicId, WindowKey};
 
@@ -49,12 +50,13 @@ struct Columns<'a> {
     detail: Option<&'a str>,
 }
 
-impl<'a> From<&'a State> for Columns<'a> {
-    fn from(state: &'a State) -> Self {
-        match state {
+impl<'a> From<&'a Transition> for Columns<'a> {
+    fn from(step: &'a Transition) -> Self {
+        match &step.state {
             State::Due | State::Counted | State::Outranked | State::Superseded => Self::default(),
             State::Prepared(tx) => Self {
                 hash: Some(&tx.hash),
+                detail: step.report.as_deref(),
                 ..Self::default()
             },
             State::Broadcast { hash, endpoint } => Self {
@@ -116,14 +118,18 @@ impl Journal for Store {
     }
 
     async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE journal SET chain_id = ? WHERE chain_id = ? AND address = ?")
-            .bind(chain_id)
-            .bind(&wallet.chain_id)
-            .bind(&wallet.address)
-            .execute(&self.pool)
-            .await
-            .map_err(|cause| self.failed(cause))?;
-        Ok(())
+        let work = async {
+            let mut all = self.pool.begin().await?;
+            sqlx::query("UPDATE journal SET chain_id = ? WHERE chain_id = ? AND address = ?")
+                .bind(chain_id)
+                .bind(&wallet.chain_id)
+                .bind(&wallet.address)
+                .execute(&mut *all)
+                .await?;
+            outcomes_sql::forget(&mut all, wallet).await?;
+            all.commit().await
+        };
+        work.await.map_err(|cause| self.failed(cause))
     }
 }
 
@@ -160,7 +166,7 @@ async fn keep(all: &mut SqliteConnection, tx: &SignedTx) -> Result<(), sqlx::Err
 }
 
 async fn insert(all: &mut SqliteConnection, step: &Transition) -> Result<(), sqlx::Error> {
-    let columns = Columns::from(&step.state);
+    let columns = Columns::from(step);
     sqlx::query(INSERT)
         .bind(nanoseconds(step.at))
         .bind(&step.wallet.chain_id)

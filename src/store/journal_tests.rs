@@ -18,6 +18,7 @@ fn step(nonce: i64, state: State) -> Transition {
         key,
         window_end: Height(nonce + 10),
         value: Some("0.001".into()),
+        report: None,
         state,
     }
 }

@@ -1,13 +1,23 @@
 //! What outlives the process: traits for the other rooms, and their one implementation in SQL.
 
 mod candles;
+mod candles_sql;
 mod database;
 mod journal;
 mod journal_sql;
+mod outcomes;
+mod outcomes_sql;
+mod quota;
+mod series;
 
-pub use candles::CandleRepository;
+pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
 pub use database::Store;
 pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
+pub use outcomes::{
+    Answered, Field, Noted, OpenedBy, OutcomeRepository, Peers, Record, Resolution, Standing,
+};
+pub use quota::{QuotaLimit, QuotaRepository};
+pub use series::{Interval, Origin, Series};
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]

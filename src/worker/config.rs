@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de::Error};
 use time::{Date, OffsetDateTime, macros::format_description};
 
-use crate::{forecast::Target, types::TopicId};
+use crate::{forecast::Target, forecasters::ForecasterConfig, types::TopicId};
 
 /// Section `[worker]`: how windows are waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -45,6 +45,9 @@ pub struct TopicConfig {
     pub horizon: Duration,
     /// What it asks for.
     pub target: Target,
+    /// Who answers instead of the built-in forecast, which then stands in.
+    #[serde(default)]
+    pub forecaster: Option<ForecasterConfig>,
 }
 
 impl Default for TopicConfig {
@@ -55,6 +58,7 @@ impl Default for TopicConfig {
             ticker: "btcusd".into(),
             horizon: Duration::from_secs(7 * 24 * 3600),
             target: Target::LogReturn,
+            forecaster: None,
         }
     }
 }

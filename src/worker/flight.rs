@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::parcel::Letter;
 use crate::{
-    chain::{Decimal, OpenWindow, Uallo},
+    chain::{OpenWindow, Output, Uallo},
+    forecast::Forecast,
     store::{SignedTx, State, Submission},
     types::{Height, WindowKey},
 };
@@ -20,7 +21,9 @@ pub(super) struct Flight {
     /// When we learnt of the window.
     pub(super) seen: Instant,
     pub(super) step: Step,
-    pub(super) value: Option<Decimal>,
+    pub(super) value: Option<Output>,
+    /// What the value is made from, if this run made it.
+    pub(super) forecast: Option<Arc<Forecast>>,
     /// The answer, its bundle signed, once it is written.
     pub(super) letter: Option<Letter>,
     pub(super) gas: u64,
@@ -111,6 +114,7 @@ impl Flight {
             seen,
             step: Step::Due,
             value: None,
+            forecast: None,
             letter: None,
             gas,
             fee: Uallo::default(),

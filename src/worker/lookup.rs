@@ -6,7 +6,7 @@ use super::Chain;
 use crate::{
     chain::{ChainError, GasPrice, jsonrpc::Tx},
     forecast::{DeskHandle, Forecast},
-    types::{Height, TopicId, WindowKey},
+    types::{Height, WindowKey},
 };
 
 /// What was found out.
@@ -57,7 +57,7 @@ pub(super) struct Outcome {
 pub(super) enum Question {
     Forecast {
         desk: DeskHandle,
-        topic: TopicId,
+        key: WindowKey,
         within: Duration,
     },
     /// Of any of these transactions.
@@ -88,11 +88,9 @@ pub(super) async fn ask(
         _ => chain.turn().await,
     };
     let finding = match question {
-        Question::Forecast {
-            desk,
-            topic,
-            within,
-        } => Ok(Finding::Forecast(desk.within(topic, within).await)),
+        Question::Forecast { desk, key, within } => {
+            Ok(Finding::Forecast(desk.within(key, within).await))
+        }
         Question::Inclusion { hashes } => inclusion(&chain, key, &hashes)
             .await
             .map(Finding::Inclusion),

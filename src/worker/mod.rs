@@ -3,6 +3,7 @@
 //! The windows' task learns of windows from the feed, the poll and the chain's status; the submitter
 //! answers each once. They know each other through channels.
 
+mod bystander;
 mod catch_up;
 mod competition;
 mod config;
@@ -11,6 +12,7 @@ mod landing;
 mod ledger;
 mod lookup;
 mod nonces;
+mod outputs;
 mod parcel;
 mod parts;
 mod preparing;
@@ -34,6 +36,7 @@ use tokio::{
     time::Instant,
 };
 
+pub use bystander::Bystander;
 pub use competition::{Period, Phase};
 pub use config::{CompetitionConfig, TopicConfig, WorkerConfig};
 pub use parts::Tally;
@@ -42,7 +45,7 @@ pub use startup::{StartError, connect};
 use crate::{
     chain::{
         Account, ChainConfig, ChainError, Emissions, FeeConfig, GasPrice, NetworkConfig, Rpc,
-        Signer, feed::Feed,
+        Signer, feed::Feed, proto::emissions::Topic,
     },
     clock::SharedClock,
     forecast::DeskHandle,
@@ -50,6 +53,7 @@ use crate::{
     store::{Journal, Wallet},
     types::{Height, TopicId},
 };
+use bystander::BlockTimes;
 use catch_up::CatchUp;
 use ledger::Ledger;
 use nonces::NonceTracker;
@@ -69,19 +73,34 @@ pub struct Chain {
     pub signer: Signer,
     /// The network's settings.
     pub network: NetworkConfig,
+    /// The topics, as they were when it was connected.
+    topics: Vec<Topic>,
     /// Turns of the questions that are asked in the background: with many topics hundreds come up in
     /// the same block, and a node that is flooded answers none in time.
     turns: Semaphore,
+    /// Whether no answer is on its way and none is due soon: what is asked out of interest waits for it.
+    calm: watch::Sender<bool>,
+    /// The times of the newest blocks that were heard of.
+    times: BlockTimes,
 }
 
 impl Chain {
-    fn new(rpc: Arc<Rpc>, emissions: Emissions, signer: Signer, network: NetworkConfig) -> Self {
+    fn new(
+        rpc: Arc<Rpc>,
+        emissions: Emissions,
+        signer: Signer,
+        network: NetworkConfig,
+        topics: Vec<Topic>,
+    ) -> Self {
         Self {
             rpc,
             emissions,
             signer,
             network,
+            topics,
             turns: Semaphore::new(QUESTIONS),
+            calm: watch::Sender::new(false),
+            times: BlockTimes::default(),
         }
     }
 
@@ -156,8 +175,12 @@ impl Worker {
     /// in the air has landed.
     ///
     /// # Errors
-    /// When the chain or the journal can't be read, or an endpoint can't be used.
+    /// When the chain or the journal can't be read, an endpoint can't be used, or a topic asks for more
+    /// than its forecaster gives.
     pub async fn start(self, group: &mut TaskGroup) -> Result<watch::Receiver<Tally>, StartError> {
+        for topic in &self.chain.topics {
+            outputs::declare(topic, &self.desk)?;
+        }
         let journal = self.journal.as_ref();
         let mut opening = startup::open(
             &self.chain,

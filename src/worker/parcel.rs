@@ -6,7 +6,8 @@ use cosmrs::Any;
 
 use super::Chain;
 use crate::{
-    chain::{ChainError, Decimal, Envelope, OpenWindow, Uallo, Version},
+    chain::{ChainError, Envelope, OpenWindow, Output, Uallo, Version},
+    forecast::Forecast,
     store::SignedTx,
     types::{Height, WindowKey},
 };
@@ -19,7 +20,9 @@ pub(super) const MOST_LETTERS: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Letter {
     pub(super) window: OpenWindow,
-    pub(super) value: Decimal,
+    pub(super) value: Output,
+    /// What it is made from; none when an earlier run knew.
+    pub(super) forecast: Option<Arc<Forecast>>,
     version: Version,
     message: Any,
 }
@@ -53,7 +56,8 @@ impl Letter {
     pub(super) fn write(
         chain: &Chain,
         window: OpenWindow,
-        value: Decimal,
+        value: Output,
+        forecast: Option<Arc<Forecast>>,
     ) -> Result<Self, ChainError> {
         let version = chain.emissions.version();
         let message = chain
@@ -62,6 +66,7 @@ impl Letter {
         Ok(Self {
             window,
             value,
+            forecast,
             version,
             message,
         })

@@ -88,6 +88,7 @@ impl Parts {
             key,
             window_end,
             value,
+            report: None,
             state,
         }
     }

@@ -1,5 +1,7 @@
 //! Before a window opens its answer is signed and journaled; the opening only releases it.
 
+use std::{sync::Arc, time::Duration};
+
 use tokio::time::Instant;
 
 use super::{
@@ -16,6 +18,11 @@ use crate::{
     store::{State, Transition},
     types::WindowKey,
 };
+
+/// A block time to reckon with at least: blocks that are heard of late come one upon the other.
+const LEAST_BLOCK_TIME: Duration = Duration::from_millis(100);
+/// Blocks ahead that are more than any epoch has.
+const LONGEST_LEAD: i64 = 1 << 40;
 
 impl Submitter {
     /// Brings what is signed ahead into step with what is known: forecasts, sequence, price, version
@@ -68,13 +75,14 @@ impl Submitter {
     fn write_letters(&mut self) {
         let mut wanted = Vec::new();
         let mut troubles = Vec::new();
+        self.ask_ahead();
         let (chain, desk) = (&self.parts.chain, &self.parts.desk);
         for expected in self.stage.near(self.height) {
             let key = expected.window.key;
             let known = expected.forecast.take();
-            let fresh = desk.fresh(key.topic);
+            let fresh = desk.fresh(key);
             let changed = match (&known, &fresh) {
-                (Some(known), Some(fresh)) => known.value.to_bits() != fresh.value.to_bits(),
+                (Some(known), Some(fresh)) => !known.says_as(fresh),
                 _ => false,
             };
             expected.forecast = fresh.or(known);
@@ -87,15 +95,33 @@ impl Submitter {
             let written = expected.letter.as_ref();
             if changed || !written.is_some_and(|letter| letter.is_current(chain)) {
                 let value = super::sending::canonical(forecast, |trouble| troubles.push(trouble));
-                expected.letter = Letter::write(chain, expected.window, value).ok();
+                let forecast = Some(Arc::clone(forecast));
+                expected.letter = Letter::write(chain, expected.window, value, forecast).ok();
             }
         }
         for key in wanted {
-            let question = self.training(key.topic);
+            let question = self.training(key);
             self.spawn(key, question);
         }
         for trouble in troubles {
             self.tell(trouble);
+        }
+    }
+
+    /// Has the forecasters outside the process asked for the windows that open soon: their time limit,
+    /// and a block, ahead.
+    fn ask_ahead(&self) {
+        let desk = &self.parts.desk;
+        let block_time = self.block_time.max(LEAST_BLOCK_TIME);
+        let blocks = |topic| {
+            let lead = desk
+                .lead(topic)?
+                .as_millis()
+                .div_ceil(block_time.as_millis());
+            Some(1 + i64::try_from(lead).unwrap_or(LONGEST_LEAD))
+        };
+        for key in self.stage.soon(self.height, blocks) {
+            desk.prepare(key);
         }
     }
 
@@ -124,8 +150,15 @@ impl Submitter {
     ) -> Vec<Transition> {
         let step = |letter: &Letter| {
             let value = Some(letter.value.to_string());
-            self.parts
-                .transition(letter.key(), letter.window.end, value, state(parcel))
+            let state = state(parcel);
+            let report = matches!(state, State::Prepared(_))
+                .then(|| serde_json::to_string(letter.forecast.as_deref()?).ok())
+                .flatten();
+            let end = letter.window.end;
+            Transition {
+                report,
+                ..self.parts.transition(letter.key(), end, value, state)
+            }
         };
         parcel.letters.iter().map(step).collect()
     }
@@ -153,6 +186,7 @@ impl Submitter {
             {
                 // The forecast is for this window also where another block was expected to open it.
                 flight.value = forecast.as_ref().map(|it| self.canonical(it));
+                flight.forecast.clone_from(&forecast);
                 flight.letter = letter.filter(|letter| letter.window == window);
                 used.extend(forecast.map(|forecast| (key, forecast)));
             }

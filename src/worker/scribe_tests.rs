@@ -52,6 +52,7 @@ fn step(nonce: i64) -> Vec<Transition> {
         },
         window_end: Height(nonce + 10),
         value: None,
+        report: None,
         state: State::Superseded,
     }]
 }

@@ -10,7 +10,7 @@ use super::{
     submitter::Submitter,
 };
 use crate::{
-    chain::{Answer, ChainError, Decimal},
+    chain::{Answer, ChainError, Decimal, DecimalError, Output},
     failpoint::failpoint,
     forecast::Forecast,
     ops::Event,
@@ -71,28 +71,28 @@ impl Submitter {
             return Some(letter.clone());
         }
         let WindowKey { topic, nonce } = key;
-        let value = match flight.value.clone() {
-            Some(value) => value,
+        let (value, forecast) = match flight.value.clone() {
+            Some(value) => (value, flight.forecast.clone()),
             None if flight.asking => return None,
             None => {
-                let Some(forecast) = self.parts.desk.fresh(topic) else {
+                let Some(forecast) = self.parts.desk.fresh(key) else {
                     self.tell(Event::ForecastTraining { topic, nonce });
-                    self.ask(key, self.training(topic));
+                    self.ask(key, self.training(key));
                     return None;
                 };
-                let forecast = forecast.as_ref().clone();
                 let value = self.canonical(&forecast);
                 self.tell(Event::ForecastUsed {
                     topic,
                     nonce,
-                    forecast,
+                    forecast: forecast.as_ref().clone(),
                 });
-                value
+                (value, Some(forecast))
             }
         };
         let flight = self.flights.get_mut(&key)?;
         flight.value = Some(value.clone());
-        match Letter::write(&self.parts.chain, flight.window(), value) {
+        flight.forecast.clone_from(&forecast);
+        match Letter::write(&self.parts.chain, flight.window(), value, forecast) {
             Ok(letter) => {
                 flight.letter = Some(letter.clone());
                 Some(letter)
@@ -105,13 +105,14 @@ impl Submitter {
     }
 
     /// Takes a forecast that was not ready when the window opened.
-    pub(super) fn use_trained(&mut self, key: WindowKey, forecast: &Forecast) {
+    pub(super) fn use_trained(&mut self, key: WindowKey, forecast: &Arc<Forecast>) {
         let value = self.canonical(forecast);
         if let Some(flight) = self.flights.get_mut(&key) {
             flight.value = Some(value);
+            flight.forecast = Some(Arc::clone(forecast));
         }
         let WindowKey { topic, nonce } = key;
-        let forecast = forecast.clone();
+        let forecast = forecast.as_ref().clone();
         self.tell(Event::ForecastTrained {
             topic,
             nonce,
@@ -119,7 +120,7 @@ impl Submitter {
         });
     }
 
-    pub(super) fn canonical(&self, forecast: &Forecast) -> Decimal {
+    pub(super) fn canonical(&self, forecast: &Forecast) -> Output {
         canonical(forecast, |trouble| self.tell(trouble))
     }
 
@@ -173,6 +174,7 @@ impl Submitter {
                 continue;
             };
             flight.value = Some(letter.value.clone());
+            flight.forecast.clone_from(&letter.forecast);
             flight.letter = Some(letter);
             flight.fee = terms.fee;
             flight.signatures.push((tx.hash.clone(), tx.sequence));
@@ -269,13 +271,23 @@ impl Submitter {
 }
 
 /// A forecast as the chain writes it; 0 in place of what the chain does not take.
-pub(super) fn canonical(forecast: &Forecast, tell: impl FnOnce(Event)) -> Decimal {
-    Decimal::try_from(forecast.value).unwrap_or_else(|error| {
-        let topic = forecast.topic;
+pub(super) fn canonical(forecast: &Forecast, mut tell: impl FnMut(Event)) -> Output {
+    let topic = forecast.topic;
+    let mut zero = |error: DecimalError| {
         tell(Event::Trouble {
             cause: format!("the forecast for topic {topic} can't be submitted: {error}"),
             remedy: "0 is submitted in its place".into(),
         });
         Decimal::zero()
-    })
+    };
+    let mut decimal = |value: f64| Decimal::try_from(value).unwrap_or_else(&mut zero);
+    if forecast.values.is_empty() {
+        return decimal(forecast.value).into();
+    }
+    let values = forecast.values.iter();
+    Output::Labelled(
+        values
+            .map(|it| (it.label.clone(), decimal(it.value)))
+            .collect(),
+    )
 }

@@ -107,6 +107,21 @@ impl Stage {
         });
     }
 
+    /// The windows whose forecasts are to be asked for at `height`, by the blocks that each topic's need
+    /// ahead; topics without are left out.
+    pub(super) fn soon(
+        &self,
+        height: Height,
+        blocks: impl Fn(TopicId) -> Option<i64>,
+    ) -> Vec<WindowKey> {
+        let keys = self.expected.values().map(|it| it.window.key);
+        let is_soon = |key: &WindowKey| {
+            let ahead = key.nonce.0 - height.0;
+            blocks(key.topic).is_some_and(|blocks| (0..=blocks.max(LEAD)).contains(&ahead))
+        };
+        keys.filter(is_soon).collect()
+    }
+
     /// The windows whose answers are to be ready at `height`.
     pub(super) fn near(&mut self, height: Height) -> impl Iterator<Item = &mut Expected> {
         self.expected

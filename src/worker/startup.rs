@@ -8,7 +8,7 @@ use super::{Chain, Opening, upkeep::tell_balance};
 use crate::{
     chain::{
         ChainConfig, ChainError, Emissions, FeeConfig, GasPrice, NetworkConfig, Rpc, Signer, Uallo,
-        balance, has_many_outputs, jsonrpc::SyncInfo,
+        balance, jsonrpc::SyncInfo, proto::emissions::Topic,
     },
     ops::{Event, Reporter},
     store::{Journal, StateName, StoreError},
@@ -34,13 +34,25 @@ pub enum StartError {
     },
     /// A topic that takes several values.
     #[error(
-        "topic {topic} takes values for several labels ({labels}), and the built-in forecast gives one number: leave it out of [[topics]]"
+        "topic {topic} takes values for several labels ({labels}), and the built-in forecast gives one number: give its [[topics]] entry a forecaster that answers {{\"values\": {{label: value}}}}, or leave it out of [[topics]]"
     )]
     ManyOutputs {
         /// The topic's number.
         topic: TopicId,
         /// Its labels.
         labels: String,
+    },
+    /// The labels to answer a topic with are not known, or not the topic's.
+    #[error(
+        "topic {topic}: {wrong}; the topic {listed}: correct the labels of its forecaster in [[topics]]"
+    )]
+    BadLabels {
+        /// The topic's number.
+        topic: TopicId,
+        /// What is wrong.
+        wrong: String,
+        /// What the topic takes.
+        listed: String,
     },
 }
 
@@ -56,8 +68,7 @@ const REMEMBERED: u32 = 1_000;
 /// Connects to the chain. Nodes that don't answer are waited for; nodes of another chain are not.
 ///
 /// # Errors
-/// A wrong chain id, an endpoint that can't be used, a topic that does not exist or asks for more than
-/// one number.
+/// A wrong chain id, an endpoint that can't be used, a topic that does not exist.
 pub async fn connect(
     config: &ChainConfig,
     network: NetworkConfig,
@@ -71,19 +82,16 @@ pub async fn connect(
         reporter.emit(Event::NodeTrouble { endpoint, cause });
     }
     let emissions = patiently(reporter, || Emissions::detect(Arc::clone(&rpc))).await?;
-    let chain = Chain::new(rpc, emissions, signer, network);
+    let mut known: Vec<Topic> = Vec::new();
     for &id in topics {
-        let chain_id = chain.network.chain_id.clone();
-        let topic = patiently(reporter, || chain.emissions.topic(id)).await?;
-        let topic = topic.ok_or(StartError::NoTopic {
+        let chain_id = network.chain_id.clone();
+        let topic = patiently(reporter, || emissions.topic(id)).await?;
+        known.push(topic.ok_or(StartError::NoTopic {
             chain_id,
             topic: id,
-        })?;
-        if has_many_outputs(&topic) {
-            let labels = topic.label_whitelist.join(", ");
-            return Err(StartError::ManyOutputs { topic: id, labels });
-        }
+        })?);
     }
+    let chain = Chain::new(rpc, emissions, signer, network, known);
     Ok(Arc::new(chain))
 }
 

@@ -15,8 +15,8 @@ use crate::{
     types::{Height, TopicId, WindowKey},
 };
 
-/// How long a window may wait for a forecast that is not ready.
-const TRAINING_LIMIT: Duration = Duration::from_secs(2);
+/// How long a window may wait for a forecast that is not ready, whatever `forecast.train_deadline` says.
+const TRAINING_LIMIT: Duration = Duration::from_secs(60);
 
 impl Submitter {
     /// Lets every flight take the step that is due at the present height.
@@ -67,10 +67,10 @@ impl Submitter {
     }
 
     /// The question for a forecast that is not ready.
-    pub(super) fn training(&self, topic: TopicId) -> Question {
+    pub(super) fn training(&self, key: WindowKey) -> Question {
         Question::Forecast {
             desk: self.parts.desk.clone(),
-            topic,
+            key,
             within: TRAINING_LIMIT,
         }
     }

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    flight::{Flight, Origin},
+    flight::{Flight, Origin, Step},
     ledger::Ledger,
     lookup::Finding,
     parts::{Parts, Report, Tally},
@@ -38,6 +38,8 @@ const OPENINGS_MOST: Duration = Duration::from_secs(2);
 const MOST_LAG: i64 = 2;
 /// Blocks for which a finished window is remembered.
 const REMEMBERED: i64 = 10_000;
+/// Until two blocks have been heard of.
+const USUAL_BLOCK_TIME: Duration = Duration::from_secs(5);
 const FAR: Duration = Duration::from_hours(1);
 
 pub(super) struct Submitter {
@@ -58,6 +60,8 @@ pub(super) struct Submitter {
     drift_at: Option<Instant>,
     /// When the newest block was heard of.
     block_at: Instant,
+    /// How long it took to come.
+    pub(super) block_time: Duration,
 }
 
 impl Submitter {
@@ -80,6 +84,7 @@ impl Submitter {
             unreachable: false,
             drift_at: None,
             block_at: Instant::now(),
+            block_time: USUAL_BLOCK_TIME,
         }
     }
 
@@ -151,6 +156,7 @@ impl Submitter {
                 }
             }
             self.restage();
+            self.tell_calm();
             if landing.is_some() && self.in_the_air() == 0 {
                 return;
             }
@@ -184,6 +190,7 @@ impl Submitter {
                 self.height = self.height.max(height);
                 let now = Instant::now();
                 let block_time = now - std::mem::replace(&mut self.block_at, now);
+                self.block_time = block_time;
                 for flight in self.flights.values_mut() {
                     flight.haste = 0;
                 }
@@ -207,6 +214,16 @@ impl Submitter {
             }
             Report::Register(topic) => self.register(topic),
         }
+    }
+
+    /// Tells those who ask the chain out of interest whether they may: nothing is to be signed or sent
+    /// soon, and nothing that was sent is waited for.
+    fn tell_calm(&self) {
+        let flights = &mut self.flights.values();
+        let landed = flights.all(|flight| matches!(flight.step, Step::Included));
+        let calm = landed && !self.stage.is_near(self.height.plus(1));
+        let told = &self.parts.chain.calm;
+        told.send_if_modified(|known| std::mem::replace(known, calm) != calm);
     }
 
     /// Whether a window is being answered, or was.

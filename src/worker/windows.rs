@@ -156,7 +156,8 @@ impl Windows {
                     retry_ms,
                 });
             }
-            FeedEvent::Block { height, .. } => {
+            FeedEvent::Block { height, time } => {
+                self.chain.times.note(height, time);
                 self.heard_from.get_or_insert(height);
                 self.block(height).await;
                 self.catch_up.hear(height);

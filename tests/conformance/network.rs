@@ -33,6 +33,50 @@ async fn expect(
     }
 }
 
+/// Asks for the network's inference of one nonce; expects what the newest is, without its height.
+async fn expect_at(
+    scene: &Scene<'_>,
+    book: &mut Book,
+    name: &str,
+    (topic_id, asked): (u64, i64),
+    (nonce, workers, mean): (i64, &[(&str, &str)], &str),
+) {
+    let path = scene.path("GetNetworkInferencesAtBlock");
+    let request = pb::GetNetworkInferencesAtBlockRequest {
+        topic_id,
+        block_height_last_inference: asked,
+    };
+    let mut workers = workers.to_vec();
+    workers.sort_unstable();
+    let mut asker = Asker { scene, book };
+    match scene.version {
+        Version::V9 => {
+            let mut expected = bundle((topic_id, nonce), &workers, mean);
+            expected.inference_block_height = 0;
+            asker
+                .gives::<pb::LatestValueBundleResponse>(
+                    name,
+                    &path,
+                    &request,
+                    &format!("{expected:?}"),
+                )
+                .await;
+        }
+        Version::V10 => {
+            let mut expected = labelled((topic_id, nonce), &workers, mean);
+            expected.inference_block_height = 0;
+            asker
+                .gives::<pb::GetLatestNetworkInferencesResponse>(
+                    name,
+                    &path,
+                    &request,
+                    &format!("{expected:?}"),
+                )
+                .await;
+        }
+    }
+}
+
 fn bundle(
     (topic_id, block_height): (u64, i64),
     workers: &[(&str, &str)],
@@ -100,6 +144,14 @@ pub(super) async fn before_anything(scene: &Scene<'_>, book: &mut Book) {
     let name = "topic 0 has no inference of the network";
     let mut asker = Asker { scene, book };
     asker.refuses(name, &path, &request, refusal).await;
+    let path = scene.path("GetNetworkInferencesAtBlock");
+    let request = pb::GetNetworkInferencesAtBlockRequest {
+        topic_id: 999,
+        block_height_last_inference: 5,
+    };
+    let refusal = "sdk 22 rpc error: code = NotFound desc = topic 999 not found: key not found";
+    let name = "the network's inference of a nonce needs a topic";
+    asker.refuses(name, &path, &request, refusal).await;
 }
 
 /// After a window that the worker alone answered with 1.5E-7.
@@ -107,6 +159,11 @@ pub(super) async fn of_one(scene: &Scene<'_>, book: &mut Book, nonce: i64) {
     let only = [(scene.worker().address.as_str(), "1.5E-7")];
     let name = "the network's inference of one worker is that worker's";
     expect(scene, book, name, (TOPIC, nonce), (&only, "1.5E-7")).await;
+    let name = "the network's inference of a nonce is what it was when that was the newest";
+    let of_nonce = (nonce, only.as_slice(), "1.5E-7");
+    expect_at(scene, book, name, (TOPIC, nonce), of_nonce).await;
+    let name = "the network's inference of a nonce that never was is empty and of nonce 0";
+    expect_at(scene, book, name, (TOPIC, nonce + 1), (0, &[], "")).await;
 }
 
 /// In a window that the worker answered with 0.75, the second one answers as well.

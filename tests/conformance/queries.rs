@@ -121,11 +121,11 @@ async fn window(asker: &mut Asker<'_, '_>) {
 async fn topic(asker: &mut Asker<'_, '_>) {
     let (path, (epoch, window)) = (asker.scene.path("GetTopic"), asker.scene.target.epoch());
     let kind = asker.scene.version.pick(
-        "topic_type: 0, output_arity: 0, max_labels_per_submission: 0",
-        "topic_type: <int>, output_arity: <int>, max_labels_per_submission: 1",
+        "topic_type: 0, output_arity: 0, require_unity: false, unity_tolerance: \"\", max_labels_per_submission: 0, label_whitelist: [], label_default_value: \"\"",
+        "topic_type: <int>, output_arity: <int>, require_unity: false, unity_tolerance: \"0\", max_labels_per_submission: 1, label_whitelist: [], label_default_value: \"0\"",
     );
     asker.gives::<pb::GetTopicResponse>("a topic tells its epoch and its window", &path, &pb::GetTopicRequest { topic_id: TOPIC },
-        &format!("GetTopicResponse {{ topic: Some(Topic {{ id: 67, creator: \"<any>\", metadata: \"<any>\", loss_method: \"mse\", epoch_last_ended: <int>, epoch_length: {epoch}, ground_truth_lag: <int>, allow_negative: true, worker_submission_window: {window}, {kind}, label_whitelist: [] }}) }}")).await;
+        &format!("GetTopicResponse {{ topic: Some(Topic {{ id: 67, creator: \"<any>\", metadata: \"<any>\", loss_method: \"mse\", epoch_last_ended: <int>, epoch_length: {epoch}, ground_truth_lag: <int>, allow_negative: true, worker_submission_window: {window}, {kind}, label_case_sensitive: false }}) }}")).await;
     asker
         .refuses(
             "a topic that does not exist is refused",

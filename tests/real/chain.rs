@@ -9,7 +9,7 @@ use allora_worker::chain::{
     jsonrpc::{BlockResults, Request, Response, RpcError, Status, TxResult, string_number},
     proto::{
         cosmos::tx::v1beta1::{TxBody, TxRaw},
-        emissions::InsertWorkerPayloadRequest,
+        emissions::{InputInferenceForecastBundle, InsertWorkerPayloadRequest},
     },
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -43,6 +43,8 @@ pub(crate) struct Submission {
     pub(crate) height: i64,
     /// 0: accepted.
     pub(crate) code: u32,
+    /// What it says, as `label=value` with commas.
+    pub(crate) values: String,
     /// Why not.
     #[expect(dead_code, reason = "failures show it through Debug")]
     pub(crate) log: String,
@@ -205,6 +207,7 @@ fn answers(tx: &FoundTx, sender: &str) -> Vec<Submission> {
             gas: tx.tx_result.gas_used,
             height: tx.height,
             code: tx.tx_result.code,
+            values: values(bundle.inference_forecasts_bundle),
             log: tx.tx_result.log.clone(),
         })
         .collect();
@@ -213,4 +216,13 @@ fn answers(tx: &FoundTx, sender: &str) -> Vec<Submission> {
         submission.shared_by = count;
     }
     found
+}
+
+fn values(inner: Option<InputInferenceForecastBundle>) -> String {
+    let inference = inner.and_then(|inner| inner.inference).unwrap_or_default();
+    let values = inference.values.iter();
+    let values: Vec<_> = values
+        .map(|it| format!("{}={}", it.label, it.value))
+        .collect();
+    values.join(",")
 }

@@ -74,7 +74,7 @@ impl<'a> Peer<'a> {
             nonce: Nonce(nonce),
         };
         let value: Decimal = value.parse().expect("a decimal");
-        let message = self.emissions.submission(&self.signer, key, &value);
+        let message = self.emissions.submission(&self.signer, key, &value.into());
         let mut envelope = self.envelope.clone();
         change(&mut envelope);
         self.signer

@@ -24,6 +24,7 @@ pub(crate) struct Plan<'a> {
     is_staggered: bool,
     has_second: bool,
     places: u32,
+    labels: Option<&'static str>,
     upgrade: Option<&'a Path>,
 }
 
@@ -36,6 +37,7 @@ impl<'a> Plan<'a> {
             is_staggered: false,
             has_second: false,
             places: 32,
+            labels: None,
             upgrade: None,
         }
     }
@@ -77,6 +79,12 @@ impl<'a> Plan<'a> {
         self
     }
 
+    /// With topics that take a value for each of these labels, which commas part.
+    pub(crate) const fn labels(mut self, labels: &'static str) -> Self {
+        self.labels = Some(labels);
+        self
+    }
+
     /// Starts it with a binary of its release, and waits until its topics are there.
     pub(crate) fn start(self, binary: &Path) -> Node {
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -111,6 +119,9 @@ impl<'a> Plan<'a> {
         environment.push(("ALLORA_NODE_BIN", binary.display().to_string()));
         if let Some(target) = &self.upgrade {
             environment.push(("ALLORA_UPGRADE_BIN", target.display().to_string()));
+        }
+        if let Some(labels) = self.labels {
+            environment.push(("LOCALNET_LABELS", labels.to_owned()));
         }
         for (is_set, name) in [
             (self.is_staggered, "LOCALNET_ACTIVE_PER_BLOCK"),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use allora_worker::{
-    forecast::{Fallback, Fitted, Forecast, Forecaster, History, Source, Target},
+    forecast::{Blocking, Fallback, Fitted, Forecast, History, Model, Source, Target},
     ops::Event,
 };
 use sqlx::Connection as _;
@@ -46,7 +46,7 @@ struct Turning<F> {
     then: F,
 }
 
-impl<F: Fn() -> Result<f64, Fallback> + Send + Sync + 'static> Forecaster for Turning<F> {
+impl<F: Fn() -> Result<f64, Fallback> + Send + Sync + 'static> Model for Turning<F> {
     fn fit_predict(&self, _: &History, _: Duration, _: Target) -> Result<Fitted, Fallback> {
         let value = if self.turned.load(Ordering::Relaxed) {
             (self.then)()?
@@ -69,10 +69,10 @@ async fn with_bad_forecaster(
     let stage = Stage::new().await;
     let turned = Arc::new(AtomicBool::new(!known));
     let (candles, history) = watch::channel(doubles::history(28));
-    let forecaster = Arc::new(Turning {
+    let forecaster = Arc::new(Blocking::new(Turning {
         turned: Arc::clone(&turned),
         then,
-    });
+    }));
     let worker = stage
         .worker_with(|setup| {
             setup.forecaster = forecaster;

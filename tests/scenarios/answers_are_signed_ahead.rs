@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use allora_worker::{
     devnet::Control,
-    forecast::{Fallback, Fitted, Forecaster, History, Source, Target},
+    forecast::{Blocking, Fallback, Fitted, History, Model, Source, Target},
     store::StateName,
     types::TopicId,
 };
@@ -36,14 +36,14 @@ async fn the_opening_releases_what_the_journal_holds() {
     worker.stop().await;
 }
 
-/// Forecasts the number of candles.
+/// Forecasts a ten-thousandth of the number of candles.
 struct Counting;
 
-impl Forecaster for Counting {
+impl Model for Counting {
     fn fit_predict(&self, of: &History, _: Duration, _: Target) -> Result<Fitted, Fallback> {
         let count = u32::try_from(of.candles.len()).unwrap();
         Ok(Fitted {
-            value: f64::from(count),
+            value: f64::from(count) / 1e4,
             source: Source::Gated,
             report: None,
         })
@@ -56,7 +56,7 @@ async fn a_fresher_forecast_replaces_what_was_prepared() {
     let (candles, history) = watch::channel(doubles::history(28));
     let worker = stage
         .worker_with(|setup| {
-            setup.forecaster = Arc::new(Counting);
+            setup.forecaster = Arc::new(Blocking::new(Counting));
             setup.history = history;
             setup.desk = Forecasts::Following;
         })
@@ -64,12 +64,12 @@ async fn a_fresher_forecast_replaces_what_was_prepared() {
     let nonce = next_nonce(&stage).await;
     ready_for(&stage, &[TOPIC], nonce).await;
     let before = prepared(&stage, TOPIC, nonce).await;
-    assert_eq!(before.value.as_deref(), Some("673"));
+    assert_eq!(before.value.as_deref(), Some("0.0673"));
     candles.send_replace(doubles::history(29));
 
     let after = eventually(async || {
         let submission = journal_of(&stage, TOPIC, nonce).await?;
-        (submission.value.as_deref() == Some("697")).then_some(submission)
+        (submission.value.as_deref() == Some("0.0697")).then_some(submission)
     });
     let after = after.await.expect("the fresher forecast is prepared");
     assert_ne!(before.signed, after.signed);

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use allora_worker::{
-    forecast::{Candle, Fallback, Fitted, Forecaster, HOUR, History, Source, Target},
+    forecast::{Candle, Fallback, Fitted, HOUR, History, Model, Source, Target},
     store::{Journal, StateName, Store, StoreError, Submission, Transition, Wallet},
 };
 use async_trait::async_trait;
@@ -35,7 +35,7 @@ pub(crate) fn history(days: u32) -> History {
 /// A forecaster with one opinion.
 pub(crate) struct Constant(pub(crate) f64);
 
-impl Forecaster for Constant {
+impl Model for Constant {
     fn fit_predict(&self, _: &History, _: Duration, _: Target) -> Result<Fitted, Fallback> {
         Ok(Fitted {
             value: self.0,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use allora_worker::{
     chain::{ChainConfig, FeeConfig, NetworkConfig, Signer},
     devnet::{Control, Devnet, DevnetConfig, DevnetTopic},
-    forecast::ForecastConfig,
+    forecast::{Blocking, ForecastConfig},
     store::{Journal as _, StateName, Store, Submission, Wallet},
     types::{Height, TopicId},
     worker::WorkerConfig,
@@ -180,12 +180,17 @@ impl Stage {
                 ..WorkerConfig::default()
             },
             journal: Arc::clone(&self.store) as _,
-            forecaster: Arc::new(doubles::Constant(0.0125)),
-            forecast: ForecastConfig::default(),
+            forecaster: Arc::new(Blocking::new(doubles::Constant(0.0125))),
+            outside: Vec::new(),
+            forecast: ForecastConfig {
+                max_abs: 1.0,
+                ..ForecastConfig::default()
+            },
             history: watch::channel(doubles::history(28)).1,
             desk: Forecasts::Ready,
             dry_run: false,
             once: false,
+            bystander: None,
         }
     }
 

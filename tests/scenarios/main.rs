@@ -25,6 +25,7 @@ mod twin;
 // The scenarios: the worker.
 mod a_journal_or_a_forecast_that_fails;
 mod a_killed_worker_answers_once;
+mod a_model_of_the_operators_own;
 mod a_rough_day;
 mod a_stop_finishes_what_is_in_the_air;
 mod a_transaction_that_lingers;
@@ -39,9 +40,13 @@ mod several_answers_share_a_transaction;
 mod the_embedded_chain_answers_as_a_node;
 mod the_sequence_is_taken_up_again;
 mod versions_of_the_chain;
+mod what_others_answer_is_learnt_beside_the_path;
 mod windows_are_found_without_events;
 
 // The scenarios: the built program.
-
+mod a_worker_without_tiingo_forecasts;
+mod prices_are_kept_by_hand;
+mod the_examples_in_python;
+mod the_past_is_walked_again;
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;

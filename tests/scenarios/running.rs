@@ -5,14 +5,14 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use allora_worker::{
     chain::{ChainConfig, FeeConfig, NetworkConfig},
     clock::{SharedClock, SystemClock},
-    forecast::{Desk, ForecastConfig, Forecaster, History, Target, TopicSpec},
+    forecast::{Desk, ForecastConfig, Forecaster, History, Outside, Target, TopicSpec},
     ops::{Ending, Event, Recording, Reporter, Shutdown, TaskGroup},
     store::Journal,
     types::TopicId,
-    worker::{StartError, Tally, Worker, WorkerConfig, connect},
+    worker::{Chain, StartError, Tally, Worker, WorkerConfig, connect},
 };
 use tokio::{
-    sync::watch,
+    sync::{oneshot, watch},
     task::JoinHandle,
     time::{Instant, timeout},
 };
@@ -31,11 +31,15 @@ pub(crate) struct Setup {
     pub(crate) config: WorkerConfig,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) forecaster: Arc<dyn Forecaster>,
+    /// Who answers instead of it.
+    pub(crate) outside: Vec<(TopicId, Outside)>,
     pub(crate) forecast: ForecastConfig,
     pub(crate) history: watch::Receiver<History>,
     pub(crate) desk: Forecasts,
     pub(crate) dry_run: bool,
     pub(crate) once: bool,
+    /// Who is given the chain once it is connected.
+    pub(crate) bystander: Option<oneshot::Sender<Arc<Chain>>>,
 }
 
 /// What the desk does by itself.
@@ -129,6 +133,7 @@ async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
         target: Target::LogReturn,
     });
     let histories = HashMap::from([("btcusd".to_owned(), setup.history)]);
+    let outside: Vec<TopicId> = setup.outside.iter().map(|(topic, _)| *topic).collect();
     let desk = Desk::with_forecaster(
         setup.forecast,
         specs.collect(),
@@ -136,16 +141,24 @@ async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
         Arc::clone(&clock),
         setup.forecaster,
     )
-    .unwrap();
+    .unwrap()
+    .with_outside(setup.outside);
     let handle = desk.handle();
     if setup.desk != Forecasts::Unready {
-        for &topic in &setup.topics {
-            handle.within(topic, WAIT).await;
+        for topic in setup.topics.iter().filter(|it| !outside.contains(it)) {
+            handle.now(*topic, WAIT).await;
         }
     }
-    if setup.desk == Forecasts::Following {
+    // What stands in for a forecaster outside is made by the desk itself.
+    if setup.desk == Forecasts::Following || !outside.is_empty() {
         let cancel = group.token();
         group.spawn("desk", async move { desk.run(cancel).await });
+    }
+    for topic in outside {
+        let made = || handle.latest(topic).and_then(|it| it.data_until);
+        while made().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
     let chain = connect(
         &setup.chain,
@@ -155,6 +168,9 @@ async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
         &reporter,
     )
     .await?;
+    if let Some(bystander) = setup.bystander {
+        drop(bystander.send(Arc::clone(&chain)));
+    }
     let worker = Worker {
         chain,
         journal: setup.journal,

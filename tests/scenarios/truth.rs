@@ -26,6 +26,8 @@ pub(crate) struct Seen {
     pub(crate) timeout: u64,
     /// The windows that it answers; none for other messages.
     pub(crate) windows: Vec<WindowKey>,
+    /// What it answers each of them, as `label=value` with commas.
+    pub(crate) values: Vec<String>,
 }
 
 /// All blocks' windows and transactions.
@@ -171,16 +173,23 @@ impl Truth {
 
 fn read(bytes: &[u8], height: i64, code: u32) -> Seen {
     let tx = cosmrs::Tx::from_bytes(bytes).unwrap();
-    let windows = tx.body.messages.iter().filter_map(|message| {
+    let answers = tx.body.messages.iter().filter_map(|message| {
         let insert = message.type_url.ends_with(".InsertWorkerPayloadRequest");
         let request = InsertWorkerPayloadRequest::decode(message.value.as_slice()).ok();
         let bundle = request.filter(|_| insert)?.worker_data_bundle?;
-        Some(WindowKey {
+        let key = WindowKey {
             topic: TopicId(bundle.topic_id),
             nonce: Nonce(bundle.nonce?.block_height),
-        })
+        };
+        let inner = bundle.inference_forecasts_bundle.unwrap_or_default();
+        let values = inner.inference.unwrap_or_default().values;
+        let values: Vec<_> = values
+            .iter()
+            .map(|it| format!("{}={}", it.label, it.value))
+            .collect();
+        Some((key, values.join(",")))
     });
-    let windows = windows.collect();
+    let (windows, values) = answers.unzip();
     Seen {
         height,
         hash: hex::encode_upper(Sha256::digest(bytes)),
@@ -190,5 +199,6 @@ fn read(bytes: &[u8], height: i64, code: u32) -> Seen {
         sequence: tx.auth_info.signer_infos[0].sequence,
         timeout: tx.body.timeout_height.value(),
         windows,
+        values,
     }
 }

@@ -5,14 +5,14 @@ use prost::Message;
 
 use super::{Emissions, Version};
 use crate::{
-    chain::{ChainError, Decimal, Signer, proto::emissions as pb},
+    chain::{ChainError, Decimal, Output, Signer, proto::emissions as pb},
     types::{Nonce, TopicId, WindowKey},
 };
 
 /// The label under which a topic with a single output takes its value on v10.
 const SINGLE_OUTPUT: &str = "y";
 impl Emissions {
-    /// The message that submits `value` for a window, with the bundle signed.
+    /// The message that submits `output` for a window, with the bundle signed.
     ///
     /// # Errors
     /// When the key can't sign.
@@ -20,11 +20,11 @@ impl Emissions {
         &self,
         signer: &Signer,
         key: WindowKey,
-        value: &Decimal,
+        output: &Output,
     ) -> Result<Any, ChainError> {
         let version = self.version();
         let bundle = pb::InputInferenceForecastBundle {
-            inference: Some(inference(version, signer.address(), key, value)),
+            inference: Some(inference(version, signer.address(), key, output)),
             forecast: None,
         };
         let signature = signer.sign(&bundle.encode_to_vec())?;
@@ -85,16 +85,20 @@ fn inference(
     version: Version,
     address: &str,
     key: WindowKey,
-    value: &Decimal,
+    output: &Output,
 ) -> pb::InputInference {
-    let (value, values) = match version {
-        Version::V9 => (value.to_string(), Vec::new()),
-        Version::V10 => {
-            let labelled = pb::InputLabeledValue {
-                label: SINGLE_OUTPUT.into(),
-                value: value.to_string(),
-            };
-            (Decimal::zero().to_string(), vec![labelled])
+    let labelled = |label: &str, value: &Decimal| pb::InputLabeledValue {
+        label: label.to_owned(),
+        value: value.to_string(),
+    };
+    let zero = || Decimal::zero().to_string();
+    let (value, values) = match (version, output) {
+        (Version::V9, Output::Single(value)) => (value.to_string(), Vec::new()),
+        (Version::V10, Output::Single(value)) => (zero(), vec![labelled(SINGLE_OUTPUT, value)]),
+        // Only v10 has topics with labels.
+        (_, Output::Labelled(values)) => {
+            let values = values.iter().map(|(label, value)| labelled(label, value));
+            (zero(), values.collect())
         }
     };
     pb::InputInference {
@@ -117,11 +121,27 @@ mod tests {
             topic: TopicId(67),
             nonce: Nonce(148),
         };
-        let value = Decimal::try_from(0.25).unwrap();
+        let value = Decimal::try_from(0.25).unwrap().into();
         let new = inference(Version::V10, "allo1x", key, &value);
         assert_eq!((new.value.as_str(), new.values.len()), ("0", 1));
         assert_eq!(new.values[0].value, "0.25");
         let old = inference(Version::V9, "allo1x", key, &value);
         assert_eq!((old.value.as_str(), old.values.len()), ("0.25", 0));
+    }
+
+    #[test]
+    fn several_outputs_keep_their_labels_and_order() {
+        let key = WindowKey {
+            topic: TopicId(68),
+            nonce: Nonce(148),
+        };
+        let output = r#"{"up":0.6,"down":0.4}"#.parse().unwrap();
+        let message = inference(Version::V10, "allo1x", key, &output);
+        let values = message.values.iter();
+        let values: Vec<_> = values
+            .map(|it| (it.label.as_str(), it.value.as_str()))
+            .collect();
+        assert_eq!(values, [("up", "0.6"), ("down", "0.4")]);
+        assert_eq!(message.value, "0");
     }
 }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 
 use super::{Rpc, endpoint::Endpoint};
 use crate::{
@@ -78,6 +79,20 @@ impl Rpc {
             height: height.0,
             tx_result,
         }))
+    }
+
+    /// The time that a block bears; none when no node that answers has the block any more, or yet.
+    ///
+    /// # Errors
+    /// When no node answers.
+    pub async fn block_time(&self, height: Height) -> Result<Option<OffsetDateTime>, ChainError> {
+        let call = move |endpoint: Arc<Endpoint>| async move { endpoint.block_time(height).await };
+        let answer = self.ask("header", self.preferred(), call, |_, _| None);
+        match answer.await {
+            Ok(time) => Ok(Some(time)),
+            Err(ChainError::Rpc { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// What a block did. The newest one's results may come a moment after its header: they are

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{
@@ -173,6 +174,17 @@ impl Endpoint {
             match &self.transport {
                 Transport::Http(http) => http.block_txs(height).await,
                 Transport::Grpc(grpc) => grpc.block_txs(height).await,
+            }
+        };
+        self.measured(asked).await
+    }
+
+    pub(super) async fn block_time(&self, height: Height) -> Result<OffsetDateTime, Failure> {
+        self.admit().await?;
+        let asked = async {
+            match &self.transport {
+                Transport::Http(http) => http.block_time(height).await,
+                Transport::Grpc(grpc) => grpc.block_time(height).await,
             }
         };
         self.measured(asked).await

@@ -3,6 +3,7 @@
 use std::{sync::OnceLock, time::Duration};
 
 use prost::Message;
+use time::OffsetDateTime;
 use tokio::time::timeout;
 use tonic::{
     Code, Request, Response,
@@ -131,6 +132,13 @@ impl Grpc {
         let question = GetBlockByHeightRequest { height: height.0 };
         let answer: GetBlockByHeightResponse = self.call(BLOCK, &question).await?;
         Ok(translate::block_txs(answer))
+    }
+
+    /// The time that a block bears.
+    pub(super) async fn block_time(&self, height: Height) -> Result<OffsetDateTime, Failure> {
+        let question = GetBlockByHeightRequest { height: height.0 };
+        let answer: GetBlockByHeightResponse = self.call(BLOCK, &question).await?;
+        translate::block_time(answer).ok_or_else(|| self.nonsense("a block without a time"))
     }
 
     async fn call<Q: Message, A: Message + Default>(

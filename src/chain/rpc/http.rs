@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::{endpoint::QueryAnswer, failure::Failure};
 use crate::{
     chain::jsonrpc::{
-        AbciQuery, BlockOf, BlockResults, BroadcastSync, Request, Response, RpcError, Status, Tx,
+        AbciQuery, BlockOf, BlockResults, BroadcastSync, HeaderOf, Request, Response, RpcError,
+        Status, Tx,
     },
     failpoint::failpoint,
     types::Height,
@@ -77,6 +79,13 @@ impl Http {
             .iter()
             .map(|tx| BASE64.decode(tx).unwrap_or_default())
             .collect())
+    }
+
+    /// The time that a block bears.
+    pub(super) async fn block_time(&self, height: Height) -> Result<OffsetDateTime, Failure> {
+        let at = json!({ "height": height.to_string() });
+        let HeaderOf { header } = self.call("header", at).await?;
+        Ok(header.time)
     }
 
     pub(super) async fn block_results(&self, height: Height) -> Result<BlockResults, Failure> {

@@ -88,6 +88,15 @@ pub(super) fn block_txs(answer: GetBlockByHeightResponse) -> Vec<Vec<u8>> {
     data.map(|data| data.txs).unwrap_or_default()
 }
 
+/// The time that a block bears.
+pub(super) fn block_time(answer: GetBlockByHeightResponse) -> Option<OffsetDateTime> {
+    let time = match (answer.sdk_block, answer.block) {
+        (Some(block), _) => block.header?.time,
+        (None, block) => block?.header?.time,
+    };
+    OffsetDateTime::from_unix_timestamp(time?.seconds).ok()
+}
+
 fn event(event: abci::Event) -> Event {
     let attribute = |attribute: abci::EventAttribute| Attribute {
         key: attribute.key,

@@ -186,7 +186,7 @@ async fn models_that_hang_delay_nobody() {
     for model in &scene.models[..6] {
         model.behave(Behaviour::Hangs);
     }
-    let limit = Duration::from_secs(2);
+    let limit = Duration::from_secs(1);
     let begun = Instant::now();
     let mut calling = scene.network.call(&predict().within(limit), &Subset::All);
     for _ in 0..6 {
@@ -196,7 +196,7 @@ async fn models_that_hang_delay_nobody() {
     assert!(begun.elapsed() < limit, "{:?}", begun.elapsed());
     let rest = tokio::time::timeout(WAIT, calling.all()).await.unwrap();
     assert_eq!(shorts(&rest), ["TIMEOUT Deadline"; 6]);
-    assert!(rest.iter().all(|it| it.exec_time_us >= 1_900_000));
+    assert!(rest.iter().all(|it| it.exec_time_us >= 900_000));
 }
 
 #[tokio::test]

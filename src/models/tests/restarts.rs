@@ -133,7 +133,7 @@ async fn a_replay_that_fails_leaves_the_model_callable_and_is_told() {
 #[tokio::test]
 async fn a_server_that_is_down_costs_a_call_its_patience_and_no_time_out() {
     let mut scene =
-        Scene::configured(2, |config| config.patience = Duration::from_millis(200)).await;
+        Scene::configured(2, |config| config.patience = Duration::from_millis(100)).await;
     scene.models.remove(0);
     let outcomes = scene.call(&predict()).await;
     assert_eq!(shorts(&outcomes), ["FAILURE Unavailable", "SUCCESS"]);

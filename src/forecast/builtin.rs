@@ -1,0 +1,172 @@
+//! The built-in forecaster: engines kept warm from one history to the next.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    Candle, Engine, Fallback, Fitted, ForecastConfig, HOUR, History, Model, Opinion, Target,
+};
+
+/// Seconds of a day.
+const DAY: i64 = 24 * HOUR;
+/// Days by which an engine may know more than `history_days` before it begins anew: a history that
+/// loses its oldest hour each hour then costs a cold start a month, not one an hour.
+const SLACK: i64 = 30;
+
+/// An engine and the closes that it knows, by the start of their hour.
+#[derive(Debug)]
+struct Warm {
+    engine: Engine,
+    known: Vec<(i64, f64)>,
+}
+
+/// A place for a warm engine; empty while one works with it.
+type Slot = Arc<Mutex<Option<Warm>>>;
+
+/// The prior and its challengers, as configured. New candles at the end of a history are pushed into
+/// the engine that made the last forecast; any other change begins anew from the whole history.
+#[derive(Debug)]
+pub struct Builtin {
+    config: ForecastConfig,
+    engines: Mutex<HashMap<(String, Duration), Slot>>,
+}
+
+impl Builtin {
+    /// A forecaster with these limits.
+    #[must_use]
+    pub fn new(config: ForecastConfig) -> Self {
+        Self {
+            config,
+            engines: Mutex::default(),
+        }
+    }
+
+    /// Forecasts `target` over `horizon` from the newest candle's end on. A cold start takes its time.
+    ///
+    /// # Errors
+    /// Why 0.0 is the better answer.
+    pub fn forecast(
+        &self,
+        history: &History,
+        horizon: Duration,
+        target: Target,
+    ) -> Result<Fitted, Fallback> {
+        let Some(newest) = history.candles.last() else {
+            let needed = ForecastConfig::closes(self.config.min_days);
+            return Err(Fallback::ShortHistory { closes: 0, needed });
+        };
+        let candles = self.window(&history.candles, newest);
+        let opinion = self.opinion(&history.ticker, horizon, candles)?;
+        let value = in_unit(target, newest.close, opinion.log_return);
+        if !value.is_finite() {
+            let detail = format!(
+                "a return of {} on {} is no number",
+                opinion.log_return, newest.close
+            );
+            return Err(Fallback::Unfit { detail });
+        }
+        Ok(Fitted {
+            value,
+            source: opinion.source,
+            report: Some(opinion.report),
+        })
+    }
+
+    /// The candles of the last `history_days`.
+    fn window<'a>(&self, candles: &'a [Candle], newest: &Candle) -> &'a [Candle] {
+        let span = DAY * i64::from(self.config.history_days);
+        let oldest = newest.start.saturating_sub(span);
+        &candles[candles.partition_point(|candle| candle.start < oldest)..]
+    }
+
+    fn opinion(
+        &self,
+        ticker: &str,
+        horizon: Duration,
+        candles: &[Candle],
+    ) -> Result<Opinion, Fallback> {
+        let slot = self.slot(ticker, horizon);
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken out, so that none is left half-way should this panic.
+        let warm = slot.take().and_then(|warm| self.extended(warm, candles));
+        let warm = warm.unwrap_or_else(|| {
+            let mut cold = Warm {
+                engine: Engine::new(&self.config, horizon),
+                known: Vec::with_capacity(candles.len()),
+            };
+            cold.push(candles);
+            cold
+        });
+        let opinion = warm.engine.opinion();
+        *slot = Some(warm);
+        opinion
+    }
+
+    fn slot(&self, ticker: &str, horizon: Duration) -> Slot {
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        engines
+            .entry((ticker.to_owned(), horizon))
+            .or_default()
+            .clone()
+    }
+
+    /// The engine with what is new; none if the candles are not those that it knows and later ones, or
+    /// if it has come to know too many.
+    fn extended(&self, mut warm: Warm, candles: &[Candle]) -> Option<Warm> {
+        let (first, newest) = (candles.first()?.start, candles.last()?.start);
+        let longest = DAY * (i64::from(self.config.history_days) + SLACK);
+        if newest.saturating_sub(warm.known.first()?.0) > longest {
+            return None;
+        }
+        let from = warm
+            .known
+            .binary_search_by_key(&first, |known| known.0)
+            .ok()?;
+        let mut both = warm.known[from..].iter().zip(candles);
+        let same = |((start, close), candle): (&(i64, f64), &Candle)| {
+            *start == candle.start && close.to_bits() == candle.close.to_bits()
+        };
+        let shared = warm.known.len() - from;
+        if shared > candles.len() || !both.all(same) {
+            return None;
+        }
+        warm.push(&candles[shared..]);
+        Some(warm)
+    }
+}
+
+impl Warm {
+    fn push(&mut self, candles: &[Candle]) {
+        for candle in candles {
+            self.engine.push(candle.start, candle.close);
+            self.known.push((candle.start, candle.close));
+        }
+    }
+}
+
+impl Model for Builtin {
+    fn fit_predict(
+        &self,
+        history: &History,
+        horizon: Duration,
+        target: Target,
+    ) -> Result<Fitted, Fallback> {
+        self.forecast(history, horizon, target)
+    }
+}
+
+/// A log-return from the last price, in the target's unit.
+pub(super) fn in_unit(target: Target, price: f64, log_return: f64) -> f64 {
+    match target {
+        Target::LogReturn => log_return,
+        Target::PercentReturn => 100.0 * log_return.exp_m1(),
+        Target::Price => price * log_return.exp(),
+    }
+}
+
+#[cfg(test)]
+#[path = "builtin_tests.rs"]
+mod tests;

@@ -1,0 +1,336 @@
+//! A topic's forecaster outside the process: asked for each window, answers judged and filed.
+
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::{BoxFuture, FutureExt, Shared, ready};
+use time::OffsetDateTime;
+use tokio::{sync::watch, task::AbortHandle};
+
+use super::{
+    Answer, Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, Labelled, Labels,
+    Question, Source, bound::implied_return, desk::TopicSpec, forecaster::panicked,
+};
+use crate::{clock::SharedClock, types::Nonce};
+
+/// A forecaster outside the process, and what the desk has to know of it.
+#[derive(Clone)]
+pub struct Outside {
+    /// Who answers. It keeps its own time limit.
+    pub forecaster: Arc<dyn Forecaster>,
+    /// Whom its answers come from, also where others stand in for them.
+    pub source: Source,
+    /// The longest that it takes: it is asked so long before a window opens.
+    pub time_limit: Duration,
+    /// How many of the newest closes it is shown; with none it has its own sources.
+    pub closes: usize,
+    /// The labels that it answers, where the topic has several outputs; the topic's own when empty.
+    pub labels: Vec<String>,
+}
+
+impl fmt::Debug for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outside")
+            .field("source", &self.source)
+            .field("time_limit", &self.time_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an inquiry brought: a forecast, or why there is none.
+pub(super) type Outcome = Result<Arc<Forecast>, Fallback>;
+/// A question that is under way, for all who wait for its answer.
+pub(super) type Inquiry = Shared<BoxFuture<'static, Outcome>>;
+
+/// One topic's correspondence with its forecaster.
+pub(super) struct Post {
+    pub(super) spec: TopicSpec,
+    pub(super) outside: Outside,
+    history: watch::Receiver<History>,
+    config: ForecastConfig,
+    clock: SharedClock,
+    /// What the chain says of the topic's outputs; none inside for one with a single number.
+    labels: OnceLock<Option<Labels>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    begun: u64,
+    under_way: Option<UnderWay>,
+    done: Option<Done>,
+    last_good: Option<Arc<Forecast>>,
+}
+
+struct UnderWay {
+    number: u64,
+    nonce: Option<Nonce>,
+    task: AbortHandle,
+    inquiry: Inquiry,
+}
+
+struct Done {
+    nonce: Option<Nonce>,
+    /// The candles that were known when it was asked.
+    of: Arc<[Candle]>,
+    outcome: Outcome,
+}
+
+impl Post {
+    pub(super) fn new(
+        spec: TopicSpec,
+        outside: Outside,
+        history: watch::Receiver<History>,
+        config: ForecastConfig,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            spec,
+            outside,
+            history,
+            config,
+            clock,
+            labels: OnceLock::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of what the chain says of the topic's outputs. The first word holds; what was
+    /// answered before it was not judged by it, and is forgotten.
+    pub(super) fn declare(&self, labels: Option<Labels>) {
+        if self.labels.set(labels).is_ok() {
+            let mut state = self.state();
+            state.give_up();
+            (state.done, state.last_good) = (None, None);
+        }
+    }
+
+    /// Ends the question that is under way.
+    pub(super) fn give_up(&self) {
+        self.state().give_up();
+    }
+
+    /// What the topic takes, if it has several outputs.
+    pub(super) fn labels(&self) -> Option<&Labels> {
+        self.labels.get()?.as_ref()
+    }
+
+    /// The newest outcome, of whichever window.
+    pub(super) fn latest(&self) -> Option<Outcome> {
+        self.state().done.as_ref().map(|done| done.outcome.clone())
+    }
+
+    /// What was answered for a window with the newest candles that are known.
+    pub(super) fn outcome(&self, nonce: Option<Nonce>) -> Option<Outcome> {
+        let history = self.history.borrow().clone();
+        self.state().outcome(nonce, &history)
+    }
+
+    /// Asks for a window, once with the same candles, or joins the question that is under way for it;
+    /// one that is under way for another window is given up. `tell` hears what came of it, after it
+    /// is filed. It goes on if nobody waits for it.
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        nonce: Option<Nonce>,
+        tell: impl FnOnce(&Outcome) + Send + 'static,
+    ) -> Inquiry {
+        let history = self.history.borrow().clone();
+        // Held while the task is started, so that two callers start one; filing waits for it.
+        let mut state = self.state();
+        if let Some(outcome) = state.outcome(nonce, &history) {
+            return ready(outcome).boxed().shared();
+        }
+        if let Some(under_way) = state.under_way.as_ref().filter(|it| it.nonce == nonce) {
+            return under_way.inquiry.clone();
+        }
+        state.give_up();
+        state.begun += 1;
+        let number = state.begun;
+        let post = Arc::clone(self);
+        let work = tokio::spawn(async move {
+            let outcome = post.inquire(nonce, &history).await;
+            post.file(number, nonce, &history, outcome.clone());
+            tell(&outcome);
+            outcome
+        });
+        let task = work.abort_handle();
+        let given_up = || outside("the next window's question took its place");
+        let inquiry = async move { work.await.unwrap_or_else(|_| Err(given_up())) };
+        let inquiry = inquiry.boxed().shared();
+        state.under_way = Some(UnderWay {
+            number,
+            nonce,
+            task,
+            inquiry: inquiry.clone(),
+        });
+        inquiry
+    }
+
+    fn file(&self, number: u64, nonce: Option<Nonce>, history: &History, outcome: Outcome) {
+        let mut state = self.state();
+        if state
+            .under_way
+            .as_ref()
+            .is_some_and(|it| it.number == number)
+        {
+            state.under_way = None;
+        }
+        if let Ok(forecast) = &outcome {
+            state.last_good = Some(Arc::clone(forecast));
+        }
+        let of = Arc::clone(&history.candles);
+        state.done = Some(Done { nonce, of, outcome });
+    }
+
+    async fn inquire(&self, nonce: Option<Nonce>, history: &History) -> Outcome {
+        self.check_prices(history)?;
+        let shown = history.candles.len().saturating_sub(self.outside.closes);
+        let question = Question {
+            topic: self.spec.topic,
+            nonce,
+            labels: self.labels().map(|it| it.names.clone()).unwrap_or_default(),
+            history: History {
+                ticker: self.spec.ticker.clone(),
+                candles: history.candles.get(shown..).unwrap_or_default().into(),
+            },
+            horizon: self.spec.horizon,
+            target: self.spec.target,
+        };
+        let began = Instant::now();
+        let asked = AssertUnwindSafe(self.outside.forecaster.forecast(&question));
+        let answer = asked.catch_unwind().await;
+        let answer = answer.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))?;
+        let close = history.candles.last().map(|candle| candle.close);
+        let values = self.judge(&answer, close).map_err(outside)?;
+        let closes = question.history.closes();
+        Ok(Arc::new(Forecast {
+            topic: self.spec.topic,
+            value: if values.is_empty() { answer.value } else { 0.0 },
+            values,
+            source: answer.source,
+            fallback: None,
+            made_at: self.clock.now(),
+            data_until: question.history.until(),
+            closes,
+            took: began.elapsed(),
+            report: answer.report,
+        }))
+    }
+
+    /// Prices that it is to be shown must be young enough.
+    fn check_prices(&self, history: &History) -> Result<(), Fallback> {
+        if self.outside.closes == 0 {
+            return Ok(());
+        }
+        match history.age(self.clock.now()) {
+            None => Err(outside("no prices are known that it could be shown")),
+            Some(age) if age > self.config.max_age => Err(Fallback::StaleHistory {
+                age_seconds: age.as_secs(),
+            }),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The values of an answer for several labels, none for a single number; or what is wrong with it.
+    fn judge(&self, answer: &Answer, close: Option<f64>) -> Result<Vec<Labelled>, String> {
+        match (self.labels.get(), answer.values.is_empty()) {
+            (Some(Some(_)), true) => {
+                let wanted = r#"the topic has several outputs: answer {"values": {label: value}}"#;
+                Err(format!("it gave one number, and {wanted}"))
+            }
+            (Some(None), false) => Err("it gave values for labels, and the topic takes one".into()),
+            (Some(Some(labels)), false) => labels.check(&answer.values),
+            // The chain has not been asked.
+            (None, false) => match answer.values.iter().find(|it| !it.value.is_finite()) {
+                Some(Labelled { label, value }) => {
+                    Err(format!("the value of {label:?} is {value}"))
+                }
+                None => Ok(answer.values.clone()),
+            },
+            (_, true) => self.check_number(answer.value, close).map(|()| Vec::new()),
+        }
+    }
+
+    /// A value that is far off is more likely a mistaken unit than an opinion: it is not brought back
+    /// to the bound but refused.
+    fn check_number(&self, value: f64, close: Option<f64>) -> Result<(), String> {
+        if !value.is_finite() {
+            return Err(format!("it answered {value}"));
+        }
+        let bound = self.config.max_abs;
+        match implied_return(self.spec.target, close, value) {
+            Some(implied) if implied.is_nan() || implied.abs() > bound => Err(format!(
+                "it answered {value}, a log-return of {implied:.4}, beyond forecast.max_abs = {bound}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is answered for several labels when there is no answer: the last good one while it is not
+    /// older than `max_age`, else the neutral one.
+    pub(super) fn labelled_stand_in(&self, labels: &Labels, reason: Fallback) -> Forecast {
+        let now = self.clock.now();
+        let last = self.state().last_good.clone();
+        let young = |it: &Arc<Forecast>| is_young(it.made_at, now, self.config.max_age);
+        match last.filter(|it| !it.values.is_empty() && young(it)) {
+            Some(last) => Forecast {
+                fallback: Some(reason),
+                ..last.as_ref().clone()
+            },
+            None => self.neutral(labels, reason, now),
+        }
+    }
+
+    /// The neutral answer to several labels.
+    pub(super) fn neutral(
+        &self,
+        labels: &Labels,
+        reason: Fallback,
+        now: OffsetDateTime,
+    ) -> Forecast {
+        Forecast {
+            topic: self.spec.topic,
+            value: 0.0,
+            values: labels.neutral(),
+            source: Source::Fallback,
+            fallback: Some(reason),
+            made_at: now,
+            data_until: None,
+            closes: 0,
+            took: Duration::ZERO,
+            report: None,
+        }
+    }
+}
+
+impl State {
+    fn give_up(&mut self) {
+        if let Some(under_way) = self.under_way.take() {
+            under_way.task.abort();
+        }
+    }
+
+    fn outcome(&self, nonce: Option<Nonce>, history: &History) -> Option<Outcome> {
+        let done = self.done.as_ref()?;
+        let fits = done.nonce == nonce && Arc::ptr_eq(&done.of, &history.candles);
+        fits.then(|| done.outcome.clone())
+    }
+}
+
+fn is_young(made_at: OffsetDateTime, now: OffsetDateTime, max_age: Duration) -> bool {
+    now - made_at <= max_age
+}
+
+/// A reason of this kind.
+pub(super) fn outside(detail: impl Into<String>) -> Fallback {
+    let detail = detail.into();
+    Fallback::Outside { detail }
+}

@@ -1,0 +1,295 @@
+use std::sync::Arc;
+
+use time::macros::datetime;
+
+use super::*;
+use crate::store::{Journal, SignedTx, State, Transition};
+
+const START: OffsetDateTime = datetime!(2025-09-16 13:00 UTC);
+const TOPIC: TopicId = TopicId(67);
+const BOTH: [TopicId; 2] = [TOPIC, TopicId(68)];
+
+fn wallet() -> Wallet {
+    Wallet {
+        chain_id: "allora-testnet-1".into(),
+        address: "allo1abc".into(),
+    }
+}
+
+fn key(topic: TopicId, nonce: i64) -> WindowKey {
+    let nonce = Nonce(nonce);
+    WindowKey { topic, nonce }
+}
+
+fn step(nonce: i64, second: i64, value: Option<&str>, state: State) -> Transition {
+    Transition {
+        at: START + time::Duration::seconds(second),
+        wallet: wallet(),
+        key: key(TOPIC, nonce),
+        window_end: Height(nonce + 8),
+        value: value.map(str::to_owned),
+        report: None,
+        state,
+    }
+}
+
+fn prepared(hash: &str) -> State {
+    State::Prepared(Arc::new(SignedTx {
+        bytes: hash.as_bytes().to_vec(),
+        hash: hash.to_owned(),
+        sequence: 1,
+    }))
+}
+
+fn included(hash: &str) -> State {
+    State::Included {
+        hash: hash.to_owned(),
+        height: Height(1),
+    }
+}
+
+fn broadcast(hash: &str) -> State {
+    State::Broadcast {
+        hash: hash.to_owned(),
+        endpoint: "http://127.0.0.1".into(),
+    }
+}
+
+fn noted(topic: TopicId, nonce: i64, hour: i64) -> Noted {
+    Noted {
+        key: key(topic, nonce),
+        window_end: Height(nonce + 8),
+        value: 0.25,
+        opened: START + time::Duration::hours(hour),
+        clock: OpenedBy::Journal,
+        is_asked: false,
+    }
+}
+
+fn resolution(outcome: f64) -> Resolution {
+    Resolution {
+        base: 1.0,
+        close: outcome.exp(),
+        outcome,
+        loss: (0.25 - outcome).powi(2),
+        zero_loss: outcome * outcome,
+    }
+}
+
+fn peers(combined: Option<f64>, values: &[(&str, f64)]) -> Peers {
+    let inferers = values.iter().map(|(name, value)| ((*name).into(), *value));
+    Peers {
+        combined,
+        inferers: inferers.collect(),
+    }
+}
+
+async fn store() -> Store {
+    Store::in_memory().await.unwrap()
+}
+
+fn nonces(found: &[Noted]) -> Vec<(u64, i64)> {
+    let all = found.iter();
+    all.map(|it| (it.key.topic.0, it.key.nonce.0)).collect()
+}
+
+#[tokio::test]
+async fn an_answered_window_is_found_with_what_was_in_its_block() {
+    let store = store().await;
+    let steps = [
+        // Signed twice, and the first signature came into a block.
+        step(24, 0, Some("0.1"), prepared("A")),
+        step(24, 3, Some("0.1"), broadcast("A")),
+        step(24, 4, Some("0.2"), prepared("B")),
+        step(24, 6, None, included("A")),
+        step(24, 50, None, State::Counted),
+        // Admitted, without word of a transaction.
+        step(36, 60, Some("0.3"), prepared("C")),
+        step(36, 62, None, included("")),
+        // Not answered.
+        step(48, 120, Some("0.4"), prepared("D")),
+        step(48, 121, Some("0.4"), broadcast("D")),
+        step(60, 180, Some("0.5"), prepared("E")),
+        step(60, 190, None, State::Superseded),
+    ];
+    store.append(&steps).await.unwrap();
+    let found = store.unnoted(&wallet(), &BOTH, Nonce(0), 10).await.unwrap();
+    let answered = |nonce: i64, value: &str, second: i64| Answered {
+        key: key(TOPIC, nonce),
+        window_end: Height(nonce + 8),
+        value: Some(value.into()),
+        at: START + time::Duration::seconds(second),
+    };
+    assert_eq!(found, [answered(24, "0.1", 3), answered(36, "0.3", 62)]);
+
+    let other = store.unnoted(&wallet(), &BOTH[1..], Nonce(0), 10).await;
+    assert_eq!(other.unwrap(), []);
+    let later = store.unnoted(&wallet(), &BOTH, Nonce(24), 10).await;
+    assert_eq!(later.unwrap().len(), 1);
+    store.note(&wallet(), &[noted(TOPIC, 24, 0)]).await.unwrap();
+    let rest = store.unnoted(&wallet(), &BOTH, Nonce(0), 10).await.unwrap();
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0].key.nonce, Nonce(36));
+}
+
+#[tokio::test]
+async fn each_is_noted_and_resolved_once() {
+    let store = store().await;
+    let wallet = wallet();
+    let all: Vec<_> = (0..4).map(|it| noted(TOPIC, 24 + it, it)).collect();
+    store.note(&wallet, &all).await.unwrap();
+    let again = Noted {
+        value: 9.0,
+        ..all[0].clone()
+    };
+    store.note(&wallet, &[again]).await.unwrap();
+
+    let until = START + time::Duration::hours(2);
+    let due = async |after: i64, limit: u32| {
+        let found = store.unresolved(&wallet, TOPIC, until, Nonce(after), limit);
+        found.await.unwrap()
+    };
+    assert_eq!(due(0, 10).await, all[..3]);
+    assert_eq!(due(24, 1).await, all[1..2]);
+
+    let rows = [(Nonce(24), Some(resolution(0.5))), (Nonce(25), None)];
+    store.resolve(&wallet, TOPIC, until, &rows).await.unwrap();
+    let rows = [(Nonce(24), Some(resolution(0.75)))];
+    store.resolve(&wallet, TOPIC, until, &rows).await.unwrap();
+    assert_eq!(due(0, 10).await, all[2..3]);
+
+    let resolved = async |since: OffsetDateTime, after: i64| {
+        let found = store.resolved(&wallet, TOPIC, since, Nonce(after), 10);
+        found.await.unwrap()
+    };
+    let record = Record {
+        nonce: Nonce(24),
+        opened: START,
+        value: 0.25,
+        resolution: resolution(0.5),
+        field: None,
+    };
+    assert_eq!(resolved(START, 0).await, [record]);
+    assert_eq!(resolved(START, 24).await, []);
+    assert_eq!(resolved(until, 0).await, []);
+}
+
+#[tokio::test]
+async fn the_chain_is_asked_about_the_newest_of_each_topic_once() {
+    let store = store().await;
+    let wallet = wallet();
+    let mut all = Vec::new();
+    for topic in BOTH {
+        all.extend((0..5).map(|it| noted(topic, 24 + it, it)));
+    }
+    store.note(&wallet, &all).await.unwrap();
+    let unasked = async |reach: u32| {
+        let found = store.unasked(&wallet, &BOTH, reach).await.unwrap();
+        nonces(&found)
+    };
+    assert_eq!(unasked(2).await, [(67, 28), (68, 28)]);
+    let newest = [(67, 28), (68, 28), (67, 27), (68, 27)];
+    assert_eq!(unasked(4).await, newest);
+
+    let asked = Noted {
+        opened: START,
+        clock: OpenedBy::Block,
+        ..all[4].clone()
+    };
+    store.keep_peers(&wallet, &asked, None).await.unwrap();
+    assert_eq!(unasked(4).await[0], (68, 28));
+    let later = START + time::Duration::hours(9);
+    let found = store.unresolved(&wallet, TOPIC, later, Nonce(27), 10).await;
+    let expected = Noted {
+        is_asked: true,
+        ..asked
+    };
+    assert_eq!(found.unwrap(), [expected]);
+}
+
+#[tokio::test]
+async fn ranks_follow_once_outcome_and_others_are_known() {
+    let store = store().await;
+    let wallet = wallet();
+    let all: Vec<_> = (0..3).map(|it| noted(TOPIC, 24 + it, it)).collect();
+    store.note(&wallet, &all).await.unwrap();
+    let rows = [0.5, 0.5].map(|it| Some(resolution(it)));
+    let rows: Vec<_> = (24..).map(Nonce).zip(rows).collect();
+    store.resolve(&wallet, TOPIC, START, &rows).await.unwrap();
+    let others = peers(Some(0.125), &[("allo1b", -1.5e-7), ("allo1c", 3.0)]);
+    for it in [&all[1], &all[2]] {
+        store.keep_peers(&wallet, it, Some(&others)).await.unwrap();
+    }
+    // The first has no others, the last no outcome.
+    let found = store.unranked(&wallet, TOPIC, 10).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].0.nonce, &found[0].1), (Nonce(25), &others));
+
+    let field = Field {
+        place: 2,
+        places: 3,
+        median_loss: Some(0.5),
+        combined_loss: None,
+    };
+    let fields = [(Nonce(25), field)];
+    store.rank(&wallet, TOPIC, &fields).await.unwrap();
+    assert_eq!(store.unranked(&wallet, TOPIC, 10).await.unwrap(), []);
+    let all = store.resolved(&wallet, TOPIC, START, Nonce(0), 10).await;
+    let all: Vec<_> = all.unwrap().iter().map(|it| it.field).collect();
+    assert_eq!(all, [None, Some(field)]);
+}
+
+#[tokio::test]
+async fn others_values_are_dropped_when_they_are_old() {
+    let store = store().await;
+    let wallet = wallet();
+    let all: Vec<_> = (0..5).map(|it| noted(TOPIC, 24 + it, it)).collect();
+    store.note(&wallet, &all).await.unwrap();
+    for it in &all {
+        let others = Peers::default();
+        let kept = store.keep_peers(&wallet, it, Some(&others));
+        kept.await.unwrap();
+    }
+    let before = START + time::Duration::hours(3);
+    for dropped in [2, 1, 0] {
+        let count = store.drop_peers(before, 2).await.unwrap();
+        assert_eq!(count, dropped);
+    }
+    // What was learnt of our own stays.
+    let later = START + time::Duration::hours(9);
+    let ours = store.unresolved(&wallet, TOPIC, later, Nonce(0), 10).await;
+    assert_eq!(ours.unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn a_standing_is_replaced_and_all_is_forgotten_with_its_chain() {
+    let store = store().await;
+    let wallet = wallet();
+    let mut standing = Standing {
+        n: 7,
+        ratio: Some(0.9976),
+        interval: Some((0.99, 1.01)),
+        live_weight: 0.5,
+        ..Standing::default()
+    };
+    for topic in BOTH {
+        let saved = store.save_standing(&wallet, topic, &standing);
+        saved.await.unwrap();
+    }
+    standing.n = 8;
+    let saved = store.save_standing(&wallet, TOPIC, &standing);
+    saved.await.unwrap();
+    let found = store.standings(&wallet).await.unwrap();
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0], (TOPIC, standing));
+
+    let first = noted(TOPIC, 24, 0);
+    store
+        .note(&wallet, std::slice::from_ref(&first))
+        .await
+        .unwrap();
+    store.set_aside(&wallet, "before").await.unwrap();
+    assert_eq!(store.standings(&wallet).await.unwrap(), []);
+    let due = store.unresolved(&wallet, TOPIC, START, Nonce(0), 9).await;
+    assert_eq!(due.unwrap(), []);
+}
