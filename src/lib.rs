@@ -17,6 +17,7 @@ pub mod forecast;
 pub mod forecasters;
 pub mod learning;
 pub mod market;
+pub mod models;
 pub mod ops;
 pub mod store;
 pub mod tls;

@@ -9,6 +9,7 @@
 //! | `ALLORA_REAL_OLDER` | `require`: fails without the older release, too | skips what needs it |
 //! | `ALLORA_NODE_BIN` | the newest node's binary | the one in the cache |
 //! | `ALLORA_WORKER_BIN` | the worker's binary | the one built with the tests |
+//! | `ALLORA_MODELS_PYTHON` | a Python of 3.12 or newer for the real models | the first found |
 //! | `ALLORA_REAL_WINDOWS` | windows in a row | 5 |
 //! | `ALLORA_REAL_WINDOWS_OLDER` | windows in a row on the older release | 3 |
 //! | `ALLORA_REAL_WINDOWS_UPGRADED` | windows after an upgrade | 2 |
@@ -42,6 +43,10 @@ mod kills;
 mod learning;
 mod ledger;
 mod many_topics;
+mod models;
+mod models_field;
+mod models_gate;
+mod models_server;
 mod node;
 mod outranked;
 mod peer;
