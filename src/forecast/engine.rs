@@ -139,7 +139,7 @@ impl Engine {
         }
         let now = self.look();
         let (value, source) = self.choose(&now);
-        let log_return = self.within_limits(value, source, now.momentum);
+        let log_return = self.within_limits(value, source);
         let clamped = value.abs() > self.config.max_abs;
         let report = self.report(&now, clamped);
         Ok(Opinion {
@@ -219,13 +219,14 @@ impl Engine {
         now.baseline + moved / f64::max(1.0, total)
     }
 
-    /// Held within `max_abs`, and not zero unless that was asked for.
-    fn within_limits(&self, value: f64, source: Source, momentum: f64) -> f64 {
+    /// Held within `max_abs`, and not zero unless that was asked for: what has no weight has no sign of
+    /// its own, and takes that of a history too short for one.
+    fn within_limits(&self, value: f64, source: Source) -> f64 {
         let limit = self.config.max_abs;
         if source == Source::Zero {
             return 0.0;
         }
-        prior::at_least(value, momentum, self.horizon.least()).clamp(-limit, limit)
+        prior::at_least(value, 0.0, self.horizon.least()).clamp(-limit, limit)
     }
 
     fn report(&self, now: &Now, clamped: bool) -> Report {
