@@ -17,12 +17,9 @@ mod offline;
 mod root;
 mod secrets;
 mod sources;
+mod topics;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    env,
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, env, path::PathBuf};
 
 use secrecy::SecretString;
 
@@ -169,7 +166,8 @@ impl Settings {
         if !found.is_empty() {
             return Err(ConfigError::Refused(found));
         }
-        let topics = choose_topics(&overrides.topics, &document.topics, &mut notices)?;
+        let topics = topics::choose(&overrides.topics, &document.topics, &mut notices)?;
+        topics::tell_unjudged(&topics, &document, &mut notices);
         let wallet = sources.wallet(&document.network, &network, &mut notices)?;
         let forecaster_tokens = topics
             .iter()
@@ -257,42 +255,6 @@ fn apply_endpoints(document: &Document, network: &mut NetworkConfig, notices: &m
         let shown = network.ws.join(", ");
         notices.push(format!("no --ws was given: {shown} is used"));
     }
-}
-
-/// The topics to serve: those asked for by number, else all that are configured.
-fn choose_topics(
-    asked: &[u64],
-    configured: &[TopicConfig],
-    notices: &mut Vec<String>,
-) -> Result<Vec<TopicConfig>, ConfigError> {
-    if asked.is_empty() {
-        return Ok(configured.to_vec());
-    }
-    let mut seen = BTreeSet::new();
-    let mut chosen = Vec::new();
-    for id in asked.iter().copied().map(TopicId) {
-        if id.0 == 0 || !seen.insert(id) {
-            let wrong = format!("topic {id} is no topic, or is given twice");
-            return Err(ConfigError::refused(
-                "--topic",
-                wrong,
-                "give each topic's number once",
-            ));
-        }
-        let known = configured.iter().find(|it| it.id == id).cloned();
-        chosen.push(known.unwrap_or_else(|| {
-            let topic = TopicConfig {
-                id,
-                ..TopicConfig::default()
-            };
-            notices.push(format!(
-                "topic {id} has no [[topics]] entry: it is served as topic 67 is ({}, 7 days, log-return); add an entry if it asks for something else",
-                topic.ticker
-            ));
-            topic
-        }));
-    }
-    Ok(chosen)
 }
 
 #[cfg(test)]

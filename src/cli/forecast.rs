@@ -20,7 +20,7 @@ use super::{
 use crate::{
     clock::{SharedClock, SystemClock},
     config::{Overrides, Settings},
-    forecast::{Desk, Forecast, Labelled, Report},
+    forecast::{Desk, Forecast, Labelled, Report, Unjudged},
     worker::TopicConfig,
 };
 
@@ -88,6 +88,8 @@ struct Made {
     topic: TopicConfig,
     prices: String,
     forecast: Arc<Forecast>,
+    /// What of it is not judged by its record.
+    unjudged: Option<Unjudged>,
     now: OffsetDateTime,
 }
 
@@ -111,7 +113,9 @@ async fn made(args: &ForecastArgs) -> Result<Vec<Made>, String> {
         .map_err(|refused| refused.to_string())?
         .with_outside(outside);
     let desk = desk.handle();
+    let config = settings.forecast;
     let asked = settings.topics.into_iter().map(|topic| {
+        let unjudged = config.unjudged(topic.horizon);
         let (desk, prices, now) = (desk.clone(), source.clone(), clock.now());
         async move {
             let limit = PATIENCE + desk.lead(topic.id).unwrap_or_default();
@@ -119,6 +123,7 @@ async fn made(args: &ForecastArgs) -> Result<Vec<Made>, String> {
             Made {
                 topic,
                 prices,
+                unjudged: unjudged.filter(|_| forecast.report.is_some()),
                 forecast,
                 now,
             }
@@ -148,6 +153,8 @@ impl Made {
             all.insert("target".into(), json!(topic.target));
             all.insert("prices".into(), json!(self.prices));
             all.insert("data_age_seconds".into(), json!(self.data_age()));
+            let unjudged = self.unjudged.as_ref().map(ToString::to_string);
+            all.insert("not_judged".into(), json!(unjudged));
             for key in ["fallback", "report"] {
                 all.entry(key).or_insert(Value::Null);
             }
@@ -174,6 +181,9 @@ impl Made {
         }
         if let Some(report) = &forecast.report {
             rows.extend(of_report(report));
+        }
+        if let Some(unjudged) = &self.unjudged {
+            rows.push(("not judged", unjudged.to_string()));
         }
         rows.push(("closes", forecast.closes.to_string()));
         rows.push(("prices", self.prices.clone()));

@@ -76,6 +76,27 @@ fn without_any_file_the_defaults_stand() {
 }
 
 #[test]
+fn a_history_too_short_to_judge_a_topic_is_told_of() {
+    let topic = |horizon: &str| {
+        let text = format!(
+            "[market]\nhistory = \"365days\"\n\n\
+             [[topics]]\nid = 5\nticker = \"ethusd\"\nhorizon = \"{horizon}\"\ntarget = \"price\"\n"
+        );
+        Project::new()
+            .file("config/worker.toml", &text)
+            .settings()
+            .notices
+    };
+    let told = topic("40d");
+    assert!(
+        told[0].contains("topic 5: over 40 days neither"),
+        "{told:?}"
+    );
+    assert!(told[1].contains("market.history = \"396days\""), "{told:?}");
+    assert_eq!(topic("7d").len(), 1);
+}
+
+#[test]
 fn the_shipped_file_holds_every_key_with_its_default() {
     let text = fs::read_to_string(repository().join("config/worker.toml")).unwrap();
     let read: Document = toml::from_str(&text).unwrap();

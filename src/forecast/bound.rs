@@ -12,6 +12,14 @@ pub(super) fn implied_return(target: Target, close: Option<f64>, value: f64) -> 
     }
 }
 
+/// The value that says "no change"; none for a price while no close is known.
+pub(super) fn unchanged(target: Target, close: Option<f64>) -> Option<f64> {
+    match target {
+        Target::LogReturn | Target::PercentReturn => Some(0.0),
+        Target::Price => close,
+    }
+}
+
 /// The value nearest to `value` within the bound, and whether that is another one.
 pub(super) fn clamped(target: Target, close: Option<f64>, value: f64, max_abs: f64) -> (f64, bool) {
     match (implied_return(target, close, value), close) {

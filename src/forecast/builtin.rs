@@ -6,15 +6,14 @@ use std::{
     time::Duration,
 };
 
+use time::{OffsetDateTime, Time};
+
 use super::{
     Candle, Engine, Fallback, Fitted, ForecastConfig, HOUR, History, Model, Opinion, Target,
 };
 
 /// Seconds of a day.
 const DAY: i64 = 24 * HOUR;
-/// Days by which an engine may know more than `history_days` before it begins anew: a history that
-/// loses its oldest hour each hour then costs a cold start a month, not one an hour.
-const SLACK: i64 = 30;
 
 /// An engine and the closes that it knows, by the start of their hour.
 #[derive(Debug)]
@@ -75,10 +74,12 @@ impl Builtin {
         })
     }
 
-    /// The candles of the last `history_days`.
+    /// The candles that a forecast is made from: those from the start of the month (UTC) on that holds
+    /// the hour `history_days` before the newest. They begin at a fixed date, so that the forecast is
+    /// the same however long the process has been up, and a cold start comes once a month.
     fn window<'a>(&self, candles: &'a [Candle], newest: &Candle) -> &'a [Candle] {
         let span = DAY * i64::from(self.config.history_days);
-        let oldest = newest.start.saturating_sub(span);
+        let oldest = start_of_month(newest.start.saturating_sub(span));
         &candles[candles.partition_point(|candle| candle.start < oldest)..]
     }
 
@@ -113,23 +114,13 @@ impl Builtin {
             .clone()
     }
 
-    /// The engine with what is new; none if the candles are not those that it knows and later ones, or
-    /// if it has come to know too many.
+    /// The engine with what is new; none if the candles are not those that it knows and later ones.
     fn extended(&self, mut warm: Warm, candles: &[Candle]) -> Option<Warm> {
-        let (first, newest) = (candles.first()?.start, candles.last()?.start);
-        let longest = DAY * (i64::from(self.config.history_days) + SLACK);
-        if newest.saturating_sub(warm.known.first()?.0) > longest {
-            return None;
-        }
-        let from = warm
-            .known
-            .binary_search_by_key(&first, |known| known.0)
-            .ok()?;
-        let mut both = warm.known[from..].iter().zip(candles);
+        let mut both = warm.known.iter().zip(candles);
         let same = |((start, close), candle): (&(i64, f64), &Candle)| {
             *start == candle.start && close.to_bits() == candle.close.to_bits()
         };
-        let shared = warm.known.len() - from;
+        let shared = warm.known.len();
         if shared > candles.len() || !both.all(same) {
             return None;
         }
@@ -156,6 +147,13 @@ impl Model for Builtin {
     ) -> Result<Fitted, Fallback> {
         self.forecast(history, horizon, target)
     }
+}
+
+/// 00:00 UTC of the first day of the month that holds a time, unix seconds.
+fn start_of_month(time: i64) -> i64 {
+    let given = OffsetDateTime::from_unix_timestamp(time).ok();
+    let first = given.and_then(|it| it.replace_day(1).ok());
+    first.map_or(time, |it| it.replace_time(Time::MIDNIGHT).unix_timestamp())
 }
 
 /// A log-return from the last price, in the target's unit.

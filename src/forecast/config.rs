@@ -18,8 +18,9 @@ pub struct ForecastConfig {
     /// Days of hourly closes from which the prior is used; between `min_days` and this, a sign without
     /// skill. The prior's shortest momentum takes 28.
     pub full_days: u32,
-    /// Days of closes that a forecast is made from at most. Challengers need about 310 until they can
-    /// earn a say over a week's horizon; longer lets them learn from more.
+    /// Days of closes that a forecast is made from at least, once so many are known: its history begins
+    /// with the month (UTC) of the day so long ago. Challengers need about 310 until they can earn a say
+    /// over a week's horizon; longer lets them learn from more.
     pub history_days: u32,
     /// Age of the newest candle above which 0.0 is answered. Longer rides out an outage of the price
     /// source, and answers with older news.

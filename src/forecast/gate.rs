@@ -47,6 +47,11 @@ impl GateRule {
             untold: 0.0,
         }
     }
+
+    /// Outcomes from which a weight can be told.
+    pub(super) fn needed(&self) -> usize {
+        self.least.max(self.lags.saturating_mul(4))
+    }
 }
 
 /// The record of a forecast against a baseline. Any forecast can be held against any other: feed it one
@@ -86,8 +91,7 @@ impl Gate {
 
     /// Takes t and weight anew from what was recorded.
     pub fn settle(&mut self) {
-        let needed = self.rule.least.max(self.rule.lags.saturating_mul(4));
-        self.t = (self.gains.len() >= needed)
+        self.t = (self.gains.len() >= self.rule.needed())
             .then(|| newey_west_t(self.gains.make_contiguous(), self.rule.lags));
         self.weight = self.t.map_or(self.rule.untold, |t| {
             let GateRule { shut, open, .. } = self.rule;

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    Fallback, Forecast, History, Labels, LiveFuses,
+    Fallback, Forecast, History, Labels, LiveFuses, Target,
     outside::{Inquiry, Post, outside},
     trainer::{Trainer, for_topic},
 };
@@ -63,7 +63,8 @@ impl DeskHandle {
     }
 
     /// A forecast for a window within `deadline` and `train_deadline`, whatever happens: the fresh one,
-    /// else one made now, else the last one if its candles are not too old, else 0.0 with its reason.
+    /// else one made now, else the last one if its candles are not too old, else no change with
+    /// its reason.
     pub async fn within(&self, key: WindowKey, deadline: Duration) -> Arc<Forecast> {
         if let Some(fresh) = self.fresh(key) {
             return fresh;
@@ -175,7 +176,9 @@ impl DeskHandle {
         let Some(slot) = self.trainer.slot(topic) else {
             let detail = "the topic is not configured".to_owned();
             let reason = Fallback::Unfit { detail };
-            return Arc::new(self.trainer.fallback(topic, &History::default(), reason));
+            // What it asks for is not known either; 0.0 is as good as any.
+            let (target, history) = (Target::LogReturn, History::default());
+            return Arc::new(self.trainer.fallback(topic, target, &history, reason));
         };
         let training = self.trainer.train(slot);
         let forecast = match timeout_at(end, training).await {
@@ -203,10 +206,9 @@ impl DeskHandle {
             Some(for_topic(topic, self.trainer.last_or(slot, Fallback::Late)))
         });
         let none = || {
-            Arc::new(
-                self.trainer
-                    .fallback(topic, &History::default(), Fallback::Late),
-            )
+            let (target, history) = (post.spec.target, post.history());
+            let late = Fallback::Late;
+            Arc::new(self.trainer.fallback(topic, target, &history, late))
         };
         excused(&built_in.unwrap_or_else(none), reason)
     }
@@ -216,9 +218,11 @@ impl DeskHandle {
 fn excused(built_in: &Arc<Forecast>, reason: Fallback) -> Arc<Forecast> {
     let reason = match (&built_in.fallback, reason) {
         (Some(Fallback::SwitchedOff), _) => Fallback::SwitchedOff,
+        (Some(why @ Fallback::NoPrice { .. }), Fallback::SwitchedOff) => why.clone(),
         (Some(why), Fallback::Outside { detail }) => {
             outside(format!("{detail}; and for the built-in forecast {why}"))
         }
+        (Some(why @ Fallback::NoPrice { .. }), reason) => outside(format!("{reason}; and {why}")),
         (_, reason @ Fallback::Outside { .. }) => reason,
         (_, reason) => outside(reason.to_string()),
     };

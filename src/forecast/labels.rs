@@ -6,6 +6,14 @@ use super::Labelled;
 const LEAST: f64 = 1e-9;
 /// Shares are given in millionths.
 const MILLION: u32 = 1_000_000;
+/// Values that must add up to 1 are sent in whole steps of a trillionth. The chain adds decimals, not
+/// floats, and a decimal of 15 digits or fewer is sent as it stands.
+const STEPS: f64 = 1e12;
+/// Steps that a sum may miss 1 by without fault of the answer: about the rounding of a model that
+/// reckons in single precision.
+const ROUNDING: i64 = 1_000_000;
+/// The largest value that can be sent in whole steps, either sign.
+const LARGEST: f64 = 1000.0;
 
 /// What a topic with several outputs takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +74,10 @@ impl Labels {
                 (*value).map(|value| Labelled { label, value })
             })
             .collect();
+        let values = match self.unity {
+            Some(slack) => in_steps(&values, slack)?,
+            None => values,
+        };
         self.check_together(&values).map(|()| values)
     }
 
@@ -84,14 +96,7 @@ impl Labels {
                 "no value differs from the topic's default of {default}, which the chain takes for no answer"
             ));
         }
-        let sum: f64 = values.iter().map(|it| it.value).sum();
-        match self.unity {
-            // Rounding of the sum itself is no fault of the answer.
-            Some(slack) if (sum - 1.0).abs() > slack + f64::EPSILON * count as f64 => Err(format!(
-                "its values add up to {sum}, and the topic wants 1 (within {slack})"
-            )),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// What is answered when nothing is known: equal shares where values must add up to 1, else 0 for
@@ -117,11 +122,43 @@ impl Labels {
     }
 }
 
+/// The values in whole steps. Where they miss 1 by a rounding only, the largest takes the rest, so that
+/// what is sent adds up to exactly 1.
+fn in_steps(values: &[Labelled], slack: f64) -> Result<Vec<Labelled>, String> {
+    let too_large = |it: &&Labelled| it.value.abs() > LARGEST;
+    if let Some(Labelled { label, value }) = values.iter().find(too_large) {
+        return Err(format!(
+            "the value of {label:?} is {value}, and the topic's values are shares of 1"
+        ));
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "LARGEST keeps it in range")]
+    let whole = |value: f64| (value * STEPS).round() as i64;
+    let mut steps: Vec<i64> = values.iter().map(|it| whole(it.value)).collect();
+    let missing = whole(1.0) - steps.iter().sum::<i64>();
+    if missing.abs() <= ROUNDING {
+        if let Some(largest) = steps.iter_mut().max_by_key(|it| **it) {
+            *largest += missing;
+        }
+    } else if missing.abs() as f64 > slack * STEPS {
+        let sum = 1.0 - missing as f64 / STEPS;
+        return Err(format!(
+            "its values add up to {sum}, and the topic wants 1 (within {slack})"
+        ));
+    }
+    let sent = |(it, steps): (&Labelled, i64)| Labelled {
+        label: it.label.clone(),
+        value: steps as f64 / STEPS,
+    };
+    Ok(values.iter().zip(steps).map(sent).collect())
+}
+
 #[cfg(test)]
 mod tests {
+    use rand::{Rng, SeedableRng, rngs::StdRng};
     use rstest::rstest;
 
     use super::*;
+    use crate::chain::Decimal;
 
     fn labels(names: &[&str]) -> Labels {
         Labels {
@@ -179,6 +216,62 @@ mod tests {
         shares.unity = Some(0.01);
         let off = given(&[("a", 0.5), ("b", 0.3), ("c", 0.1)]);
         assert!(shares.check(&off).unwrap_err().contains("wants 1"));
+    }
+
+    /// The sum of what is sent, in units of 1e-20 and without rounding.
+    fn exact_sum(values: &[Labelled]) -> i128 {
+        let units = |it: &Labelled| {
+            let text = Decimal::try_from(it.value).unwrap().to_string();
+            let (digits, exponent) = text.split_once('E').unwrap_or((&text, "0"));
+            let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+            let places = i32::try_from(part.len()).unwrap() - exponent.parse::<i32>().unwrap();
+            let power = 10_i128.pow(u32::try_from(20 - places).unwrap());
+            format!("{whole}{part}").parse::<i128>().unwrap() * power
+        };
+        values.iter().map(units).sum()
+    }
+
+    #[test]
+    fn the_decimals_of_a_softmax_add_up_to_exactly_one() {
+        let names = ["a", "b", "c", "d", "e", "f", "g"];
+        let mut random = StdRng::seed_from_u64(7);
+        for round in 0..2000 {
+            let mut shares = labels(&names[..2 + round % 6]);
+            shares.unity = Some(0.0);
+            let scores = shares.names.iter().map(|_| random.random_range(-9.0..9.0));
+            let powers: Vec<f64> = scores.map(f64::exp).collect();
+            let total: f64 = powers.iter().sum();
+            let single = round % 2 == 0;
+            let share = |power: f64| match single {
+                true => f64::from((power / total) as f32),
+                false => power / total,
+            };
+            let labelled = shares.names.iter().zip(&powers);
+            let answer: Vec<Labelled> = labelled
+                .map(|(label, power)| Labelled {
+                    label: label.clone(),
+                    value: share(*power),
+                })
+                .collect();
+            let sent = shares.check(&answer).unwrap();
+            assert_eq!(exact_sum(&sent), 10_i128.pow(20), "{sent:?}");
+            for (sent, given) in sent.iter().zip(&answer) {
+                assert!((sent.value - given.value).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_tolerance_allows_is_sent_as_it_is() {
+        let mut shares = labels(&["a", "b"]);
+        shares.unity = Some(0.01);
+        let short = given(&[("a", 0.5), ("b", 0.495)]);
+        assert_eq!(shares.check(&short), Ok(short));
+        shares.unity = Some(0.0);
+        let off = shares.check(&given(&[("a", 0.5), ("b", 0.499_99)]));
+        assert!(off.unwrap_err().contains("wants 1"));
+        let huge = shares.check(&given(&[("a", 1e20), ("b", -1e20)]));
+        assert!(huge.unwrap_err().contains("shares of 1"));
     }
 
     #[test]

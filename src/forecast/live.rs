@@ -116,8 +116,12 @@ impl LiveFuse {
 
 /// The fuse of topics that ask for the same: of those with a record the one that trusts least, since
 /// they get the same forecast.
-pub(super) fn strictest(fuses: &LiveFuses, topics: &[TopicId]) -> Option<LiveFuse> {
-    let known = topics.iter().filter_map(|topic| fuses.get(topic)).copied();
+pub(super) fn strictest<'a>(
+    fuses: &LiveFuses,
+    topics: impl IntoIterator<Item = &'a TopicId>,
+) -> Option<LiveFuse> {
+    let topics = topics.into_iter();
+    let known = topics.filter_map(|topic| fuses.get(topic)).copied();
     known.min_by(|a, b| a.weight.total_cmp(&b.weight).then(b.days.cmp(&a.days)))
 }
 

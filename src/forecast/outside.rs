@@ -123,6 +123,11 @@ impl Post {
         self.labels.get()?.as_ref()
     }
 
+    /// The candles that are known.
+    pub(super) fn history(&self) -> History {
+        self.history.borrow().clone()
+    }
+
     /// The newest outcome, of whichever window.
     pub(super) fn latest(&self) -> Option<Outcome> {
         self.state().done.as_ref().map(|done| done.outcome.clone())
@@ -130,7 +135,7 @@ impl Post {
 
     /// What was answered for a window with the newest candles that are known.
     pub(super) fn outcome(&self, nonce: Option<Nonce>) -> Option<Outcome> {
-        let history = self.history.borrow().clone();
+        let history = self.history();
         self.state().outcome(nonce, &history)
     }
 
@@ -142,7 +147,7 @@ impl Post {
         nonce: Option<Nonce>,
         tell: impl FnOnce(&Outcome) + Send + 'static,
     ) -> Inquiry {
-        let history = self.history.borrow().clone();
+        let history = self.history();
         // Held while the task is started, so that two callers start one; filing waits for it.
         let mut state = self.state();
         if let Some(outcome) = state.outcome(nonce, &history) {

@@ -14,7 +14,11 @@ use tokio::sync::{broadcast, watch};
 
 use super::{
     Answer, Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, LiveFuse, LiveFuses,
-    Question, Source, bound::clamped, desk::TopicSpec, forecaster::panicked, live,
+    Question, Source, Target,
+    bound::{clamped, unchanged},
+    desk::TopicSpec,
+    forecaster::panicked,
+    live,
 };
 use crate::{clock::SharedClock, types::TopicId};
 
@@ -106,7 +110,7 @@ impl Trainer {
         }
     }
 
-    /// Adds a topic, which answers 0.0 from now on until its first training.
+    /// Adds a topic, which answers that nothing changes from now on until its first training.
     pub(super) fn add(&mut self, spec: TopicSpec, history: watch::Receiver<History>) {
         let same = |slot: &Slot| slot.spec.asks_as(&spec);
         if let Some(place) = self.slots.iter().position(same) {
@@ -114,7 +118,12 @@ impl Trainer {
             self.slots[place].topics.push(spec.topic);
             return;
         }
-        let latest = self.fallback(spec.topic, &History::default(), self.nothing_known());
+        let latest = self.fallback(
+            spec.topic,
+            spec.target,
+            &history.borrow(),
+            self.nothing_known(),
+        );
         let state = State {
             latest: Arc::new(latest),
             of: Arc::default(),
@@ -180,8 +189,8 @@ impl Trainer {
         let slot = self.slot(topic)?;
         let history = slot.history();
         if self.is_switched_off() {
-            let reason = Fallback::SwitchedOff;
-            return Some(Arc::new(self.fallback(topic, &history, reason)));
+            let (target, reason) = (slot.spec.target, Fallback::SwitchedOff);
+            return Some(Arc::new(self.fallback(topic, target, &history, reason)));
         }
         if history.candles.is_empty() || self.is_stale(&history) {
             return None;
@@ -201,10 +210,11 @@ impl Trainer {
     }
 
     /// How far the built-in forecast of this place is trusted by what was submitted; none without a
-    /// record.
+    /// record. Topics that another forecaster answers say nothing of it.
     pub(super) fn live(&self, slot: &Slot) -> Option<LiveFuse> {
         let fuses = self.fuses.get()?.borrow().clone();
-        live::strictest(&fuses, &slot.topics)
+        let ours = slot.topics.iter().filter(|it| !self.quiet.contains(it));
+        live::strictest(&fuses, ours)
     }
 
     /// Starts a training with the newest candles, or joins the one that is under way with them. It
@@ -221,20 +231,20 @@ impl Trainer {
         state.begun += 1;
         let number = state.begun;
         if let Some(reason) = self.hopeless(&history) {
-            let forecast = self.fallback(slot.spec.topic, &history, reason);
+            let forecast = self.fallback(slot.spec.topic, slot.spec.target, &history, reason);
             return ready(self.file(slot, &mut state, &history, number, forecast))
                 .boxed()
                 .shared();
         }
         let candles = history.candles.clone();
-        let training = self.start(slot.spec.topic, history, number);
+        let training = self.start(&slot.spec, history, number);
         state.under_way = Some((candles, training.clone()));
         training
     }
 
-    fn start(self: &Arc<Self>, topic: TopicId, history: History, number: u64) -> Training {
-        let trainer = self.clone();
-        let late = Arc::new(self.fallback(topic, &history, Fallback::Late));
+    fn start(self: &Arc<Self>, spec: &TopicSpec, history: History, number: u64) -> Training {
+        let (trainer, topic) = (self.clone(), spec.topic);
+        let late = Arc::new(self.fallback(topic, spec.target, &history, Fallback::Late));
         let work = tokio::spawn(async move {
             let slot = trainer.slot(topic)?;
             let forecast = trainer.fit(slot, &history).await;
@@ -268,9 +278,9 @@ impl Trainer {
             Ok(answer) if answer.value.is_finite() => self.bounded(spec, history, answer),
             Ok(answer) => {
                 let detail = format!("the model answered {}", answer.value);
-                self.fallback(spec.topic, history, Fallback::Unfit { detail })
+                self.fallback(spec.topic, spec.target, history, Fallback::Unfit { detail })
             }
-            Err(reason) => self.fallback(spec.topic, history, reason),
+            Err(reason) => self.fallback(spec.topic, spec.target, history, reason),
         };
         forecast.took = began.elapsed();
         forecast
@@ -289,7 +299,7 @@ impl Trainer {
             source: answer.source,
             report,
             fallback: None,
-            ..self.fallback(spec.topic, history, Fallback::Late)
+            ..self.fallback(spec.topic, spec.target, history, Fallback::Late)
         }
     }
 
@@ -317,6 +327,9 @@ impl Trainer {
                 return state.latest.clone();
             }
         }
+        if let Some(reason @ Fallback::NoPrice { .. }) = &forecast.fallback {
+            tracing::error!(topic = %forecast.topic, "{reason}");
+        }
         state.latest = Arc::new(forecast);
         state.of = history.candles.clone();
         for &topic in &slot.topics {
@@ -327,13 +340,13 @@ impl Trainer {
         state.latest.clone()
     }
 
-    /// The last forecast if it is one and its candles are not too old, else 0.0 for this reason.
+    /// The last forecast if it is one and its candles are not too old, else no change for this reason.
     pub(super) fn last_or(&self, slot: &Slot, reason: Fallback) -> Arc<Forecast> {
         let latest = slot.latest();
         if self.is_usable(&latest) {
             return latest;
         }
-        Arc::new(self.fallback(slot.spec.topic, &slot.history(), reason))
+        Arc::new(self.fallback(slot.spec.topic, slot.spec.target, &slot.history(), reason))
     }
 
     fn is_usable(&self, forecast: &Forecast) -> bool {
@@ -366,11 +379,26 @@ impl Trainer {
         }
     }
 
-    /// 0.0 for a reason, as of now.
-    pub(super) fn fallback(&self, topic: TopicId, history: &History, reason: Fallback) -> Forecast {
+    /// No change for a reason, as of now: 0.0 for a return, the newest close that is known for a price.
+    /// Without any close there is no honest answer to a price: it is 0.0, and the reason says so.
+    pub(super) fn fallback(
+        &self,
+        topic: TopicId,
+        target: Target,
+        history: &History,
+        reason: Fallback,
+    ) -> Forecast {
+        let close = history.candles.last().map(|candle| candle.close);
+        let unchanged = unchanged(target, close);
+        let reason = match unchanged {
+            Some(_) => reason,
+            None => Fallback::NoPrice {
+                detail: reason.to_string(),
+            },
+        };
         Forecast {
             topic,
-            value: 0.0,
+            value: unchanged.unwrap_or(0.0),
             values: Vec::new(),
             report: None,
             source: Source::Fallback,
@@ -391,3 +419,7 @@ pub(super) fn for_topic(topic: TopicId, forecast: Arc<Forecast>) -> Arc<Forecast
     let forecast = forecast.as_ref().clone();
     Arc::new(Forecast { topic, ..forecast })
 }
+
+#[cfg(test)]
+#[path = "trainer_tests.rs"]
+mod tests;

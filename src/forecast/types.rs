@@ -70,11 +70,12 @@ pub enum Source {
     Http,
     /// A command of the operator's.
     Command,
-    /// 0.0: there was nothing better, see the reason.
+    /// No change, which is 0.0 for a return and the newest close for a price: there was nothing better,
+    /// see the reason.
     Fallback,
 }
 
-/// Why a forecast is 0.0, or why another stands in for the one that was wanted.
+/// Why a forecast says that nothing changes, or why another stands in for the one that was wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "reason")]
 pub enum Fallback {
@@ -99,6 +100,11 @@ pub enum Fallback {
     Late,
     /// The operator has switched forecasts off.
     SwitchedOff,
+    /// A price is asked for and none is known: 0 is answered, and is no forecast.
+    NoPrice {
+        /// Why there is no forecast.
+        detail: String,
+    },
     /// The topic's forecaster outside the process gave nothing that can be used.
     Outside {
         /// What it said, or what is wrong with it.
@@ -121,6 +127,11 @@ impl fmt::Display for Fallback {
             Self::Unfit { detail } => write!(f, "the fit gave nothing usable: {detail}"),
             Self::Late => f.write_str("no forecast was ready in time"),
             Self::SwitchedOff => f.write_str("forecasts are switched off (forecast.max_abs = 0)"),
+            Self::NoPrice { detail } => write!(
+                f,
+                "NO PRICE IS KNOWN, and the topic asks for one: the answer 0 is no forecast ({detail}); \
+                 give the ticker a price source"
+            ),
             Self::Outside { detail } => {
                 write!(f, "the forecaster outside gave no answer to use: {detail}")
             }
@@ -191,7 +202,7 @@ pub struct Forecast {
     pub values: Vec<Labelled>,
     /// Where it comes from.
     pub source: Source,
-    /// Why it is 0.0, when it is a fallback, or why the built-in forecast stands in for another.
+    /// Why it says that nothing changes, when it is a fallback, or why the built-in forecast stands in for another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
     /// When it was made.
