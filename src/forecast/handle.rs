@@ -90,10 +90,20 @@ impl DeskHandle {
     /// Has the forecaster outside the process asked for a window that will open soon, once for each
     /// newer candle. Nothing happens for other topics. Waits for nothing.
     pub fn prepare(&self, key: WindowKey) {
+        self.correspond(key, false);
+    }
+
+    /// As [`DeskHandle::prepare`], and once more if the forecaster has failed for this window: what kept
+    /// it from answering may have passed. What stands in for it stands until it answers.
+    pub fn prepare_again(&self, key: WindowKey) {
+        self.correspond(key, true);
+    }
+
+    fn correspond(&self, key: WindowKey, again: bool) {
         if let Some(post) = self.posts.get(&key.topic)
             && !self.trainer.is_switched_off()
         {
-            drop(self.ask(post, Some(key.nonce)));
+            drop(self.ask(post, Some(key.nonce), again));
         }
     }
 
@@ -137,9 +147,9 @@ impl DeskHandle {
     }
 
     /// Starts a question, or joins the one that is under way.
-    fn ask(&self, post: &Arc<Post>, nonce: Option<Nonce>) -> Inquiry {
+    fn ask(&self, post: &Arc<Post>, nonce: Option<Nonce>, again: bool) -> Inquiry {
         let (desk, about) = (self.clone(), Arc::clone(post));
-        post.ask(nonce, move |outcome| {
+        post.ask(nonce, again, move |outcome| {
             let forecast = outcome.clone();
             let forecast = forecast.unwrap_or_else(|reason| desk.stand_in(&about, reason));
             desk.trainer.tell(forecast);
@@ -156,7 +166,7 @@ impl DeskHandle {
         {
             drop(self.trainer.train(slot));
         }
-        let reason = match timeout_at(end, self.ask(post, nonce)).await {
+        let reason = match timeout_at(end, self.ask(post, nonce, false)).await {
             Ok(Ok(forecast)) => return forecast,
             Ok(Err(reason)) => reason,
             Err(_) => outside("it has not answered in time"),

@@ -134,18 +134,20 @@ impl Post {
         self.state().outcome(nonce, &history)
     }
 
-    /// Asks for a window, once with the same candles, or joins the question that is under way for it;
-    /// one that is under way for another window is given up. `tell` hears what came of it, after it
-    /// is filed. It goes on if nobody waits for it.
+    /// Asks for a window, once with the same candles (`again`: also after a failure), or joins the
+    /// question that is under way for it; one that is under way for another window is given up. `tell`
+    /// hears what came of it, after it is filed. It goes on if nobody waits for it.
     pub(super) fn ask(
         self: &Arc<Self>,
         nonce: Option<Nonce>,
+        again: bool,
         tell: impl FnOnce(&Outcome) + Send + 'static,
     ) -> Inquiry {
         let history = self.history.borrow().clone();
         // Held while the task is started, so that two callers start one; filing waits for it.
         let mut state = self.state();
-        if let Some(outcome) = state.outcome(nonce, &history) {
+        let known = state.outcome(nonce, &history);
+        if let Some(outcome) = known.filter(|it| it.is_ok() || !again) {
             return ready(outcome).boxed().shared();
         }
         if let Some(under_way) = state.under_way.as_ref().filter(|it| it.nonce == nonce) {

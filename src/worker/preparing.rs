@@ -1,6 +1,6 @@
 //! Before a window opens its answer is signed and journaled; the opening only releases it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
@@ -19,8 +19,6 @@ use crate::{
     types::WindowKey,
 };
 
-/// A block time to reckon with at least: blocks that are heard of late come one upon the other.
-const LEAST_BLOCK_TIME: Duration = Duration::from_millis(100);
 /// Blocks ahead that are more than any epoch has.
 const LONGEST_LEAD: i64 = 1 << 40;
 
@@ -111,8 +109,23 @@ impl Submitter {
     /// Has the forecasters outside the process asked for the windows that open soon: their time limit,
     /// and a block, ahead.
     fn ask_ahead(&self) {
+        for key in self.soon() {
+            self.parts.desk.prepare(key);
+        }
+    }
+
+    /// Has those that failed asked again, once a block while blocks remain before the opening.
+    pub(super) fn ask_again(&self) {
+        for key in self.soon() {
+            if key.nonce.height() > self.height {
+                self.parts.desk.prepare_again(key);
+            }
+        }
+    }
+
+    fn soon(&self) -> Vec<WindowKey> {
         let desk = &self.parts.desk;
-        let block_time = self.block_time.max(LEAST_BLOCK_TIME);
+        let block_time = self.pace.block_time();
         let blocks = |topic| {
             let lead = desk
                 .lead(topic)?
@@ -120,9 +133,7 @@ impl Submitter {
                 .div_ceil(block_time.as_millis());
             Some(1 + i64::try_from(lead).unwrap_or(LONGEST_LEAD))
         };
-        for key in self.stage.soon(self.height, blocks) {
-            desk.prepare(key);
-        }
+        self.stage.soon(self.height, blocks)
     }
 
     /// What a transaction with these letters spends; none when its fee is above the cap.

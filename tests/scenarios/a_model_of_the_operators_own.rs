@@ -132,6 +132,28 @@ async fn a_newer_candle_has_it_asked_again() {
     worker.stop().await;
 }
 
+#[tokio::test]
+async fn an_early_failure_has_it_asked_again_before_the_opening() {
+    let model = MockServer::start().await;
+    let failure = Mock::given(any()).respond_with(ResponseTemplate::new(503));
+    failure.up_to_n_times(1).mount(&model).await;
+    let good = Mock::given(any()).respond_with(says("0.02"));
+    good.mount(&model).await;
+    let stage = Stage::new().await;
+    let worker = stage
+        .worker_with(|setup| setup.outside = vec![(TOPIC, http(&model, "5s"))])
+        .await;
+    let nonce = next_nonce(&stage).await;
+    let pause = Duration::from_millis(50);
+    stage.blocks_at_leisure(nonce - 1, pause).await;
+    let prepared = eventually(async || {
+        let submission = journal_of(&stage, TOPIC, nonce).await?;
+        (submission.value.as_deref() == Some("0.02")).then_some(())
+    });
+    prepared.await.expect("its second answer is prepared");
+    worker.stop().await;
+}
+
 /// Answers a window with a forecaster that fails; gives the reason that is told.
 async fn stood_in_for(outside: Outside) -> String {
     let source = outside.source;
