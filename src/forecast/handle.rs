@@ -62,17 +62,24 @@ impl DeskHandle {
         }
     }
 
-    /// A forecast for a window within `deadline` and `train_deadline`, whatever happens: the fresh one,
-    /// else one made now, else the last one if its candles are not too old, else 0.0 with its reason.
+    /// A forecast for a window within `deadline` and `train_deadline`, or a longer time limit of the
+    /// forecaster outside the process, whatever happens: the fresh one, else one made now, else the last
+    /// one if its candles are not too old, else 0.0 with its reason.
     pub async fn within(&self, key: WindowKey, deadline: Duration) -> Arc<Forecast> {
         if let Some(fresh) = self.fresh(key) {
             return fresh;
         }
-        let end = Instant::now() + self.trainer.patience(deadline);
+        let end = Instant::now() + self.patience(key.topic).min(deadline);
         match self.posts.get(&key.topic) {
             Some(post) => self.asked(post, Some(key.nonce), end).await,
             None => self.trained(key.topic, end).await,
         }
+    }
+
+    fn patience(&self, topic: TopicId) -> Duration {
+        let training = self.trainer.patience();
+        self.lead(topic)
+            .map_or(training, |limit| limit.max(training))
     }
 
     /// A topic's forecast outside of any window, within `deadline`.
@@ -97,6 +104,14 @@ impl DeskHandle {
     /// it from answering may have passed. What stands in for it stands until it answers.
     pub fn prepare_again(&self, key: WindowKey) {
         self.correspond(key, true);
+    }
+
+    /// Tells that a window opens, or is expected, at another block than was foretold: a forecaster
+    /// outside the process that was asked for the one goes on for the other.
+    pub fn rename(&self, from: WindowKey, to: Nonce) {
+        if let Some(post) = self.posts.get(&from.topic) {
+            post.rename(from.nonce, to);
+        }
     }
 
     fn correspond(&self, key: WindowKey, again: bool) {

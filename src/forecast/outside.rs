@@ -118,6 +118,20 @@ impl Post {
         self.state().give_up();
     }
 
+    /// A window opens at another block than was foretold: what was asked, or is being asked, for the one
+    /// is for the other.
+    pub(super) fn rename(&self, from: Nonce, to: Nonce) {
+        let mut state = self.state();
+        let State {
+            under_way, done, ..
+        } = &mut *state;
+        let asked = under_way.iter_mut().map(|it| &mut it.nonce);
+        let answered = done.iter_mut().map(|it| &mut it.nonce);
+        for nonce in asked.chain(answered).filter(|it| **it == Some(from)) {
+            *nonce = Some(to);
+        }
+    }
+
     /// What the topic takes, if it has several outputs.
     pub(super) fn labels(&self) -> Option<&Labels> {
         self.labels.get()?.as_ref()
@@ -178,13 +192,10 @@ impl Post {
 
     fn file(&self, number: u64, nonce: Option<Nonce>, history: &History, outcome: Outcome) {
         let mut state = self.state();
-        if state
-            .under_way
-            .as_ref()
-            .is_some_and(|it| it.number == number)
-        {
-            state.under_way = None;
-        }
+        let is_it = |it: &mut UnderWay| it.number == number;
+        // It may be for another nonce by now.
+        let asked = state.under_way.take_if(is_it);
+        let nonce = asked.map_or(nonce, |it| it.nonce);
         if let Ok(forecast) = &outcome {
             state.last_good = Some(Arc::clone(forecast));
         }
@@ -198,7 +209,7 @@ impl Post {
         let question = Question {
             topic: self.spec.topic,
             nonce,
-            labels: self.labels().map(|it| it.names.clone()).unwrap_or_default(),
+            labels: self.asked_labels(),
             history: History {
                 ticker: self.spec.ticker.clone(),
                 candles: history.candles.get(shown..).unwrap_or_default().into(),
@@ -225,6 +236,15 @@ impl Post {
             took: began.elapsed(),
             report: answer.report,
         }))
+    }
+
+    /// What it is asked for: the topic's labels, or those that were chosen where the chain was not asked.
+    fn asked_labels(&self) -> Vec<String> {
+        match self.labels.get() {
+            Some(Some(labels)) => labels.names.clone(),
+            Some(None) => Vec::new(),
+            None => self.outside.labels.clone(),
+        }
     }
 
     /// Prices that it is to be shown must be young enough.
@@ -336,3 +356,7 @@ pub(super) fn outside(detail: impl Into<String>) -> Fallback {
     let detail = detail.into();
     Fallback::Outside { detail }
 }
+
+#[cfg(test)]
+#[path = "outside_tests.rs"]
+mod tests;

@@ -24,12 +24,13 @@ const LONGEST_LEAD: i64 = 1 << 40;
 
 impl Submitter {
     /// Brings what is signed ahead into step with what is known: forecasts, sequence, price, version
-    /// and the blocks in which windows are expected. Nothing is waited for.
+    /// and the blocks in which windows are expected. Nothing is waited for. A dry run has only the
+    /// forecasts made: it signs what it shows, at the opening.
     pub(super) fn restage(&mut self) {
-        if self.parts.dry_run {
-            self.stage.clear();
-        }
         self.write_letters();
+        if self.parts.dry_run {
+            return;
+        }
         self.reprice();
         let mut before = std::mem::take(&mut self.stage.parcels);
         let mut after = Vec::new();
@@ -86,7 +87,7 @@ impl Submitter {
             expected.forecast = fresh.or(known);
             let Some(forecast) = &expected.forecast else {
                 if !std::mem::replace(&mut expected.asking, true) {
-                    wanted.push(key);
+                    wanted.push(expected.window);
                 }
                 continue;
             };
@@ -97,8 +98,8 @@ impl Submitter {
                 expected.letter = Letter::write(chain, expected.window, value, forecast).ok();
             }
         }
-        for key in wanted {
-            let question = self.training(key);
+        for OpenWindow { key, end } in wanted {
+            let question = self.training(key, end);
             self.spawn(key, question);
         }
         for trouble in troubles {
@@ -192,9 +193,15 @@ impl Submitter {
             }
             let mut flight = Flight::new(window, seen, self.ledger.gas());
             if let Some(Expected {
-                letter, forecast, ..
+                window: foretold,
+                letter,
+                forecast,
+                ..
             }) = self.stage.opened(key.topic)
             {
+                if foretold.key != key {
+                    self.parts.desk.rename(foretold.key, key.nonce);
+                }
                 // The forecast is for this window also where another block was expected to open it.
                 flight.value = forecast.as_ref().map(|it| self.canonical(it));
                 flight.forecast.clone_from(&forecast);

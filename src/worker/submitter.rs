@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    flight::{Flight, Origin, Step},
+    flight::{Flight, Origin},
     ledger::Ledger,
     lookup::Finding,
     pace::Pace,
@@ -142,7 +142,9 @@ impl Submitter {
                 Some((topic, news)) = self.enrolments.next() => self.enrol(topic, news).await,
                 () = sleep_until(self.drift_at.unwrap_or(far)), if self.drift_at.is_some() => {
                     self.drift_at = None;
-                    self.stage.drift(self.height);
+                    for (from, to) in self.stage.drift(self.height) {
+                        self.parts.desk.rename(from, to);
+                    }
                 }
                 // A fresher forecast replaces what is staged, below.
                 _ = forecasts.recv() => {}
@@ -213,11 +215,11 @@ impl Submitter {
     }
 
     /// Tells those who ask the chain out of interest whether they may: nothing is to be signed or sent
-    /// soon, and nothing that was sent is waited for.
+    /// soon, and nothing that was sent is waited for. What waits for a lower price or for the operator does
+    /// not count: it may wait for as long as its window lasts.
     fn tell_calm(&self) {
-        let flights = &mut self.flights.values();
-        let landed = flights.all(|flight| matches!(flight.step, Step::Included));
-        let calm = landed && !self.stage.is_near(self.height.plus(1));
+        let mut flights = self.flights.values();
+        let calm = flights.all(Flight::is_calm) && !self.stage.is_near(self.height.plus(1));
         let told = &self.parts.chain.calm;
         told.send_if_modified(|known| std::mem::replace(known, calm) != calm);
     }
