@@ -13,7 +13,7 @@ use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Row, Table, TableComponent, presets};
 
 use self::{input::Input, progress::Progress};
-use super::run::WRONG;
+use super::failure::WRONG;
 use crate::{
     backtest::{HEADS, Summary, headline, lines, remarks},
     ops::complaint,

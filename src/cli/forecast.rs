@@ -12,8 +12,10 @@ use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets::UTF8_BORDERS_ONLY};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 use super::{
+    learning,
     past::{self, Past},
     rooms,
 };
@@ -113,6 +115,9 @@ async fn made(args: &ForecastArgs) -> Result<Vec<Made>, String> {
         .map_err(|refused| refused.to_string())?
         .with_outside(outside);
     let desk = desk.handle();
+    let fuses = learning::recalled(&settings).await;
+    // What is recalled does not change any more.
+    desk.follow(watch::channel(fuses.map_err(|closed| closed.to_string())?).1);
     let config = settings.forecast;
     let asked = settings.topics.into_iter().map(|topic| {
         let unjudged = config.unjudged(topic.horizon);
@@ -240,6 +245,11 @@ fn of_report(report: &Report) -> Vec<(&'static str, String)> {
                 it.days
             ),
         ));
+    }
+    if let Some(weight) = report.live_weight {
+        let t = t(report.live_t);
+        let text = format!("weight {weight:.2} (t of what was submitted over zero {t})");
+        rows.push(("live fuse", text));
     }
     if report.clamped {
         rows.push(("held back", "by forecast.max_abs".into()));

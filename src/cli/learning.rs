@@ -4,11 +4,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::{Mutex, mpsc};
 
+use super::rooms::{self, Closed, closed};
 use crate::{
     clock::SharedClock,
     config::Settings,
-    forecast::{DeskHandle, TopicSpec},
-    learning::{Common, News, Onlooker, Prices, Resolver},
+    forecast::{DeskHandle, LiveFuses, TopicSpec},
+    learning::{self, Common, News, Onlooker, Prices, Resolver},
     ops::{Event, Reporter, TaskGroup},
     store::{Store, Wallet},
     worker::{Bystander, Chain},
@@ -71,6 +72,21 @@ pub(super) async fn open(group: &mut TaskGroup, setup: Setup<'_>) {
     start(group, common, settings, prices, desk, reporter).await;
     let (heard, told) = (Arc::new(Mutex::new(heard)), reporter.clone());
     group.spawn_minor("news", move || tell(Arc::clone(&heard), told.clone()));
+}
+
+/// The live fuses that the worker would recall at its start: of the configured wallet, if there is one.
+pub(super) async fn recalled(settings: &Settings) -> Result<LiveFuses, Closed> {
+    let is_wanted = settings.learning.enabled && settings.learning.fuse;
+    let (database, secret) = (settings.artifacts.database(), settings.wallet());
+    let (true, true, Ok(secret)) = (is_wanted, database.exists(), secret) else {
+        return Ok(LiveFuses::default());
+    };
+    let wallet = Wallet {
+        chain_id: settings.network.chain_id.clone(),
+        address: rooms::signer(secret).map_err(closed)?.address().to_owned(),
+    };
+    let store = Store::open(&database).await.map_err(closed)?;
+    learning::recalled(&store, &wallet).await.map_err(closed)
 }
 
 async fn start(

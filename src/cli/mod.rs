@@ -3,11 +3,14 @@
 mod args;
 mod backtest;
 mod devnet;
+mod failure;
 mod forecast;
 mod learning;
 mod locate;
 mod notices;
+mod origin;
 mod past;
+mod period;
 mod prices;
 mod rooms;
 mod run;

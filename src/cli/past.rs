@@ -18,6 +18,8 @@ use crate::{
 
 /// How long prices are fetched where none are stored.
 const FETCHED_FOR: Duration = Duration::from_mins(2);
+/// What a candle covers.
+const HOUR: Duration = Duration::from_hours(1);
 /// No newer prices for so long: all are there.
 const SETTLED: Duration = Duration::from_secs(3);
 /// Notices that nobody reads.
@@ -30,8 +32,8 @@ pub(super) struct Past {
     pub(super) source: String,
 }
 
-/// The prices of the topics' tickers: of a file where the worker would use one, else the stored ones,
-/// else fetched once.
+/// The prices of the topics' tickers: of a file where the worker would use one, else the stored ones;
+/// what is not there of the last hour or at all is fetched once.
 pub(super) async fn known(settings: &Settings, clock: &SharedClock) -> Result<Past, Closed> {
     // Without a reader a notice is lost, which is what is wanted.
     let (notices, _unread) = mpsc::channel(NOTICES);
@@ -75,10 +77,10 @@ async fn of_store(
     let mut missing = Vec::new();
     for ticker in rooms::tickers(settings) {
         let candles = store.load(ticker, since).await.map_err(closed)?;
-        if candles.is_empty() {
+        let history = History::new(ticker, candles);
+        if !is_current(&history, clock) {
             missing.push(ticker);
         }
-        let history = History::new(ticker, candles);
         histories.insert(ticker.to_owned(), watch::channel(history).1);
     }
     let mut source = "the worker's database".to_owned();
@@ -104,7 +106,7 @@ async fn fetched(
     notices: &Notices,
 ) -> watch::Receiver<History> {
     let (config, store) = (&settings.market, Arc::clone(store));
-    let (first, clock) = (Arc::clone(first), Arc::clone(clock));
+    let (first, told, clock) = (Arc::clone(first), Arc::clone(clock), Arc::clone(clock));
     let (keeper, history) = Keeper::new(ticker, config, first, store as _, clock, notices.clone());
     let mut keeper = match second {
         Some(second) => keeper.with_stand_in(Arc::clone(second), config),
@@ -115,11 +117,15 @@ async fn fetched(
         let end = Instant::now() + FETCHED_FOR;
         let mut changes = history.clone();
         while Instant::now() < end {
-            let known = changes.borrow_and_update().closes();
+            let (known, is_current) = {
+                let history = changes.borrow_and_update();
+                (history.closes() > 0, is_current(&history, &told))
+            };
+            // What is stored is there at once: what is newer than it is waited for.
+            let patience = if is_current { SETTLED } else { SETTLED * 5 };
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { break },
-                () = sleep(SETTLED), if known > 0 => break,
-                () = sleep(SETTLED * 5) => {}
+                () = sleep(patience) => if known { break },
             }
         }
         cancel.cancel();
@@ -127,3 +133,12 @@ async fn fetched(
     tokio::join!(keeper.run(cancel.clone()), settled);
     history
 }
+
+/// Whether the candle of the last full hour is known.
+fn is_current(history: &History, clock: &SharedClock) -> bool {
+    history.age(clock.now()).is_some_and(|age| age < HOUR)
+}
+
+#[cfg(test)]
+#[path = "past_tests.rs"]
+mod tests;

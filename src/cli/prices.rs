@@ -96,7 +96,7 @@ pub(super) fn prices(args: &PricesArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Refused(cause)) => {
             eprintln!("❌ ERROR {cause}");
-            ExitCode::from(super::run::WRONG)
+            ExitCode::from(super::failure::WRONG)
         }
         Err(Failure::Failed(cause)) => {
             eprintln!("❌ ERROR {cause}");

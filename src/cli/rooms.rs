@@ -1,15 +1,15 @@
 //! Putting the rooms together: prices to histories, histories to forecasts, notices to events.
 
-use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc, time::Instant};
+use std::{collections::HashMap, fmt, sync::Arc, time::Instant};
 
-use secrecy::SecretString;
 use tokio::sync::{Mutex, broadcast::error::RecvError, mpsc, watch};
 
 use super::notices;
+pub(super) use super::origin::{Prices, price_source};
 use crate::{
-    chain::Uallo,
+    chain::{KeyError, Signer, Uallo},
     clock::SharedClock,
-    config::Settings,
+    config::{Settings, WalletSecret},
     devnet::DevnetTopic,
     forecast::{Desk, DeskHandle, History, Outside, TopicSpec},
     forecasters,
@@ -30,58 +30,16 @@ pub(super) struct Closed(String);
 
 /// What a wallet is given on the embedded chain: 1,000 ALLO.
 pub(super) const POCKET_MONEY: Uallo = Uallo(1_000_000_000_000_000_000_000);
-/// The prices that come with the project, for the embedded chain.
-const BUNDLED_PRICES: &str = "data/btcusd_1h_2023-01_2025-12.csv";
-/// Whose they are. Other tickers have none there, and are forecast as 0.0.
+/// Whose prices come with the project. Other tickers have none there, and are forecast as 0.0.
 const BUNDLED_TICKER: &str = "btcusd";
 /// Notices that may wait to be told.
 const NOTICES: usize = 64;
 
-/// Where prices come from.
-pub(super) enum Prices {
-    /// A file, and what its dates mean.
-    File(PathBuf, CsvAge),
-    /// Tiingo, with a key, and its stand-in if there is one.
-    Tiingo(SecretString),
-    /// Coinbase Exchange: there is no key, and none is needed.
-    Coinbase,
-    /// Nowhere: there is no key, and nobody stands in.
-    None,
-}
-
-impl fmt::Display for Prices {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path, CsvAge::AsIs) => write!(f, "{}", path.display()),
-            Self::File(path, CsvAge::Replayed) => {
-                write!(f, "{} as if its prices were today's", path.display())
-            }
-            Self::Tiingo(_) => f.write_str("Tiingo"),
-            Self::Coinbase => f.write_str("Coinbase, since TIINGO_API_KEY is not set"),
-            Self::None => f.write_str("none"),
-        }
-    }
-}
-
-/// A file if one is named, on the embedded chain the bundled one, else Tiingo, or without a key its
-/// stand-in. On chains of this machine, where nothing is at stake, a file's past prices are played as
-/// today's.
-pub(super) fn price_source(settings: &Settings) -> Prices {
-    let is_embedded = settings.network.rpc.is_empty();
-    let is_local = matches!(settings.network_name.as_str(), "devnet" | "localnet");
-    let age = if is_local {
-        CsvAge::Replayed
-    } else {
-        CsvAge::AsIs
-    };
-    match (&settings.prices, &settings.tiingo_api_key) {
-        (Some(path), _) => Prices::File(path.clone(), age),
-        (None, _) if is_embedded => Prices::File(settings.root.join(BUNDLED_PRICES), age),
-        (None, Some(key)) => Prices::Tiingo(key.clone()),
-        (None, None) if !is_local && settings.market.stand_in == StandIn::Coinbase => {
-            Prices::Coinbase
-        }
-        (None, None) => Prices::None,
+/// Whose key a secret holds.
+pub(super) fn signer(secret: &WalletSecret) -> Result<Signer, KeyError> {
+    match secret {
+        WalletSecret::Mnemonic(phrase) => Signer::from_mnemonic(phrase),
+        WalletSecret::PrivateKey(key) => Signer::from_private_key(key),
     }
 }
 

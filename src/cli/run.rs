@@ -4,11 +4,17 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{RunArgs, learning, rooms};
+use super::{
+    RunArgs,
+    failure::Failure,
+    learning,
+    period::{await_start, end_with, period},
+    rooms,
+};
 use crate::{
     chain::Signer,
     clock::{SharedClock, SystemClock},
-    config::{Settings, WalletSecret},
+    config::Settings,
     devnet::{Control, Devnet, DevnetConfig},
     ops::{
         Ending, Event, Pidfile, Reporter, ReporterOptions, Shutdown, TaskGroup, WalletLock,
@@ -16,52 +22,9 @@ use crate::{
     },
     store::{Journal as _, Store, Wallet},
     types::TopicId,
-    worker::{CompetitionConfig, Period, Phase, Tally, Worker, connect},
+    worker::{Tally, Worker, connect},
 };
 
-/// Why a worker could not go on.
-struct Failure {
-    cause: String,
-    /// Whether a supervisor's next start may go better. What is wrong in a configuration stays wrong.
-    may_heal: bool,
-}
-
-impl<E: std::error::Error> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self {
-            cause: error.to_string(),
-            may_heal: false,
-        }
-    }
-}
-
-impl Failure {
-    fn passing(cause: String) -> Self {
-        Self {
-            cause,
-            may_heal: true,
-        }
-    }
-
-    fn remedy(&self) -> &'static str {
-        if self.may_heal {
-            "a supervisor such as systemd starts the worker again"
-        } else {
-            "correct it and start again"
-        }
-    }
-
-    fn exit_code(&self) -> ExitCode {
-        if self.may_heal {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::from(WRONG)
-        }
-    }
-}
-
-/// Exit code when starting again changes nothing (`EX_CONFIG` of sysexits).
-pub(super) const WRONG: u8 = 78;
 /// Threads for everything that is not training; training has its own.
 const THREADS: usize = 2;
 /// How long the logs may take to be written at the end.
@@ -99,10 +62,7 @@ struct Prepared {
 fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
     let started = std::time::Instant::now();
     let settings = Settings::load(&args.overrides())?;
-    let signer = match settings.wallet()? {
-        WalletSecret::Mnemonic(phrase) => Signer::from_mnemonic(phrase)?,
-        WalletSecret::PrivateKey(key) => Signer::from_private_key(key)?,
-    };
+    let signer = rooms::signer(settings.wallet()?)?;
     let pidfile = Pidfile::acquire(&settings.artifacts)?;
     let mut options = ReporterOptions::new(settings.artifacts.clone());
     options.config = settings.ops.clone();
@@ -233,7 +193,7 @@ async fn live(
     }
     // A connection of its own, so that no write of candles stands before the journal's.
     let candles = Arc::new(Store::open(&database).await?);
-    let keeps_candles = matches!(prices, rooms::Prices::Tiingo(_));
+    let keeps_candles = prices.are_stored();
     let mut group = TaskGroup::new(shutdown.clone(), reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
@@ -297,72 +257,6 @@ fn conclude(shutdown: &Shutdown, tally: Tally, once: bool) -> Result<String, Fai
         return Err(Failure::passing("the one window was not answered".into()));
     }
     Ok(shutdown.reason().unwrap_or_default().to_owned())
-}
-
-fn period(competition: &CompetitionConfig) -> Period {
-    Period {
-        start: competition.start,
-        end: competition.end,
-    }
-}
-
-/// Waits for the period's start. False when there is nothing to start: the period is over, or the
-/// operator stopped the worker.
-async fn await_start(
-    period: Option<Period>,
-    clock: &SharedClock,
-    reporter: &Reporter,
-    shutdown: &Shutdown,
-) -> bool {
-    let Some(period) = period else {
-        reporter.emit(Event::CompetitionActive { end: None });
-        return true;
-    };
-    let mut told = false;
-    loop {
-        match period.phase(clock.now()) {
-            Phase::Running(_) => {
-                reporter.emit(Event::CompetitionActive {
-                    end: Some(period.end),
-                });
-                return true;
-            }
-            Phase::Over => {
-                reporter.emit(Event::CompetitionEnded { end: period.end });
-                shutdown.request("the competition has ended");
-                return false;
-            }
-            Phase::Before(wait) => {
-                if !std::mem::replace(&mut told, true) {
-                    let wait_seconds = wait.whole_seconds();
-                    reporter.emit(Event::CompetitionWaiting {
-                        start: period.start,
-                        wait_seconds,
-                    });
-                }
-                tokio::select! {
-                    _ = shutdown.requested() => return false,
-                    () = nap(wait) => {}
-                }
-            }
-        }
-    }
-}
-
-/// Asks the worker to end when the period does.
-async fn end_with(period: Period, clock: SharedClock, reporter: Reporter, shutdown: Shutdown) {
-    while let Phase::Running(left) = period.phase(clock.now()) {
-        nap(left).await;
-    }
-    reporter.emit(Event::CompetitionEnded { end: period.end });
-    shutdown.request("the competition has ended");
-    std::future::pending::<()>().await;
-}
-
-/// Sleeps, a minute at most: the clock may be set while we sleep.
-async fn nap(wait: time::Duration) {
-    let wait = Duration::try_from(wait).unwrap_or_default();
-    tokio::time::sleep(wait.min(Duration::from_mins(1))).await;
 }
 
 /// Starts the embedded chain when the network has no endpoints, and points the settings at it. For a

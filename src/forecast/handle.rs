@@ -62,18 +62,24 @@ impl DeskHandle {
         }
     }
 
-    /// A forecast for a window within `deadline` and `train_deadline`, whatever happens: the fresh one,
-    /// else one made now, else the last one if its candles are not too old, else no change with
-    /// its reason.
+    /// A forecast for a window within `deadline` and `train_deadline`, or a longer time limit of the
+    /// forecaster outside the process, whatever happens: the fresh one, else one made now, else the last
+    /// one if its candles are not too old, else no change with its reason.
     pub async fn within(&self, key: WindowKey, deadline: Duration) -> Arc<Forecast> {
         if let Some(fresh) = self.fresh(key) {
             return fresh;
         }
-        let end = Instant::now() + self.trainer.patience(deadline);
+        let end = Instant::now() + self.patience(key.topic).min(deadline);
         match self.posts.get(&key.topic) {
             Some(post) => self.asked(post, Some(key.nonce), end).await,
             None => self.trained(key.topic, end).await,
         }
+    }
+
+    fn patience(&self, topic: TopicId) -> Duration {
+        let training = self.trainer.patience();
+        self.lead(topic)
+            .map_or(training, |limit| limit.max(training))
     }
 
     /// A topic's forecast outside of any window, within `deadline`.
@@ -91,10 +97,28 @@ impl DeskHandle {
     /// Has the forecaster outside the process asked for a window that will open soon, once for each
     /// newer candle. Nothing happens for other topics. Waits for nothing.
     pub fn prepare(&self, key: WindowKey) {
+        self.correspond(key, false);
+    }
+
+    /// As [`DeskHandle::prepare`], and once more if the forecaster has failed for this window: what kept
+    /// it from answering may have passed. What stands in for it stands until it answers.
+    pub fn prepare_again(&self, key: WindowKey) {
+        self.correspond(key, true);
+    }
+
+    /// Tells that a window opens, or is expected, at another block than was foretold: a forecaster
+    /// outside the process that was asked for the one goes on for the other.
+    pub fn rename(&self, from: WindowKey, to: Nonce) {
+        if let Some(post) = self.posts.get(&from.topic) {
+            post.rename(from.nonce, to);
+        }
+    }
+
+    fn correspond(&self, key: WindowKey, again: bool) {
         if let Some(post) = self.posts.get(&key.topic)
             && !self.trainer.is_switched_off()
         {
-            drop(self.ask(post, Some(key.nonce)));
+            drop(self.ask(post, Some(key.nonce), again));
         }
     }
 
@@ -138,9 +162,9 @@ impl DeskHandle {
     }
 
     /// Starts a question, or joins the one that is under way.
-    fn ask(&self, post: &Arc<Post>, nonce: Option<Nonce>) -> Inquiry {
+    fn ask(&self, post: &Arc<Post>, nonce: Option<Nonce>, again: bool) -> Inquiry {
         let (desk, about) = (self.clone(), Arc::clone(post));
-        post.ask(nonce, move |outcome| {
+        post.ask(nonce, again, move |outcome| {
             let forecast = outcome.clone();
             let forecast = forecast.unwrap_or_else(|reason| desk.stand_in(&about, reason));
             desk.trainer.tell(forecast);
@@ -157,7 +181,7 @@ impl DeskHandle {
         {
             drop(self.trainer.train(slot));
         }
-        let reason = match timeout_at(end, self.ask(post, nonce)).await {
+        let reason = match timeout_at(end, self.ask(post, nonce, false)).await {
             Ok(Ok(forecast)) => return forecast,
             Ok(Err(reason)) => reason,
             Err(_) => outside("it has not answered in time"),

@@ -118,6 +118,20 @@ impl Post {
         self.state().give_up();
     }
 
+    /// A window opens at another block than was foretold: what was asked, or is being asked, for the one
+    /// is for the other.
+    pub(super) fn rename(&self, from: Nonce, to: Nonce) {
+        let mut state = self.state();
+        let State {
+            under_way, done, ..
+        } = &mut *state;
+        let asked = under_way.iter_mut().map(|it| &mut it.nonce);
+        let answered = done.iter_mut().map(|it| &mut it.nonce);
+        for nonce in asked.chain(answered).filter(|it| **it == Some(from)) {
+            *nonce = Some(to);
+        }
+    }
+
     /// What the topic takes, if it has several outputs.
     pub(super) fn labels(&self) -> Option<&Labels> {
         self.labels.get()?.as_ref()
@@ -139,18 +153,20 @@ impl Post {
         self.state().outcome(nonce, &history)
     }
 
-    /// Asks for a window, once with the same candles, or joins the question that is under way for it;
-    /// one that is under way for another window is given up. `tell` hears what came of it, after it
-    /// is filed. It goes on if nobody waits for it.
+    /// Asks for a window, once with the same candles (`again`: also after a failure), or joins the
+    /// question that is under way for it; one that is under way for another window is given up. `tell`
+    /// hears what came of it, after it is filed. It goes on if nobody waits for it.
     pub(super) fn ask(
         self: &Arc<Self>,
         nonce: Option<Nonce>,
+        again: bool,
         tell: impl FnOnce(&Outcome) + Send + 'static,
     ) -> Inquiry {
         let history = self.history();
         // Held while the task is started, so that two callers start one; filing waits for it.
         let mut state = self.state();
-        if let Some(outcome) = state.outcome(nonce, &history) {
+        let known = state.outcome(nonce, &history);
+        if let Some(outcome) = known.filter(|it| it.is_ok() || !again) {
             return ready(outcome).boxed().shared();
         }
         if let Some(under_way) = state.under_way.as_ref().filter(|it| it.nonce == nonce) {
@@ -181,13 +197,10 @@ impl Post {
 
     fn file(&self, number: u64, nonce: Option<Nonce>, history: &History, outcome: Outcome) {
         let mut state = self.state();
-        if state
-            .under_way
-            .as_ref()
-            .is_some_and(|it| it.number == number)
-        {
-            state.under_way = None;
-        }
+        let is_it = |it: &mut UnderWay| it.number == number;
+        // It may be for another nonce by now.
+        let asked = state.under_way.take_if(is_it);
+        let nonce = asked.map_or(nonce, |it| it.nonce);
         if let Ok(forecast) = &outcome {
             state.last_good = Some(Arc::clone(forecast));
         }
@@ -201,7 +214,7 @@ impl Post {
         let question = Question {
             topic: self.spec.topic,
             nonce,
-            labels: self.labels().map(|it| it.names.clone()).unwrap_or_default(),
+            labels: self.asked_labels(),
             history: History {
                 ticker: self.spec.ticker.clone(),
                 candles: history.candles.get(shown..).unwrap_or_default().into(),
@@ -228,6 +241,15 @@ impl Post {
             took: began.elapsed(),
             report: answer.report,
         }))
+    }
+
+    /// What it is asked for: the topic's labels, or those that were chosen where the chain was not asked.
+    fn asked_labels(&self) -> Vec<String> {
+        match self.labels.get() {
+            Some(Some(labels)) => labels.names.clone(),
+            Some(None) => Vec::new(),
+            None => self.outside.labels.clone(),
+        }
     }
 
     /// Prices that it is to be shown must be young enough.
@@ -339,3 +361,7 @@ pub(super) fn outside(detail: impl Into<String>) -> Fallback {
     let detail = detail.into();
     Fallback::Outside { detail }
 }
+
+#[cfg(test)]
+#[path = "outside_tests.rs"]
+mod tests;

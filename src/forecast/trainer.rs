@@ -200,8 +200,8 @@ impl Trainer {
     }
 
     /// How long a training may be waited for.
-    pub(super) fn patience(&self, deadline: Duration) -> Duration {
-        deadline.min(self.config.train_deadline)
+    pub(super) const fn patience(&self) -> Duration {
+        self.config.train_deadline
     }
 
     pub(super) fn follow(&self, fuses: watch::Receiver<LiveFuses>) {

@@ -32,8 +32,8 @@ const WITHHELD: [&str; 7] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
 ];
-/// Variables that begin so are secrets as well.
-const WITHHELD_PREFIX: &str = "FORECASTER_TOKEN";
+/// Nor variables that begin so: tokens, and our configuration, whose endpoints may hold keys.
+const WITHHELD_PREFIXES: [&str; 2] = ["FORECASTER_TOKEN", "ALLORA_"];
 /// Bytes of standard error that are kept for the log: the last ones.
 const TAIL: usize = 4 << 10;
 /// Lines of it that are logged.
@@ -154,7 +154,8 @@ fn is_withheld(name: &OsString) -> bool {
     let Some(name) = name.to_str() else {
         return false;
     };
-    WITHHELD.contains(&name) || name.starts_with(WITHHELD_PREFIX)
+    let mut prefixes = WITHHELD_PREFIXES.iter();
+    WITHHELD.contains(&name) || prefixes.any(|prefix| name.starts_with(prefix))
 }
 
 /// Reads to the end, if that comes soon enough.

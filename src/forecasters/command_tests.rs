@@ -117,6 +117,8 @@ async fn one_runs_at_a_time() {
 #[case("MNEMONIC", true)]
 #[case("FORECASTER_TOKEN_67", true)]
 #[case("CREDENTIALS_DIRECTORY", true)]
+#[case("ALLORA_RPC", true)]
+#[case("ALLORA_NETWORKS__MAINNET__WS", true)]
 #[case("PATH", false)]
 fn secrets_are_withheld(#[case] name: &str, #[case] withheld: bool) {
     assert_eq!(is_withheld(&OsString::from(name)), withheld);

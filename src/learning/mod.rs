@@ -11,6 +11,7 @@ mod network;
 mod news;
 mod onlooker;
 mod prices;
+mod recall;
 mod resolve;
 mod resolver;
 mod standing;
@@ -21,6 +22,7 @@ pub use network::{Network, NetworkView, Unknown};
 pub use news::News;
 pub use onlooker::Onlooker;
 pub use prices::Prices;
+pub use recall::recalled;
 pub use resolver::Resolver;
 
 use std::{sync::Arc, time::Duration};

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Common, News, Prices,
     compare::rank,
+    recall::{fuse, recalled},
     resolve::{Finding, base_end, is_ambiguous, resolve},
     standing::Tally,
 };
@@ -93,13 +94,8 @@ impl Resolver {
     /// # Errors
     /// When the store can't be read.
     pub async fn recall(&mut self) -> Result<(), StoreError> {
-        let known = self.common.outcomes.standings(&self.common.wallet).await?;
-        for (topic, standing) in known {
-            let fuse = LiveFuse {
-                weight: standing.live_weight,
-                t: standing.live_t,
-                days: standing.live_days,
-            };
+        let known = recalled(self.common.outcomes.as_ref(), &self.common.wallet).await?;
+        for (&topic, &fuse) in known.iter() {
             self.publish(topic, fuse);
         }
         Ok(())
@@ -348,12 +344,7 @@ impl Resolver {
         } = &self.common;
         self.common.quiet().await;
         outcomes.save_standing(wallet, topic, &standing).await?;
-        let fuse = LiveFuse {
-            weight: standing.live_weight,
-            t: standing.live_t,
-            days: standing.live_days,
-        };
-        self.publish(topic, fuse);
+        self.publish(topic, fuse(&standing));
         self.ranked.remove(&topic);
         self.told.insert(topic, now);
         if let Some((count, clock)) = self.untold.remove(&topic) {

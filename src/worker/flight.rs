@@ -46,6 +46,8 @@ pub(super) struct Flight {
     pub(super) signatures: Vec<(String, u64)>,
     /// Whether some of them may be out: a node took them, or did not tell.
     pub(super) uncertain: bool,
+    /// The block after which its fee was above the cap, if that is why it is not signed.
+    pub(super) too_dear: Option<Height>,
     /// Whether the chain is being asked about this window.
     pub(super) asking: bool,
     /// The height at which it was last asked.
@@ -126,6 +128,7 @@ impl Flight {
             haste: 0,
             signatures: Vec::new(),
             uncertain: false,
+            too_dear: None,
             asking: false,
             asked_at: Height::default(),
             origin: Origin::Here,
@@ -263,6 +266,16 @@ impl Flight {
     /// Whether nothing is signed for it.
     pub(super) const fn is_due(&self) -> bool {
         matches!(self.step, Step::Due)
+    }
+
+    /// Whether nothing of it is on its way: its answer is in a block, or waits for something that only
+    /// others change.
+    pub(super) const fn is_calm(&self) -> bool {
+        match self.step {
+            Step::Included | Step::Hindered => true,
+            Step::Due => self.too_dear.is_some(),
+            Step::Prepared(_) | Step::Pending { .. } => false,
+        }
     }
 
     /// Whether what is signed for it is out, or will be, and can still be in a block.

@@ -6,6 +6,21 @@ use crate::{
 use rstest::rstest;
 use time::OffsetDateTime;
 
+#[rstest]
+#[case::written(Step::Due, false, false)]
+#[case::too_dear(Step::Due, true, true)]
+#[case::not_allowed(Step::Hindered, false, true)]
+#[case::signed(Step::Prepared(tx()), false, false)]
+#[case::sent(Step::Pending { tx: tx(), since: Height(100) }, false, false)]
+#[case::landed(Step::Included, false, true)]
+fn what_only_waits_is_calm(#[case] step: Step, #[case] is_too_dear: bool, #[case] is_calm: bool) {
+    let flight = Flight {
+        too_dear: is_too_dear.then_some(Height(101)),
+        ..flight(step)
+    };
+    assert_eq!(flight.is_calm(), is_calm);
+}
+
 fn tx() -> Arc<SignedTx> {
     Arc::new(SignedTx {
         bytes: vec![1],

@@ -13,6 +13,7 @@ mod ledger;
 mod lookup;
 mod nonces;
 mod outputs;
+mod pace;
 mod parcel;
 mod parts;
 mod preparing;

@@ -1,6 +1,6 @@
 //! Before a window opens its answer is signed and journaled; the opening only releases it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
@@ -19,19 +19,18 @@ use crate::{
     types::WindowKey,
 };
 
-/// A block time to reckon with at least: blocks that are heard of late come one upon the other.
-const LEAST_BLOCK_TIME: Duration = Duration::from_millis(100);
 /// Blocks ahead that are more than any epoch has.
 const LONGEST_LEAD: i64 = 1 << 40;
 
 impl Submitter {
     /// Brings what is signed ahead into step with what is known: forecasts, sequence, price, version
-    /// and the blocks in which windows are expected. Nothing is waited for.
+    /// and the blocks in which windows are expected. Nothing is waited for. A dry run has only the
+    /// forecasts made: it signs what it shows, at the opening.
     pub(super) fn restage(&mut self) {
-        if self.parts.dry_run {
-            self.stage.clear();
-        }
         self.write_letters();
+        if self.parts.dry_run {
+            return;
+        }
         self.reprice();
         let mut before = std::mem::take(&mut self.stage.parcels);
         let mut after = Vec::new();
@@ -88,7 +87,7 @@ impl Submitter {
             expected.forecast = fresh.or(known);
             let Some(forecast) = &expected.forecast else {
                 if !std::mem::replace(&mut expected.asking, true) {
-                    wanted.push(key);
+                    wanted.push(expected.window);
                 }
                 continue;
             };
@@ -99,8 +98,8 @@ impl Submitter {
                 expected.letter = Letter::write(chain, expected.window, value, forecast).ok();
             }
         }
-        for key in wanted {
-            let question = self.training(key);
+        for OpenWindow { key, end } in wanted {
+            let question = self.training(key, end);
             self.spawn(key, question);
         }
         for trouble in troubles {
@@ -111,8 +110,23 @@ impl Submitter {
     /// Has the forecasters outside the process asked for the windows that open soon: their time limit,
     /// and a block, ahead.
     fn ask_ahead(&self) {
+        for key in self.soon() {
+            self.parts.desk.prepare(key);
+        }
+    }
+
+    /// Has those that failed asked again, once a block while blocks remain before the opening.
+    pub(super) fn ask_again(&self) {
+        for key in self.soon() {
+            if key.nonce.height() > self.height {
+                self.parts.desk.prepare_again(key);
+            }
+        }
+    }
+
+    fn soon(&self) -> Vec<WindowKey> {
         let desk = &self.parts.desk;
-        let block_time = self.block_time.max(LEAST_BLOCK_TIME);
+        let block_time = self.pace.block_time();
         let blocks = |topic| {
             let lead = desk
                 .lead(topic)?
@@ -120,9 +134,7 @@ impl Submitter {
                 .div_ceil(block_time.as_millis());
             Some(1 + i64::try_from(lead).unwrap_or(LONGEST_LEAD))
         };
-        for key in self.stage.soon(self.height, blocks) {
-            desk.prepare(key);
-        }
+        self.stage.soon(self.height, blocks)
     }
 
     /// What a transaction with these letters spends; none when its fee is above the cap.
@@ -181,9 +193,15 @@ impl Submitter {
             }
             let mut flight = Flight::new(window, seen, self.ledger.gas());
             if let Some(Expected {
-                letter, forecast, ..
+                window: foretold,
+                letter,
+                forecast,
+                ..
             }) = self.stage.opened(key.topic)
             {
+                if foretold.key != key {
+                    self.parts.desk.rename(foretold.key, key.nonce);
+                }
                 // The forecast is for this window also where another block was expected to open it.
                 flight.value = forecast.as_ref().map(|it| self.canonical(it));
                 flight.forecast.clone_from(&forecast);

@@ -76,8 +76,9 @@ impl Submitter {
             None if flight.asking => return None,
             None => {
                 let Some(forecast) = self.parts.desk.fresh(key) else {
+                    let end = flight.end;
                     self.tell(Event::ForecastTraining { topic, nonce });
-                    self.ask(key, self.training(key));
+                    self.ask(key, self.training(key, end));
                     return None;
                 };
                 let value = self.canonical(&forecast);
@@ -177,6 +178,7 @@ impl Submitter {
             flight.forecast.clone_from(&letter.forecast);
             flight.letter = Some(letter);
             flight.fee = terms.fee;
+            flight.too_dear = None;
             flight.signatures.push((tx.hash.clone(), tx.sequence));
             flight.step = Step::Prepared(tx.clone());
             flight.is_presigned = is_presigned;
@@ -225,9 +227,14 @@ impl Submitter {
             1 => format!("the fee of {fee} is above the cap of {cap}"),
             many => format!("the fee of {fee} for {many} answers is above the cap of {cap} each"),
         };
+        let height = self.height;
         let next = format!("{AGAIN}; raise fees.max_fee or lower fees.tier");
         for letter in letters {
-            self.delayed(letter.key(), &cause, &next);
+            let key = letter.key();
+            if let Some(flight) = self.flights.get_mut(&key) {
+                flight.too_dear = Some(height);
+            }
+            self.delayed(key, &cause, &next);
         }
     }
 

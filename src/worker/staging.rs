@@ -84,8 +84,10 @@ impl Stage {
     }
 
     /// The block at `height` opened none of the windows that are still expected of it: topics that are
-    /// due together open one block after the other, so the next block may.
-    pub(super) fn drift(&mut self, height: Height) {
+    /// due together open one block after the other, so the next block may. Gives the windows that were
+    /// expected, each with the nonce that is expected instead.
+    pub(super) fn drift(&mut self, height: Height) -> Vec<(WindowKey, Nonce)> {
+        let mut drifted = Vec::new();
         self.expected.retain(|_, it| {
             let OpenWindow { key, end } = it.window;
             let late = height.0 - key.nonce.0 + 1;
@@ -103,8 +105,10 @@ impl Stage {
             let forecast = it.forecast.take();
             *it = Expected::new(window, drifts);
             it.forecast = forecast;
+            drifted.push((key, window.key.nonce));
             drifts <= DRIFTS
         });
+        drifted
     }
 
     /// The windows whose forecasts are to be asked for at `height`, by the blocks that each topic's need

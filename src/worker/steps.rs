@@ -15,8 +15,10 @@ use crate::{
     types::{Height, TopicId, WindowKey},
 };
 
-/// How long a window may wait for a forecast that is not ready, whatever `forecast.train_deadline` says.
-const TRAINING_LIMIT: Duration = Duration::from_secs(60);
+/// The last blocks of a window, which are left for its answer to be sent and to land.
+const TO_LAND: i64 = 3;
+/// What a forecast that is not ready is given at least, however little the window leaves.
+const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Submitter {
     /// Lets every flight take the step that is due at the present height.
@@ -66,12 +68,15 @@ impl Submitter {
             .spawn(ask(Arc::clone(&self.parts.chain), key, question));
     }
 
-    /// The question for a forecast that is not ready.
-    pub(super) fn training(&self, key: WindowKey) -> Question {
+    /// The question for a forecast that is not ready, to be answered while a window with this end leaves
+    /// time to submit it.
+    pub(super) fn training(&self, key: WindowKey, end: Height) -> Question {
+        let blocks = u32::try_from(end.0 - self.height.0 - TO_LAND).unwrap_or(0);
+        let left = self.pace.block_time().saturating_mul(blocks);
         Question::Forecast {
             desk: self.parts.desk.clone(),
             key,
-            within: TRAINING_LIMIT,
+            within: left.max(LEAST_PATIENCE),
         }
     }
 

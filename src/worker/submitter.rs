@@ -12,9 +12,10 @@ use tokio::{
 };
 
 use super::{
-    flight::{Flight, Origin, Step},
+    flight::{Flight, Origin},
     ledger::Ledger,
     lookup::Finding,
+    pace::Pace,
     parts::{Parts, Report, Tally},
     registration::Enrolments,
     staging::Stage,
@@ -38,8 +39,6 @@ const OPENINGS_MOST: Duration = Duration::from_secs(2);
 const MOST_LAG: i64 = 2;
 /// Blocks for which a finished window is remembered.
 const REMEMBERED: i64 = 10_000;
-/// Until two blocks have been heard of.
-const USUAL_BLOCK_TIME: Duration = Duration::from_secs(5);
 const FAR: Duration = Duration::from_hours(1);
 
 pub(super) struct Submitter {
@@ -58,10 +57,8 @@ pub(super) struct Submitter {
     pub(super) unreachable: bool,
     /// When it is time to give up waiting for the present block's openings.
     drift_at: Option<Instant>,
-    /// When the newest block was heard of.
-    block_at: Instant,
-    /// How long it took to come.
-    pub(super) block_time: Duration,
+    /// How fast blocks come.
+    pub(super) pace: Pace,
 }
 
 impl Submitter {
@@ -83,8 +80,7 @@ impl Submitter {
             enrolments: Enrolments::default(),
             unreachable: false,
             drift_at: None,
-            block_at: Instant::now(),
-            block_time: USUAL_BLOCK_TIME,
+            pace: Pace::default(),
         }
     }
 
@@ -146,7 +142,9 @@ impl Submitter {
                 Some((topic, news)) = self.enrolments.next() => self.enrol(topic, news).await,
                 () = sleep_until(self.drift_at.unwrap_or(far)), if self.drift_at.is_some() => {
                     self.drift_at = None;
-                    self.stage.drift(self.height);
+                    for (from, to) in self.stage.drift(self.height) {
+                        self.parts.desk.rename(from, to);
+                    }
                 }
                 // A fresher forecast replaces what is staged, below.
                 _ = forecasts.recv() => {}
@@ -189,19 +187,19 @@ impl Submitter {
             Report::Block(height) => {
                 self.height = self.height.max(height);
                 let now = Instant::now();
-                let block_time = now - std::mem::replace(&mut self.block_at, now);
-                self.block_time = block_time;
+                self.pace.hear(height, now);
                 for flight in self.flights.values_mut() {
                     flight.haste = 0;
                 }
                 self.done.retain(|key| key.nonce.0 > height.0 - REMEMBERED);
                 if self.stage.is_due(height) {
-                    let wait = block_time / OPENINGS_SHARE;
+                    let wait = self.pace.block_time() / OPENINGS_SHARE;
                     self.drift_at = Some(now + wait.clamp(OPENINGS_LEAST, OPENINGS_MOST));
                 }
                 if self.stage.is_near(height.plus(1)) {
                     self.warm();
                 }
+                self.ask_again();
                 self.advance().await;
             }
             Report::Included {
@@ -217,11 +215,11 @@ impl Submitter {
     }
 
     /// Tells those who ask the chain out of interest whether they may: nothing is to be signed or sent
-    /// soon, and nothing that was sent is waited for.
+    /// soon, and nothing that was sent is waited for. What waits for a lower price or for the operator does
+    /// not count: it may wait for as long as its window lasts.
     fn tell_calm(&self) {
-        let flights = &mut self.flights.values();
-        let landed = flights.all(|flight| matches!(flight.step, Step::Included));
-        let calm = landed && !self.stage.is_near(self.height.plus(1));
+        let mut flights = self.flights.values();
+        let calm = flights.all(Flight::is_calm) && !self.stage.is_near(self.height.plus(1));
         let told = &self.parts.chain.calm;
         told.send_if_modified(|known| std::mem::replace(known, calm) != calm);
     }

@@ -132,6 +132,75 @@ async fn a_newer_candle_has_it_asked_again() {
     worker.stop().await;
 }
 
+#[tokio::test]
+async fn an_early_failure_has_it_asked_again_before_the_opening() {
+    let model = MockServer::start().await;
+    let failure = Mock::given(any()).respond_with(ResponseTemplate::new(503));
+    failure.up_to_n_times(1).mount(&model).await;
+    let good = Mock::given(any()).respond_with(says("0.02"));
+    good.mount(&model).await;
+    let stage = Stage::new().await;
+    let worker = stage
+        .worker_with(|setup| setup.outside = vec![(TOPIC, http(&model, "5s"))])
+        .await;
+    let nonce = next_nonce(&stage).await;
+    let pause = Duration::from_millis(50);
+    stage.blocks_at_leisure(nonce - 1, pause).await;
+    let prepared = eventually(async || {
+        let submission = journal_of(&stage, TOPIC, nonce).await?;
+        (submission.value.as_deref() == Some("0.02")).then_some(())
+    });
+    prepared.await.expect("its second answer is prepared");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn in_a_window_that_is_open_already_it_has_its_own_time_limit() {
+    let model = server(says("0.02").set_delay(Duration::from_secs(1))).await;
+    let stage = Stage::new().await;
+    let nonce = stage.open_window().await;
+    let worker = stage
+        .worker_with(|setup| {
+            setup.outside = vec![(TOPIC, http(&model, "10s"))];
+            setup.forecast.train_deadline = Duration::from_millis(300);
+        })
+        .await;
+    worker.submitted(nonce).await;
+    stage.block().await;
+    worker.successful(nonce).await;
+    assert_eq!(stage.truth().await.at(nonce)[0].values, ["y=0.02"]);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_has_it_asked_ahead() {
+    let model = server(says("0.02")).await;
+    let stage = Stage::new().await;
+    let worker = stage
+        .worker_with(|setup| {
+            setup.outside = vec![(TOPIC, http(&model, "5s"))];
+            setup.dry_run = true;
+        })
+        .await;
+    let nonce = next_nonce(&stage).await;
+    stage.blocks_until(nonce - 1).await;
+    let asked = eventually(async || {
+        let asked = model.received_requests().await.unwrap();
+        let wanted = format!("nonce={nonce}");
+        let is_asked = asked.iter().any(|it| it.url.query() == Some(&wanted));
+        is_asked.then_some(())
+    });
+    asked.await.expect("it is asked before the opening");
+    assert!(stage.submission(nonce).await.is_none(), "nothing is signed");
+    stage.block().await;
+    let told = worker.expect("the answer", |it| matches!(it, Event::DryRun { .. }));
+    let Event::DryRun { value, .. } = told.await else {
+        unreachable!("it fits")
+    };
+    assert_eq!(value, "0.02");
+    worker.stop().await;
+}
+
 /// Answers a window with a forecaster that fails; gives the reason that is told.
 async fn stood_in_for(outside: Outside) -> String {
     let source = outside.source;

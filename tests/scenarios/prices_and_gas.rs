@@ -1,8 +1,12 @@
 //! The price of gas rises and falls, and limits turn out too low.
 
-use allora_worker::{chain::Uallo, devnet::Control, ops::Event};
+use std::time::Duration;
 
-use crate::harness::Stage;
+use allora_worker::{
+    chain::Uallo, devnet::Control, learning::Network as _, ops::Event, worker::Bystander,
+};
+
+use crate::harness::{Stage, WAIT};
 
 #[tokio::test]
 async fn a_price_that_rose_is_paid_in_the_same_window() {
@@ -21,8 +25,12 @@ async fn a_price_that_rose_is_paid_in_the_same_window() {
 #[tokio::test]
 async fn above_the_cap_nothing_is_sent_until_the_price_falls() {
     let stage = Stage::new().await;
+    let (sender, chain) = tokio::sync::oneshot::channel();
     let worker = stage
-        .worker_with(|setup| setup.fees.max_fee = Uallo(5_000_000))
+        .worker_with(|setup| {
+            setup.fees.max_fee = Uallo(5_000_000);
+            setup.bystander = Some(sender);
+        })
         .await;
     stage.control(Control::GasPrice(20)).await;
     let nonce = stage.open_window().await;
@@ -31,6 +39,10 @@ async fn above_the_cap_nothing_is_sent_until_the_price_falls() {
     for _ in 0..3 {
         stage.block().await;
     }
+    // Meanwhile those who ask out of interest may.
+    let bystander = Bystander::paced(chain.await.unwrap(), Duration::from_millis(1));
+    let calm = tokio::time::timeout(WAIT, bystander.calm()).await;
+    assert!(calm.is_ok(), "what waits for a lower price holds nobody up");
     stage.control(Control::GasPrice(10)).await;
     for _ in 0..2 {
         stage.block().await;
