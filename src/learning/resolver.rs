@@ -215,6 +215,7 @@ impl Resolver {
             key: answered.key,
             window_end: answered.window_end,
             value,
+            source: answered.source,
             opened,
             clock,
             is_asked: false,

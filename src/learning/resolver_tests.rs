@@ -87,6 +87,10 @@ async fn resolutions_are_told_once_an_hour_and_none_is_lost() {
     let mut told = Vec::new();
     for hour in 24..=28 {
         scene.hour(hour);
+        // The clock goes on while the test runs.
+        scene
+            .clock
+            .set(at(hour) + DAY / 24 / 60 * u32::try_from(hour).unwrap());
         for _ in 0..3 {
             look(&mut learner).await;
         }
@@ -202,6 +206,7 @@ async fn ranks_are_reckoned_when_others_values_come_late() {
         key: key(24),
         window_end: crate::types::Height(32),
         value: 0.2,
+        source: None,
         opened: at(0),
         clock: OpenedBy::Block,
         is_asked: true,
@@ -259,6 +264,17 @@ async fn what_does_worse_than_zero_blows_the_live_fuse_and_a_restart_knows() {
     assert!(recalled.borrow().is_empty());
     again.recall().await.unwrap();
     assert_eq!(recalled.borrow().get(&TOPIC), Some(&fuse));
+}
+
+#[tokio::test]
+async fn what_another_forecaster_made_leaves_the_live_fuse_whole() {
+    let mut scene = Scene::new().await;
+    scene.source = "command";
+    bad_year(&scene).await;
+    let (mut learner, fuses) = resolver(&scene);
+    look(&mut learner).await;
+    assert_eq!(records(&scene).await.len(), 200);
+    assert_eq!(fuses.borrow()[&TOPIC], LiveFuse::default());
 }
 
 #[tokio::test]

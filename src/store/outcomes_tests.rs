@@ -28,9 +28,21 @@ fn step(nonce: i64, second: i64, value: Option<&str>, state: State) -> Transitio
         key: key(TOPIC, nonce),
         window_end: Height(nonce + 8),
         value: value.map(str::to_owned),
-        report: None,
+        report: value.and_then(report),
         state,
     }
+}
+
+/// The forecast behind a value, as the journal holds it.
+fn report(value: &str) -> Option<String> {
+    let report = match value {
+        "0.1" => r#"{"source": "gated", "value": 0.1}"#,
+        "0.2" => r#"{"source": "http"}"#,
+        "0.5" => r#"{"source": "prior", "fallback": {"reason": "late"}}"#,
+        "0.6" => "?",
+        _ => return None,
+    };
+    Some(report.into())
 }
 
 fn prepared(hash: &str) -> State {
@@ -60,6 +72,7 @@ fn noted(topic: TopicId, nonce: i64, hour: i64) -> Noted {
         key: key(topic, nonce),
         window_end: Height(nonce + 8),
         value: 0.25,
+        source: Some(Source::Prior),
         opened: START + time::Duration::hours(hour),
         clock: OpenedBy::Journal,
         is_asked: false,
@@ -111,24 +124,36 @@ async fn an_answered_window_is_found_with_what_was_in_its_block() {
         step(48, 121, Some("0.4"), broadcast("D")),
         step(60, 180, Some("0.5"), prepared("E")),
         step(60, 190, None, State::Superseded),
+        // Another stood in, and a forecast that can't be read.
+        step(72, 240, Some("0.5"), prepared("F")),
+        step(72, 250, None, included("F")),
+        step(84, 300, Some("0.6"), prepared("G")),
+        step(84, 310, None, included("G")),
     ];
     store.append(&steps).await.unwrap();
     let found = store.unnoted(&wallet(), &BOTH, Nonce(0), 10).await.unwrap();
-    let answered = |nonce: i64, value: &str, second: i64| Answered {
+    let answered = |nonce: i64, value: &str, source, second: i64| Answered {
         key: key(TOPIC, nonce),
         window_end: Height(nonce + 8),
         value: Some(value.into()),
+        source,
         at: START + time::Duration::seconds(second),
     };
-    assert_eq!(found, [answered(24, "0.1", 3), answered(36, "0.3", 62)]);
+    let expected = [
+        answered(24, "0.1", Some(Source::Gated), 3),
+        answered(36, "0.3", None, 62),
+        answered(72, "0.5", Some(Source::Fallback), 250),
+        answered(84, "0.6", None, 310),
+    ];
+    assert_eq!(found, expected);
 
     let other = store.unnoted(&wallet(), &BOTH[1..], Nonce(0), 10).await;
     assert_eq!(other.unwrap(), []);
     let later = store.unnoted(&wallet(), &BOTH, Nonce(24), 10).await;
-    assert_eq!(later.unwrap().len(), 1);
+    assert_eq!(later.unwrap().len(), 3);
     store.note(&wallet(), &[noted(TOPIC, 24, 0)]).await.unwrap();
     let rest = store.unnoted(&wallet(), &BOTH, Nonce(0), 10).await.unwrap();
-    assert_eq!(rest.len(), 1);
+    assert_eq!(rest.len(), 3);
     assert_eq!(rest[0].key.nonce, Nonce(36));
 }
 
@@ -166,6 +191,7 @@ async fn each_is_noted_and_resolved_once() {
         nonce: Nonce(24),
         opened: START,
         value: 0.25,
+        source: Some(Source::Prior),
         resolution: resolution(0.5),
         field: None,
     };

@@ -6,6 +6,7 @@ CREATE TABLE outcomes (
     nonce          BIGINT           NOT NULL,
     window_end     BIGINT           NOT NULL,
     value          DOUBLE PRECISION NOT NULL,  -- as submitted, in the target's unit
+    source         TEXT,                       -- who made it, such as 'gated'; NULL: not known
     opened         BIGINT           NOT NULL,  -- time of the nonce's block, unix seconds
     clock          TEXT             NOT NULL,  -- who told it: 'header', 'block' or 'journal'
     asked          BIGINT           NOT NULL DEFAULT 0,  -- 1: the chain was asked for the others' values
