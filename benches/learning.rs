@@ -228,7 +228,13 @@ async fn main() {
         clock: Arc::new(SystemClock),
         news,
     };
-    // Others' values were kept as each window closed.
+    // Windows were noted, and others' values kept, as each window closed.
+    let prices = Prices::new(HashMap::new(), None);
+    let config = ForecastConfig::default();
+    Resolver::new(common.clone(), config, prices)
+        .0
+        .round()
+        .await;
     for hour in 0..hours {
         let noted = Noted {
             key: key(hour),

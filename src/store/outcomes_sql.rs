@@ -41,18 +41,18 @@ fn unnoted(topics: &[TopicId]) -> String {
     )
 }
 
-/// Among the newest of each topic, those that the chain was not asked about.
-fn unasked(topics: &[TopicId]) -> String {
-    let topics = list(topics);
-    format!(
-        "SELECT o.* FROM outcomes o WHERE o.chain_id = ?1 AND o.address = ?2 \
-    AND o.asked = 0 AND o.topic IN ({topics}) \
-    AND o.nonce >= (SELECT min(nonce) FROM (SELECT n.nonce FROM outcomes n \
-        WHERE n.chain_id = o.chain_id AND n.address = o.address AND n.topic = o.topic \
-        ORDER BY n.nonce DESC LIMIT ?3)) \
-    ORDER BY o.nonce DESC, o.topic LIMIT ?3"
-    )
-}
+/// Among the newest of a topic, those that the chain was not asked about. The lowest nonce is looked up
+/// once: what lies below it, and is never asked about, is not read.
+const UNASKED: &str = "SELECT * FROM outcomes WHERE chain_id = ?1 AND address = ?2 AND topic = ?3 \
+    AND asked = 0 AND nonce >= (SELECT min(nonce) FROM (SELECT nonce FROM outcomes \
+        WHERE chain_id = ?1 AND address = ?2 AND topic = ?3 ORDER BY nonce DESC LIMIT ?4)) \
+    ORDER BY nonce DESC LIMIT ?4";
+
+/// Resolved forecasts without a rank whose others are known; those without others are not read.
+const UNRANKED: &str = "SELECT o.*, p.combined, p.inferers FROM outcomes o JOIN peers p \
+    ON p.chain_id = o.chain_id AND p.topic = o.topic AND p.nonce = o.nonce \
+    WHERE o.chain_id = ? AND o.address = ? AND o.topic = ? AND o.outcome IS NOT NULL \
+    AND o.place IS NULL AND o.peered = 1 ORDER BY o.nonce LIMIT ?";
 
 #[async_trait]
 impl OutcomeRepository for Store {
@@ -186,15 +186,20 @@ impl OutcomeRepository for Store {
         topics: &[TopicId],
         reach: u32,
     ) -> Result<Vec<Noted>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(unasked(topics));
-        sqlx::query(sql)
-            .bind(&wallet.chain_id)
-            .bind(&wallet.address)
-            .bind(reach)
-            .try_map(noted)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|cause| self.failed(cause))
+        let mut all = Vec::new();
+        for topic in topics {
+            let found = sqlx::query(UNASKED)
+                .bind(&wallet.chain_id)
+                .bind(&wallet.address)
+                .bind(topic.0.cast_signed())
+                .bind(reach)
+                .try_map(noted)
+                .fetch_all(&self.pool)
+                .await;
+            all.extend(found.map_err(|cause| self.failed(cause))?);
+        }
+        all.sort_by_key(|it: &Noted| (std::cmp::Reverse(it.key.nonce), it.key.topic));
+        Ok(all)
     }
 
     async fn keep_peers(
@@ -210,11 +215,12 @@ impl OutcomeRepository for Store {
             }
             // What is resolved was resolved with the time that it had.
             sqlx::query(
-                "UPDATE outcomes SET asked = 1, \
+                "UPDATE outcomes SET asked = 1, peered = max(peered, ?), \
                  opened = CASE WHEN resolved IS NULL THEN ? ELSE opened END, \
                  clock = CASE WHEN resolved IS NULL THEN ? ELSE clock END \
                  WHERE chain_id = ? AND address = ? AND topic = ? AND nonce = ?",
             )
+            .bind(i64::from(peers.is_some()))
             .bind(forecast.opened.unix_timestamp())
             .bind(forecast.clock.as_str())
             .bind(&wallet.chain_id)
@@ -234,20 +240,15 @@ impl OutcomeRepository for Store {
         topic: TopicId,
         limit: u32,
     ) -> Result<Vec<(Record, Peers)>, StoreError> {
-        sqlx::query(
-            "SELECT o.*, p.combined, p.inferers FROM outcomes o JOIN peers p \
-             ON p.chain_id = o.chain_id AND p.topic = o.topic AND p.nonce = o.nonce \
-             WHERE o.chain_id = ? AND o.address = ? AND o.topic = ? \
-             AND o.outcome IS NOT NULL AND o.place IS NULL ORDER BY o.nonce LIMIT ?",
-        )
-        .bind(&wallet.chain_id)
-        .bind(&wallet.address)
-        .bind(topic.0.cast_signed())
-        .bind(limit)
-        .try_map(|row| Ok((record(&row)?, peers(&row)?)))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|cause| self.failed(cause))
+        sqlx::query(UNRANKED)
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .bind(topic.0.cast_signed())
+            .bind(limit)
+            .try_map(|row| Ok((record(&row)?, peers(&row)?)))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))
     }
 
     async fn rank(

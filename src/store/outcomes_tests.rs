@@ -213,9 +213,10 @@ async fn the_chain_is_asked_about_the_newest_of_each_topic_once() {
         let found = store.unasked(&wallet, &BOTH, reach).await.unwrap();
         nonces(&found)
     };
-    assert_eq!(unasked(2).await, [(67, 28), (68, 28)]);
+    assert_eq!(unasked(0).await, []);
+    assert_eq!(unasked(1).await, [(67, 28), (68, 28)]);
     let newest = [(67, 28), (68, 28), (67, 27), (68, 27)];
-    assert_eq!(unasked(4).await, newest);
+    assert_eq!(unasked(2).await, newest);
 
     let asked = Noted {
         opened: START,
@@ -223,7 +224,7 @@ async fn the_chain_is_asked_about_the_newest_of_each_topic_once() {
         ..all[4].clone()
     };
     store.keep_peers(&wallet, &asked, None).await.unwrap();
-    assert_eq!(unasked(4).await[0], (68, 28));
+    assert_eq!(unasked(2).await, newest[1..]);
     let later = START + time::Duration::hours(9);
     let found = store.unresolved(&wallet, TOPIC, later, Nonce(27), 10).await;
     let expected = Noted {
@@ -263,6 +264,49 @@ async fn ranks_follow_once_outcome_and_others_are_known() {
     let all = store.resolved(&wallet, TOPIC, START, Nonce(0), 10).await;
     let all: Vec<_> = all.unwrap().iter().map(|it| it.field).collect();
     assert_eq!(all, [None, Some(field)]);
+}
+
+/// How SQLite goes about a statement.
+async fn plan(store: &Store, sql: &str) -> String {
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+        .fetch_all(&store.pool);
+    let rows = rows.await.unwrap();
+    let steps: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+    steps.join("\n")
+}
+
+#[tokio::test]
+async fn what_is_asked_for_all_the_time_reads_no_more_than_what_is_to_do() {
+    let store = store().await;
+    let unasked = plan(&store, UNASKED).await;
+    let by_nonce = "outcomes_unasked (chain_id=? AND address=? AND topic=? AND nonce>?)";
+    assert!(unasked.contains(by_nonce), "{unasked}");
+    // The bound is found once, not for each row.
+    assert!(!unasked.contains("CORRELATED"), "{unasked}");
+    assert!(!unasked.contains("TEMP B-TREE"), "{unasked}");
+
+    let unranked = plan(&store, UNRANKED).await;
+    let first = unranked.lines().next().unwrap();
+    assert!(first.contains("outcomes_unranked (chain_id=? AND address=? AND topic=?)"));
+    assert!(!unranked.contains("TEMP B-TREE"), "{unranked}");
+
+    // Only what has others is in that index.
+    let all: Vec<_> = (0..3).map(|it| noted(TOPIC, 24 + it, it)).collect();
+    let wallet = wallet();
+    store.note(&wallet, &all).await.unwrap();
+    let others = [None, Some(Peers::default()), None];
+    for (it, others) in all.iter().zip(&others) {
+        let kept = store.keep_peers(&wallet, it, others.as_ref());
+        kept.await.unwrap();
+    }
+    let rows: Vec<_> = (24..27)
+        .map(|it| (Nonce(it), Some(resolution(0.5))))
+        .collect();
+    store.resolve(&wallet, TOPIC, START, &rows).await.unwrap();
+    let listed = "SELECT count(*) AS n FROM outcomes INDEXED BY outcomes_unranked \
+        WHERE outcome IS NOT NULL AND place IS NULL AND peered = 1";
+    let listed = sqlx::query(listed).fetch_one(&store.pool).await.unwrap();
+    assert_eq!(listed.get::<i64, _>("n"), 1);
 }
 
 #[tokio::test]
