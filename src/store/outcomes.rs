@@ -182,6 +182,12 @@ pub trait OutcomeRepository: Send + Sync + 'static {
     /// When the database can't be written.
     async fn note(&self, wallet: &Wallet, forecasts: &[Noted]) -> Result<(), StoreError>;
 
+    /// The newest noted forecast of each of these topics that has one.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    async fn newest(&self, wallet: &Wallet, topics: &[TopicId]) -> Result<Vec<Noted>, StoreError>;
+
     /// A topic's forecasts that are not resolved, with windows opened at `until` or before and nonces
     /// above `after`, oldest first.
     ///

@@ -99,6 +99,24 @@ impl OutcomeRepository for Store {
         done.map(drop).map_err(|cause| self.failed(cause))
     }
 
+    async fn newest(&self, wallet: &Wallet, topics: &[TopicId]) -> Result<Vec<Noted>, StoreError> {
+        let mut all = Vec::new();
+        for topic in topics {
+            let found = sqlx::query(
+                "SELECT * FROM outcomes WHERE chain_id = ? AND address = ? AND topic = ? \
+                 ORDER BY nonce DESC LIMIT 1",
+            )
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .bind(topic.0.cast_signed())
+            .try_map(noted)
+            .fetch_optional(&self.pool)
+            .await;
+            all.extend(found.map_err(|cause| self.failed(cause))?);
+        }
+        Ok(all)
+    }
+
     async fn unresolved(
         &self,
         wallet: &Wallet,

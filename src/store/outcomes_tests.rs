@@ -169,6 +169,9 @@ async fn each_is_noted_and_resolved_once() {
     };
     store.note(&wallet, &[again]).await.unwrap();
 
+    let newest = store.newest(&wallet, &BOTH).await.unwrap();
+    assert_eq!(newest, all[3..]);
+
     let until = START + time::Duration::hours(2);
     let due = async |after: i64, limit: u32| {
         let found = store.unresolved(&wallet, TOPIC, until, Nonce(after), limit);
