@@ -94,7 +94,7 @@ fn steps(hour: i64, start: i64, prefix: &str) -> Vec<Transition> {
         key: key(hour),
         window_end: Height(key(hour).nonce.0 + 10),
         value: Some(format!("{:.6}", 0.004 * (hour as f64 * 0.7).sin())),
-        report: None,
+        report: Some(r#"{"source": "gated"}"#.into()),
         state,
     };
     let tx = SignedTx {
@@ -228,12 +228,19 @@ async fn main() {
         clock: Arc::new(SystemClock),
         news,
     };
-    // Others' values were kept as each window closed.
+    // Windows were noted, and others' values kept, as each window closed.
+    let prices = Prices::new(HashMap::new(), None);
+    let config = ForecastConfig::default();
+    Resolver::new(common.clone(), config, prices)
+        .0
+        .round()
+        .await;
     for hour in 0..hours {
         let noted = Noted {
             key: key(hour),
             window_end: Height(0),
             value: 0.0,
+            source: None,
             opened: OffsetDateTime::from_unix_timestamp(start + hour * HOUR).expect("a date"),
             clock: OpenedBy::Block,
             is_asked: false,

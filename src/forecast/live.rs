@@ -91,7 +91,7 @@ impl LiveFuse {
         let Some(price) = history.candles.last().map(|candle| candle.close) else {
             return answer;
         };
-        if !is_opinion(answer.source) {
+        if !answer.source.is_opinion() {
             return answer;
         }
         let value = if self.weight < 1.0 {
@@ -135,16 +135,16 @@ pub fn log_return(target: Target, price: f64, value: f64) -> f64 {
     }
 }
 
-const fn is_opinion(source: Source) -> bool {
-    matches!(
-        source,
-        Source::Gated
-            | Source::Prior
-            | Source::Linfa
-            | Source::Ridge
-            | Source::ElasticNet
-            | Source::Svr
-    )
+impl Source {
+    /// Whether it is the built-in forecast with something to say of the market: what the live fuse
+    /// judges, and what it holds back.
+    #[must_use]
+    pub const fn is_opinion(self) -> bool {
+        matches!(
+            self,
+            Self::Gated | Self::Prior | Self::Linfa | Self::Ridge | Self::ElasticNet | Self::Svr
+        )
+    }
 }
 
 const fn day(outcome: &LiveOutcome) -> i64 {

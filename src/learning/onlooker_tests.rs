@@ -20,6 +20,7 @@ async fn scene(nonces: &[i64], clock: OpenedBy) -> Scene {
         },
         window_end: Height(nonce + 8),
         value: 0.1,
+        source: None,
         opened: at(0),
         clock,
         is_asked: false,

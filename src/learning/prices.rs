@@ -31,6 +31,12 @@ impl Prices {
         self.histories.values().cloned().collect()
     }
 
+    /// The unix second at which the newest close at hand was known, of any ticker.
+    pub(super) fn newest(&self) -> Option<i64> {
+        let newest = |it: &watch::Receiver<History>| it.borrow().candles.last().map(Candle::end);
+        self.histories.values().filter_map(newest).max()
+    }
+
     /// The closes of a ticker whose hours ended at `since` (unix seconds) or later.
     pub(super) async fn closes(&self, ticker: &str, since: i64) -> Result<Closes, StoreError> {
         let history = self.histories.get(ticker);

@@ -90,6 +90,7 @@ mod tests {
             key,
             window_end: Height(158),
             value,
+            source: None,
             opened,
             clock,
             is_asked: false,

@@ -10,7 +10,7 @@ use futures_util::future::select_all;
 use time::OffsetDateTime;
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Interval, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ use super::{
     standing::Tally,
 };
 use crate::{
-    forecast::{ForecastConfig, HOUR, LiveFuse, LiveFuses, TopicSpec},
+    forecast::{ForecastConfig, HOUR, History, LiveFuse, LiveFuses, TopicSpec},
     store::{Answered, Noted, OpenedBy, Resolution, StoreError},
     types::{Nonce, TopicId},
 };
@@ -42,6 +42,8 @@ const TELL_EVERY: time::Duration = time::Duration::HOUR;
 /// How long after its horizon a forecast waits for a missing close, or for the chain to tell in which
 /// hour its window opened.
 const GRACE: i64 = 24 * HOUR;
+/// The candles of several tickers come together: after the first the others are waited for.
+const SETTLE: Duration = Duration::from_secs(1);
 /// What the running record covers.
 const SPAN: time::Duration = time::Duration::days(365);
 
@@ -89,7 +91,7 @@ impl Resolver {
         (resolver, receiver)
     }
 
-    /// Recalls the live fuses that an earlier run left.
+    /// Recalls the live fuses that an earlier run left, and up to where it noted answered windows.
     ///
     /// # Errors
     /// When the store can't be read.
@@ -98,7 +100,36 @@ impl Resolver {
         for (&topic, &fuse) in known.iter() {
             self.publish(topic, fuse);
         }
+        let noted = self.newest().await?;
+        self.noted = noted
+            .iter()
+            .map(|it| it.key.nonce)
+            .max()
+            .unwrap_or(self.noted);
         Ok(())
+    }
+
+    /// The newest noted forecast of each topic.
+    async fn newest(&self) -> Result<Vec<Noted>, StoreError> {
+        let Common {
+            outcomes,
+            wallet,
+            topics,
+            ..
+        } = &self.common;
+        let topics: Vec<TopicId> = topics.iter().map(|it| it.topic).collect();
+        outcomes.newest(wallet, &topics).await
+    }
+
+    /// The time by which things grow old, unix seconds: that of the newest close, or of the newest
+    /// opening that a block told. None when neither is known. Our clock may be far ahead, and what is
+    /// given up or dropped by it would be lost.
+    async fn witnessed(&self) -> Result<Option<i64>, StoreError> {
+        let newest = self.newest().await?;
+        let told = newest.iter().filter(|it| it.clock != OpenedBy::Journal);
+        let told = told.map(|it| it.opened.unix_timestamp());
+        let time = told.chain(self.prices.newest()).max();
+        Ok(time.map(|it| it.min(self.common.clock.now().unix_timestamp())))
     }
 
     /// Learns until `cancel`. No failure ends it.
@@ -111,22 +142,7 @@ impl Resolver {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut histories = self.prices.changes();
         loop {
-            if histories.is_empty() {
-                ticks.tick().await;
-            } else {
-                let changes = histories.iter_mut().map(|it| Box::pin(it.changed()));
-                let closed = tokio::select! {
-                    (change, index, _) = select_all(changes) => {
-                        self.is_due = true;
-                        change.is_err().then_some(index)
-                    }
-                    _ = ticks.tick() => None,
-                };
-                // Nobody keeps these candles any more.
-                if let Some(index) = closed {
-                    drop(histories.swap_remove(index));
-                }
-            }
+            self.is_due |= wake(&mut ticks, &mut histories).await;
             self.round().await;
         }
     }
@@ -154,10 +170,13 @@ impl Resolver {
         let noted = self.note().await?;
         let topics = self.common.topics.clone();
         if std::mem::take(&mut self.is_due) || noted > 0 {
+            let time = self.witnessed().await?;
             for topic in &topics {
-                self.resolve(topic).await?;
+                self.resolve(topic, time).await?;
             }
-            self.forget().await?;
+            if let Some(time) = time {
+                self.forget(time).await?;
+            }
         }
         for topic in &topics {
             self.rank(topic).await?;
@@ -211,14 +230,15 @@ impl Resolver {
             key: answered.key,
             window_end: answered.window_end,
             value,
+            source: answered.source,
             opened,
             clock,
             is_asked: false,
         })
     }
 
-    /// Resolves a topic's forecasts whose horizon has passed.
-    async fn resolve(&mut self, topic: &TopicSpec) -> Result<(), StoreError> {
+    /// Resolves a topic's forecasts whose horizon has passed. By `time` (unix seconds) they grow old.
+    async fn resolve(&mut self, topic: &TopicSpec, time: Option<i64>) -> Result<(), StoreError> {
         let Common {
             outcomes,
             wallet,
@@ -247,7 +267,7 @@ impl Resolver {
             let found: Vec<_> = due
                 .iter()
                 .filter_map(|it| {
-                    let age = now.unix_timestamp() - base_end(it.opened) - horizon;
+                    let age = time.map_or(0, |time| time - base_end(it.opened) - horizon);
                     let finding = if age < GRACE && is_ambiguous(it) && self.may_ask(it) {
                         Finding::Pending
                     } else {
@@ -394,13 +414,38 @@ impl Resolver {
     }
 
     /// Drops the others' values that are older than they are kept for.
-    async fn forget(&self) -> Result<(), StoreError> {
-        let before = self.common.clock.now() - self.common.config.retention;
+    async fn forget(&self, time: i64) -> Result<(), StoreError> {
+        let before = time - seconds(self.common.config.retention);
+        let Ok(before) = OffsetDateTime::from_unix_timestamp(before) else {
+            return Ok(());
+        };
         while self.common.outcomes.drop_peers(before, BATCH).await? >= u64::from(BATCH) {
             sleep(PAUSE).await;
         }
         Ok(())
     }
+}
+
+/// Waits for new candles or the next tick. True when it was candles.
+async fn wake(ticks: &mut Interval, histories: &mut Vec<watch::Receiver<History>>) -> bool {
+    if histories.is_empty() {
+        ticks.tick().await;
+        return false;
+    }
+    let changes = histories.iter_mut().map(|it| Box::pin(it.changed()));
+    let closed = tokio::select! {
+        (change, index, _) = select_all(changes) => change.is_err().then_some(index),
+        _ = ticks.tick() => return false,
+    };
+    // Nobody keeps these candles any more.
+    if let Some(index) = closed {
+        drop(histories.swap_remove(index));
+    }
+    sleep(SETTLE).await;
+    for history in histories {
+        history.mark_unchanged();
+    }
+    true
 }
 
 fn seconds(duration: Duration) -> i64 {

@@ -4,7 +4,7 @@ use crate::{
         LearningConfig,
         testing::{DAY, Scene, TOPIC, WALLET, at, key, view},
     },
-    store::{OutcomeRepository, Peers, Record, Standing},
+    store::{Journal, OutcomeRepository, Peers, Record, Standing},
 };
 
 fn resolver(scene: &Scene) -> (Resolver, watch::Receiver<LiveFuses>) {
@@ -87,6 +87,10 @@ async fn resolutions_are_told_once_an_hour_and_none_is_lost() {
     let mut told = Vec::new();
     for hour in 24..=28 {
         scene.hour(hour);
+        // The clock goes on while the test runs.
+        scene
+            .clock
+            .set(at(hour) + DAY / 24 / 60 * u32::try_from(hour).unwrap());
         for _ in 0..3 {
             look(&mut learner).await;
         }
@@ -160,6 +164,97 @@ async fn what_has_no_number_is_passed_over() {
     assert_eq!(found, [25]);
 }
 
+/// Nonces that are not resolved.
+async fn open(scene: &Scene) -> Vec<i64> {
+    let open = scene
+        .store
+        .unresolved(&WALLET, TOPIC, at(99_999), Nonce(0), 99);
+    let open = open.await.unwrap();
+    open.iter().map(|it| it.key.nonce.0).collect()
+}
+
+/// What others answered for an outcome of 0.24, and the network's value.
+fn others() -> Peers {
+    let others = view(24, 0.2, &[0.25, 0.1, 0.3]).inferers.into_iter();
+    Peers {
+        combined: Some(0.22),
+        inferers: others.skip(1).collect(),
+    }
+}
+
+#[tokio::test]
+async fn a_clock_far_ahead_loses_nothing() {
+    let scene = Scene::new().await;
+    scene.answer(&[(24, 900, "0.2")]).await;
+    let (mut learner, _) = resolver(&scene);
+    scene.hour(12);
+    look(&mut learner).await;
+    let due = scene.store.unresolved(&WALLET, TOPIC, at(9), Nonce(0), 9);
+    let noted = due.await.unwrap().remove(0);
+    let others = others();
+    let kept = scene.store.keep_peers(&WALLET, &noted, Some(&others));
+    kept.await.unwrap();
+
+    scene.clock.set(at(24 * 1_000));
+    look(&mut learner).await;
+    assert_eq!(open(&scene).await, [24]);
+    scene.hour(24);
+    look(&mut learner).await;
+    let found = records(&scene).await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].field.map(|it| it.places), Some(4));
+}
+
+#[tokio::test]
+async fn a_restart_reads_the_journal_from_where_it_stood() {
+    let scene = Scene::new().await;
+    scene
+        .answer(&[(24, 900, "0.2"), (10_000, 901, "0.2")])
+        .await;
+    let (mut learner, _) = resolver(&scene);
+    look(&mut learner).await;
+    // The first is out of reach by now, the second is not.
+    scene.answer(&[(36, 902, "0.2"), (9_000, 903, "0.2")]).await;
+    let (mut again, _) = resolver(&scene);
+    again.recall().await.unwrap();
+    look(&mut again).await;
+    assert_eq!(open(&scene).await, [24, 9_000, 10_000]);
+
+    // A chain that began anew begins at its first nonces.
+    scene.store.set_aside(&WALLET, "before").await.unwrap();
+    scene.answer(&[(24, 904, "0.2")]).await;
+    let (mut anew, _) = resolver(&scene);
+    anew.recall().await.unwrap();
+    look(&mut anew).await;
+    assert_eq!(open(&scene).await, [24]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_candles_of_many_tickers_wake_it_once() {
+    let candles: Vec<_> = (0..5)
+        .map(|_| watch::Sender::new(History::default()))
+        .collect();
+    let mut histories: Vec<_> = candles.iter().map(watch::Sender::subscribe).collect();
+    let mut ticks = interval(EVERY);
+    ticks.tick().await;
+    let tickers = candles.clone();
+    tokio::spawn(async move {
+        for ticker in tickers {
+            sleep(Duration::from_millis(100)).await;
+            ticker.send_replace(History::default());
+        }
+    });
+    assert!(wake(&mut ticks, &mut histories).await);
+    // Then there is nothing more until the tick.
+    assert!(!wake(&mut ticks, &mut histories).await);
+    // Candles that nobody keeps any more are not waited for.
+    drop(candles);
+    for _ in 0..5 {
+        assert!(wake(&mut ticks, &mut histories).await);
+    }
+    assert!(histories.is_empty());
+}
+
 #[tokio::test]
 async fn without_prices_a_forecast_waits_and_is_given_up_in_the_end() {
     let config = LearningConfig {
@@ -169,14 +264,13 @@ async fn without_prices_a_forecast_waits_and_is_given_up_in_the_end() {
     let mut scene = Scene::with(config).await;
     scene.answer(&[(24, 900, "0.1")]).await;
     let (mut learner, _) = resolver(&scene);
-    let open = async |scene: &Scene| {
-        let open = scene.store.unresolved(&WALLET, TOPIC, at(999), Nonce(0), 9);
-        open.await.unwrap().len()
-    };
-    for (day, left) in [(2, 1), (5, 1), (6, 0)] {
+    for (day, is_open) in [(2, true), (5, true), (6, false)] {
         scene.clock.set(at(day * 24));
+        let heard = at(day * 24);
+        scene.chain.with(|it| it.heard.insert(24 + day, heard));
+        scene.answer(&[(24 + day, day * 86_400 + 5, "0.1")]).await;
         look(&mut learner).await;
-        assert_eq!(open(&scene).await, left, "{day}");
+        assert_eq!(open(&scene).await.contains(&24), is_open, "{day}");
     }
     assert!(records(&scene).await.is_empty() && scene.told().is_empty());
 }
@@ -190,18 +284,12 @@ async fn ranks_are_reckoned_when_others_values_come_late() {
     look(&mut learner).await;
     assert_eq!(records(&scene).await[0].field, None);
     // The outcome is 0.24: one of three is closer than ours.
-    let others = view(24, 0.2, &[0.25, 0.1, 0.3])
-        .inferers
-        .into_iter()
-        .skip(1);
-    let peers = Peers {
-        combined: Some(0.22),
-        inferers: others.collect(),
-    };
+    let peers = others();
     let noted = Noted {
         key: key(24),
         window_end: crate::types::Height(32),
         value: 0.2,
+        source: None,
         opened: at(0),
         clock: OpenedBy::Block,
         is_asked: true,
@@ -259,6 +347,17 @@ async fn what_does_worse_than_zero_blows_the_live_fuse_and_a_restart_knows() {
     assert!(recalled.borrow().is_empty());
     again.recall().await.unwrap();
     assert_eq!(recalled.borrow().get(&TOPIC), Some(&fuse));
+}
+
+#[tokio::test]
+async fn what_another_forecaster_made_leaves_the_live_fuse_whole() {
+    let mut scene = Scene::new().await;
+    scene.source = "command";
+    bad_year(&scene).await;
+    let (mut learner, fuses) = resolver(&scene);
+    look(&mut learner).await;
+    assert_eq!(records(&scene).await.len(), 200);
+    assert_eq!(fuses.borrow()[&TOPIC], LiveFuse::default());
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use crate::{
     evaluate::{Bootstrap, Pair, score},
-    forecast::{ForecastConfig, LiveFuse, LiveOutcome, Target, TopicSpec, log_return},
+    forecast::{ForecastConfig, LiveFuse, LiveOutcome, Source, Target, TopicSpec, log_return},
     store::{Record, Standing},
 };
 
@@ -42,11 +42,14 @@ impl Tally {
             forecast: record.value - zero,
             outcome: resolution.outcome - zero,
         });
-        self.note_live(LiveOutcome {
-            opened: record.opened.unix_timestamp(),
-            forecast: log_return(target, resolution.base, record.value),
-            outcome: (resolution.close / resolution.base).ln(),
-        });
+        // What others made is not the built-in forecast's merit or fault.
+        if record.source.is_some_and(Source::is_opinion) {
+            self.note_live(LiveOutcome {
+                opened: record.opened.unix_timestamp(),
+                forecast: log_return(target, resolution.base, record.value),
+                outcome: (resolution.close / resolution.base).ln(),
+            });
+        }
         self.first.get_or_insert(record.opened);
         self.newest = Some(record);
         let Some(field) = record.field else {
@@ -169,6 +172,7 @@ mod tests {
             nonce: Nonce(hour),
             opened: datetime!(2025-01-01 0:00 UTC) + time::Duration::hours(hour),
             value,
+            source: Some(Source::Gated),
             resolution: Resolution {
                 base: 1.0,
                 close: outcome.exp(),
@@ -213,6 +217,25 @@ mod tests {
         let found = standing(Target::Price, &[price]);
         assert!(near(found.rmse, 1.0) && near(found.zero_rmse, 4.0));
         assert!(found.ratio.is_some_and(|it| near(it, 0.25)));
+    }
+
+    #[test]
+    fn only_what_the_built_in_forecast_made_counts_for_its_fuse() {
+        let others = [None, Some(Source::Http), Some(Source::Fallback)];
+        let mut records: Vec<_> = (0..90)
+            .map(|day| Record {
+                source: others[day % 3],
+                ..record(day as i64 * 24, -0.3, 0.3, None)
+            })
+            .collect();
+        let found = standing(Target::LogReturn, &records);
+        assert_eq!((found.n, found.live_days), (90, 0));
+        assert!(near(found.live_weight, 1.0));
+        // Its own stays the day's, though another's comes later.
+        records[0].source = Some(Source::Prior);
+        records[1].opened = records[0].opened + time::Duration::HOUR;
+        let found = standing(Target::LogReturn, &records);
+        assert_eq!((found.n, found.live_days), (90, 1));
     }
 
     #[test]

@@ -99,6 +99,8 @@ pub(super) struct Scene {
     pub(super) common: Common,
     pub(super) news: mpsc::Receiver<News>,
     pub(super) candles: watch::Sender<History>,
+    /// Who makes what is answered.
+    pub(super) source: &'static str,
 }
 
 impl Scene {
@@ -133,6 +135,7 @@ impl Scene {
             common,
             news,
             candles: watch::Sender::new(History::default()),
+            source: "gated",
         }
     }
 
@@ -165,7 +168,7 @@ impl Scene {
             key: key(nonce),
             window_end: Height(nonce + 8),
             value: Some(value.to_owned()),
-            report: None,
+            report: Some(format!(r#"{{"source": "{}"}}"#, self.source)),
             state,
         };
         let mut steps = Vec::new();

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{StoreError, Wallet};
-use crate::types::{Height, Nonce, TopicId, WindowKey};
+use crate::{
+    forecast::Source,
+    types::{Height, Nonce, TopicId, WindowKey},
+};
 
 /// A window that the journal says holds an inference of ours.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +21,9 @@ pub struct Answered {
     pub window_end: Height,
     /// What was signed; none when another run of the wallet answered.
     pub value: Option<String>,
+    /// Who made that value: [`Source::Fallback`] too where another stood in for the one that was wanted;
+    /// none when the journal does not tell.
+    pub source: Option<Source>,
     /// When the journal first heard of it being sent.
     pub at: OffsetDateTime,
 }
@@ -55,6 +61,8 @@ pub struct Noted {
     pub window_end: Height,
     /// As submitted, in the target's unit.
     pub value: f64,
+    /// Who made it, as in [`Answered`].
+    pub source: Option<Source>,
     /// When the nonce's block was made.
     pub opened: OffsetDateTime,
     /// Who told so.
@@ -100,6 +108,8 @@ pub struct Record {
     pub opened: OffsetDateTime,
     /// As submitted.
     pub value: f64,
+    /// Who made it, as in [`Answered`].
+    pub source: Option<Source>,
     /// What became of it.
     pub resolution: Resolution,
     /// How it stands among the others, if that is known.
@@ -171,6 +181,12 @@ pub trait OutcomeRepository: Send + Sync + 'static {
     /// # Errors
     /// When the database can't be written.
     async fn note(&self, wallet: &Wallet, forecasts: &[Noted]) -> Result<(), StoreError>;
+
+    /// The newest noted forecast of each of these topics that has one.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    async fn newest(&self, wallet: &Wallet, topics: &[TopicId]) -> Result<Vec<Noted>, StoreError>;
 
     /// A topic's forecasts that are not resolved, with windows opened at `until` or before and nonces
     /// above `after`, oldest first.

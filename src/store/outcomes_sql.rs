@@ -8,23 +8,27 @@ use super::{
     Answered, Field, Noted, OpenedBy, OutcomeRepository, Peers, Record, Resolution, Standing,
     Store, StoreError, Wallet,
 };
-use crate::types::{Height, Nonce, TopicId, WindowKey};
+use crate::{
+    forecast::Source,
+    types::{Height, Nonce, TopicId, WindowKey},
+};
 
 /// Answered windows without a note. The value is the one in the transaction that came into a block,
 /// else the one that was signed last.
 fn unnoted(topics: &[TopicId]) -> String {
     let topics = list(topics);
     format!(
-        "SELECT j.topic, j.nonce, max(j.window_end) AS window_end, min(j.at) AS at, \
-    COALESCE((SELECT p.value FROM journal p WHERE p.chain_id = j.chain_id \
+        "SELECT a.*, s.value, s.detail FROM (\
+    SELECT j.topic, j.nonce, max(j.window_end) AS window_end, min(j.at) AS at, \
+    COALESCE((SELECT p.id FROM journal p WHERE p.chain_id = j.chain_id \
             AND p.address = j.address AND p.topic = j.topic AND p.nonce = j.nonce \
             AND p.state = 'prepared' AND p.tx_hash IN (SELECT i.tx_hash FROM journal i \
                 WHERE i.chain_id = j.chain_id AND i.address = j.address AND i.topic = j.topic \
                 AND i.nonce = j.nonce AND i.state = 'included') \
             ORDER BY p.id DESC LIMIT 1), \
-        (SELECT p.value FROM journal p WHERE p.chain_id = j.chain_id \
+        (SELECT p.id FROM journal p WHERE p.chain_id = j.chain_id \
             AND p.address = j.address AND p.topic = j.topic AND p.nonce = j.nonce \
-            AND p.state = 'prepared' ORDER BY p.id DESC LIMIT 1)) AS value \
+            AND p.state = 'prepared' ORDER BY p.id DESC LIMIT 1)) AS signed \
     FROM journal j WHERE j.chain_id = ?1 AND j.address = ?2 AND j.nonce > ?3 \
         AND j.topic IN ({topics}) \
         AND j.state IN ('broadcast', 'included', 'counted', 'outranked') \
@@ -32,22 +36,23 @@ fn unnoted(topics: &[TopicId]) -> String {
             AND o.address = j.address AND o.topic = j.topic AND o.nonce = j.nonce) \
     GROUP BY j.nonce, j.topic \
     HAVING max(CASE WHEN j.state = 'broadcast' THEN 0 ELSE 1 END) = 1 \
-    ORDER BY j.nonce, j.topic LIMIT ?4"
+    ORDER BY j.nonce, j.topic LIMIT ?4) a \
+    LEFT JOIN journal s ON s.id = a.signed ORDER BY a.nonce, a.topic"
     )
 }
 
-/// Among the newest of each topic, those that the chain was not asked about.
-fn unasked(topics: &[TopicId]) -> String {
-    let topics = list(topics);
-    format!(
-        "SELECT o.* FROM outcomes o WHERE o.chain_id = ?1 AND o.address = ?2 \
-    AND o.asked = 0 AND o.topic IN ({topics}) \
-    AND o.nonce >= (SELECT min(nonce) FROM (SELECT n.nonce FROM outcomes n \
-        WHERE n.chain_id = o.chain_id AND n.address = o.address AND n.topic = o.topic \
-        ORDER BY n.nonce DESC LIMIT ?3)) \
-    ORDER BY o.nonce DESC, o.topic LIMIT ?3"
-    )
-}
+/// Among the newest of a topic, those that the chain was not asked about. The lowest nonce is looked up
+/// once: what lies below it, and is never asked about, is not read.
+const UNASKED: &str = "SELECT * FROM outcomes WHERE chain_id = ?1 AND address = ?2 AND topic = ?3 \
+    AND asked = 0 AND nonce >= (SELECT min(nonce) FROM (SELECT nonce FROM outcomes \
+        WHERE chain_id = ?1 AND address = ?2 AND topic = ?3 ORDER BY nonce DESC LIMIT ?4)) \
+    ORDER BY nonce DESC LIMIT ?4";
+
+/// Resolved forecasts without a rank whose others are known; those without others are not read.
+const UNRANKED: &str = "SELECT o.*, p.combined, p.inferers FROM outcomes o JOIN peers p \
+    ON p.chain_id = o.chain_id AND p.topic = o.topic AND p.nonce = o.nonce \
+    WHERE o.chain_id = ? AND o.address = ? AND o.topic = ? AND o.outcome IS NOT NULL \
+    AND o.place IS NULL AND o.peered = 1 ORDER BY o.nonce LIMIT ?";
 
 #[async_trait]
 impl OutcomeRepository for Store {
@@ -75,7 +80,8 @@ impl OutcomeRepository for Store {
             return Ok(());
         }
         let mut insert = sqlx::QueryBuilder::<Sqlite>::new(
-            "INSERT INTO outcomes (chain_id, address, topic, nonce, window_end, value, opened, clock) ",
+            "INSERT INTO outcomes \
+             (chain_id, address, topic, nonce, window_end, value, source, opened, clock) ",
         );
         insert.push_values(forecasts, |mut row, it| {
             row.push_bind(&wallet.chain_id)
@@ -84,12 +90,31 @@ impl OutcomeRepository for Store {
                 .push_bind(it.key.nonce.0)
                 .push_bind(it.window_end.0)
                 .push_bind(it.value)
+                .push_bind(it.source.and_then(name))
                 .push_bind(it.opened.unix_timestamp())
                 .push_bind(it.clock.as_str());
         });
         insert.push(" ON CONFLICT DO NOTHING");
         let done = insert.build().execute(&self.pool).await;
         done.map(drop).map_err(|cause| self.failed(cause))
+    }
+
+    async fn newest(&self, wallet: &Wallet, topics: &[TopicId]) -> Result<Vec<Noted>, StoreError> {
+        let mut all = Vec::new();
+        for topic in topics {
+            let found = sqlx::query(
+                "SELECT * FROM outcomes WHERE chain_id = ? AND address = ? AND topic = ? \
+                 ORDER BY nonce DESC LIMIT 1",
+            )
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .bind(topic.0.cast_signed())
+            .try_map(noted)
+            .fetch_optional(&self.pool)
+            .await;
+            all.extend(found.map_err(|cause| self.failed(cause))?);
+        }
+        Ok(all)
     }
 
     async fn unresolved(
@@ -179,15 +204,20 @@ impl OutcomeRepository for Store {
         topics: &[TopicId],
         reach: u32,
     ) -> Result<Vec<Noted>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(unasked(topics));
-        sqlx::query(sql)
-            .bind(&wallet.chain_id)
-            .bind(&wallet.address)
-            .bind(reach)
-            .try_map(noted)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|cause| self.failed(cause))
+        let mut all = Vec::new();
+        for topic in topics {
+            let found = sqlx::query(UNASKED)
+                .bind(&wallet.chain_id)
+                .bind(&wallet.address)
+                .bind(topic.0.cast_signed())
+                .bind(reach)
+                .try_map(noted)
+                .fetch_all(&self.pool)
+                .await;
+            all.extend(found.map_err(|cause| self.failed(cause))?);
+        }
+        all.sort_by_key(|it: &Noted| (std::cmp::Reverse(it.key.nonce), it.key.topic));
+        Ok(all)
     }
 
     async fn keep_peers(
@@ -203,11 +233,12 @@ impl OutcomeRepository for Store {
             }
             // What is resolved was resolved with the time that it had.
             sqlx::query(
-                "UPDATE outcomes SET asked = 1, \
+                "UPDATE outcomes SET asked = 1, peered = max(peered, ?), \
                  opened = CASE WHEN resolved IS NULL THEN ? ELSE opened END, \
                  clock = CASE WHEN resolved IS NULL THEN ? ELSE clock END \
                  WHERE chain_id = ? AND address = ? AND topic = ? AND nonce = ?",
             )
+            .bind(i64::from(peers.is_some()))
             .bind(forecast.opened.unix_timestamp())
             .bind(forecast.clock.as_str())
             .bind(&wallet.chain_id)
@@ -227,20 +258,15 @@ impl OutcomeRepository for Store {
         topic: TopicId,
         limit: u32,
     ) -> Result<Vec<(Record, Peers)>, StoreError> {
-        sqlx::query(
-            "SELECT o.*, p.combined, p.inferers FROM outcomes o JOIN peers p \
-             ON p.chain_id = o.chain_id AND p.topic = o.topic AND p.nonce = o.nonce \
-             WHERE o.chain_id = ? AND o.address = ? AND o.topic = ? \
-             AND o.outcome IS NOT NULL AND o.place IS NULL ORDER BY o.nonce LIMIT ?",
-        )
-        .bind(&wallet.chain_id)
-        .bind(&wallet.address)
-        .bind(topic.0.cast_signed())
-        .bind(limit)
-        .try_map(|row| Ok((record(&row)?, peers(&row)?)))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|cause| self.failed(cause))
+        sqlx::query(UNRANKED)
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .bind(topic.0.cast_signed())
+            .bind(limit)
+            .try_map(|row| Ok((record(&row)?, peers(&row)?)))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))
     }
 
     async fn rank(
@@ -397,6 +423,35 @@ fn key(row: &SqliteRow) -> Result<WindowKey, sqlx::Error> {
     })
 }
 
+/// A source's name in the database: the one in the forecast's JSON.
+fn name(source: Source) -> Option<String> {
+    match serde_json::to_value(source) {
+        Ok(serde_json::Value::String(name)) => Some(name),
+        _ => None,
+    }
+}
+
+fn source(row: &SqliteRow) -> Result<Option<Source>, sqlx::Error> {
+    let name: Option<String> = row.try_get("source")?;
+    Ok(name.and_then(|it| serde_json::from_value(it.into()).ok()))
+}
+
+/// Who made a value, by the forecast that the journal holds with it.
+fn maker(forecast: &str) -> Option<Source> {
+    #[derive(serde::Deserialize)]
+    struct Made {
+        source: Source,
+        fallback: Option<serde::de::IgnoredAny>,
+    }
+    let made: Made = serde_json::from_str(forecast).ok()?;
+    let is_own = made.fallback.is_none();
+    Some(if is_own {
+        made.source
+    } else {
+        Source::Fallback
+    })
+}
+
 fn opened(row: &SqliteRow) -> Result<OffsetDateTime, sqlx::Error> {
     let seconds = row.try_get("opened")?;
     OffsetDateTime::from_unix_timestamp(seconds).map_err(|error| decode(&error))
@@ -408,10 +463,12 @@ fn opened(row: &SqliteRow) -> Result<OffsetDateTime, sqlx::Error> {
 )]
 fn answered(row: SqliteRow) -> Result<Answered, sqlx::Error> {
     let at: i64 = row.try_get("at")?;
+    let detail: Option<String> = row.try_get("detail")?;
     Ok(Answered {
         key: key(&row)?,
         window_end: Height(row.try_get("window_end")?),
         value: row.try_get("value")?,
+        source: detail.as_deref().and_then(maker),
         at: OffsetDateTime::from_unix_timestamp_nanos(at.into()).map_err(|error| decode(&error))?,
     })
 }
@@ -429,6 +486,7 @@ fn noted(row: SqliteRow) -> Result<Noted, sqlx::Error> {
         key: key(&row)?,
         window_end: Height(row.try_get("window_end")?),
         value: row.try_get("value")?,
+        source: source(&row)?,
         opened: opened(&row)?,
         clock: clock.ok_or_else(|| decode(&"an unknown clock"))?,
         is_asked: row.try_get::<i64, _>("asked")? != 0,
@@ -450,6 +508,7 @@ fn record(row: &SqliteRow) -> Result<Record, sqlx::Error> {
         nonce: Nonce(row.try_get("nonce")?),
         opened: opened(row)?,
         value: row.try_get("value")?,
+        source: source(row)?,
         resolution: Resolution {
             base: row.try_get("base")?,
             close: row.try_get("close")?,

@@ -28,9 +28,21 @@ fn step(nonce: i64, second: i64, value: Option<&str>, state: State) -> Transitio
         key: key(TOPIC, nonce),
         window_end: Height(nonce + 8),
         value: value.map(str::to_owned),
-        report: None,
+        report: value.and_then(report),
         state,
     }
+}
+
+/// The forecast behind a value, as the journal holds it.
+fn report(value: &str) -> Option<String> {
+    let report = match value {
+        "0.1" => r#"{"source": "gated", "value": 0.1}"#,
+        "0.2" => r#"{"source": "http"}"#,
+        "0.5" => r#"{"source": "prior", "fallback": {"reason": "late"}}"#,
+        "0.6" => "?",
+        _ => return None,
+    };
+    Some(report.into())
 }
 
 fn prepared(hash: &str) -> State {
@@ -60,6 +72,7 @@ fn noted(topic: TopicId, nonce: i64, hour: i64) -> Noted {
         key: key(topic, nonce),
         window_end: Height(nonce + 8),
         value: 0.25,
+        source: Some(Source::Prior),
         opened: START + time::Duration::hours(hour),
         clock: OpenedBy::Journal,
         is_asked: false,
@@ -111,24 +124,36 @@ async fn an_answered_window_is_found_with_what_was_in_its_block() {
         step(48, 121, Some("0.4"), broadcast("D")),
         step(60, 180, Some("0.5"), prepared("E")),
         step(60, 190, None, State::Superseded),
+        // Another stood in, and a forecast that can't be read.
+        step(72, 240, Some("0.5"), prepared("F")),
+        step(72, 250, None, included("F")),
+        step(84, 300, Some("0.6"), prepared("G")),
+        step(84, 310, None, included("G")),
     ];
     store.append(&steps).await.unwrap();
     let found = store.unnoted(&wallet(), &BOTH, Nonce(0), 10).await.unwrap();
-    let answered = |nonce: i64, value: &str, second: i64| Answered {
+    let answered = |nonce: i64, value: &str, source, second: i64| Answered {
         key: key(TOPIC, nonce),
         window_end: Height(nonce + 8),
         value: Some(value.into()),
+        source,
         at: START + time::Duration::seconds(second),
     };
-    assert_eq!(found, [answered(24, "0.1", 3), answered(36, "0.3", 62)]);
+    let expected = [
+        answered(24, "0.1", Some(Source::Gated), 3),
+        answered(36, "0.3", None, 62),
+        answered(72, "0.5", Some(Source::Fallback), 250),
+        answered(84, "0.6", None, 310),
+    ];
+    assert_eq!(found, expected);
 
     let other = store.unnoted(&wallet(), &BOTH[1..], Nonce(0), 10).await;
     assert_eq!(other.unwrap(), []);
     let later = store.unnoted(&wallet(), &BOTH, Nonce(24), 10).await;
-    assert_eq!(later.unwrap().len(), 1);
+    assert_eq!(later.unwrap().len(), 3);
     store.note(&wallet(), &[noted(TOPIC, 24, 0)]).await.unwrap();
     let rest = store.unnoted(&wallet(), &BOTH, Nonce(0), 10).await.unwrap();
-    assert_eq!(rest.len(), 1);
+    assert_eq!(rest.len(), 3);
     assert_eq!(rest[0].key.nonce, Nonce(36));
 }
 
@@ -143,6 +168,9 @@ async fn each_is_noted_and_resolved_once() {
         ..all[0].clone()
     };
     store.note(&wallet, &[again]).await.unwrap();
+
+    let newest = store.newest(&wallet, &BOTH).await.unwrap();
+    assert_eq!(newest, all[3..]);
 
     let until = START + time::Duration::hours(2);
     let due = async |after: i64, limit: u32| {
@@ -166,6 +194,7 @@ async fn each_is_noted_and_resolved_once() {
         nonce: Nonce(24),
         opened: START,
         value: 0.25,
+        source: Some(Source::Prior),
         resolution: resolution(0.5),
         field: None,
     };
@@ -187,9 +216,10 @@ async fn the_chain_is_asked_about_the_newest_of_each_topic_once() {
         let found = store.unasked(&wallet, &BOTH, reach).await.unwrap();
         nonces(&found)
     };
-    assert_eq!(unasked(2).await, [(67, 28), (68, 28)]);
+    assert_eq!(unasked(0).await, []);
+    assert_eq!(unasked(1).await, [(67, 28), (68, 28)]);
     let newest = [(67, 28), (68, 28), (67, 27), (68, 27)];
-    assert_eq!(unasked(4).await, newest);
+    assert_eq!(unasked(2).await, newest);
 
     let asked = Noted {
         opened: START,
@@ -197,7 +227,7 @@ async fn the_chain_is_asked_about_the_newest_of_each_topic_once() {
         ..all[4].clone()
     };
     store.keep_peers(&wallet, &asked, None).await.unwrap();
-    assert_eq!(unasked(4).await[0], (68, 28));
+    assert_eq!(unasked(2).await, newest[1..]);
     let later = START + time::Duration::hours(9);
     let found = store.unresolved(&wallet, TOPIC, later, Nonce(27), 10).await;
     let expected = Noted {
@@ -237,6 +267,49 @@ async fn ranks_follow_once_outcome_and_others_are_known() {
     let all = store.resolved(&wallet, TOPIC, START, Nonce(0), 10).await;
     let all: Vec<_> = all.unwrap().iter().map(|it| it.field).collect();
     assert_eq!(all, [None, Some(field)]);
+}
+
+/// How SQLite goes about a statement.
+async fn plan(store: &Store, sql: &str) -> String {
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+        .fetch_all(&store.pool);
+    let rows = rows.await.unwrap();
+    let steps: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+    steps.join("\n")
+}
+
+#[tokio::test]
+async fn what_is_asked_for_all_the_time_reads_no_more_than_what_is_to_do() {
+    let store = store().await;
+    let unasked = plan(&store, UNASKED).await;
+    let by_nonce = "outcomes_unasked (chain_id=? AND address=? AND topic=? AND nonce>?)";
+    assert!(unasked.contains(by_nonce), "{unasked}");
+    // The bound is found once, not for each row.
+    assert!(!unasked.contains("CORRELATED"), "{unasked}");
+    assert!(!unasked.contains("TEMP B-TREE"), "{unasked}");
+
+    let unranked = plan(&store, UNRANKED).await;
+    let first = unranked.lines().next().unwrap();
+    assert!(first.contains("outcomes_unranked (chain_id=? AND address=? AND topic=?)"));
+    assert!(!unranked.contains("TEMP B-TREE"), "{unranked}");
+
+    // Only what has others is in that index.
+    let all: Vec<_> = (0..3).map(|it| noted(TOPIC, 24 + it, it)).collect();
+    let wallet = wallet();
+    store.note(&wallet, &all).await.unwrap();
+    let others = [None, Some(Peers::default()), None];
+    for (it, others) in all.iter().zip(&others) {
+        let kept = store.keep_peers(&wallet, it, others.as_ref());
+        kept.await.unwrap();
+    }
+    let rows: Vec<_> = (24..27)
+        .map(|it| (Nonce(it), Some(resolution(0.5))))
+        .collect();
+    store.resolve(&wallet, TOPIC, START, &rows).await.unwrap();
+    let listed = "SELECT count(*) AS n FROM outcomes INDEXED BY outcomes_unranked \
+        WHERE outcome IS NOT NULL AND place IS NULL AND peered = 1";
+    let listed = sqlx::query(listed).fetch_one(&store.pool).await.unwrap();
+    assert_eq!(listed.get::<i64, _>("n"), 1);
 }
 
 #[tokio::test]

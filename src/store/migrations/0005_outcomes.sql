@@ -6,9 +6,11 @@ CREATE TABLE outcomes (
     nonce          BIGINT           NOT NULL,
     window_end     BIGINT           NOT NULL,
     value          DOUBLE PRECISION NOT NULL,  -- as submitted, in the target's unit
+    source         TEXT,                       -- who made it, such as 'gated'; NULL: not known
     opened         BIGINT           NOT NULL,  -- time of the nonce's block, unix seconds
     clock          TEXT             NOT NULL,  -- who told it: 'header', 'block' or 'journal'
     asked          BIGINT           NOT NULL DEFAULT 0,  -- 1: the chain was asked for the others' values
+    peered         BIGINT           NOT NULL DEFAULT 0,  -- 1: it told them
     resolved       BIGINT,                     -- when it was resolved or given up, unix seconds
     base           DOUBLE PRECISION,           -- the close known at the opening
     close          DOUBLE PRECISION,           -- the close one horizon later
@@ -24,8 +26,8 @@ CREATE TABLE outcomes (
 
 CREATE INDEX outcomes_open ON outcomes (chain_id, address, topic, nonce) WHERE resolved IS NULL;
 CREATE INDEX outcomes_unranked ON outcomes (chain_id, address, topic, nonce)
-    WHERE outcome IS NOT NULL AND place IS NULL;
-CREATE INDEX outcomes_unasked ON outcomes (chain_id, address, nonce) WHERE asked = 0;
+    WHERE outcome IS NOT NULL AND place IS NULL AND peered = 1;
+CREATE INDEX outcomes_unasked ON outcomes (chain_id, address, topic, nonce) WHERE asked = 0;
 
 -- What others answered for a nonce, and what the network made of it.
 CREATE TABLE peers (
