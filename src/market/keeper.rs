@@ -118,7 +118,7 @@ impl Keeper {
     fn show_health(&self) {
         let trouble = self.first.out.clone();
         let standing_in = self.standing.is_some();
-        let caught_up = self.first.due > self.shelf.settled_now() && trouble.is_none();
+        let caught_up = self.first.due > self.shelf.settled_now() && self.first.complete;
         self.shelf.show_health(standing_in, trouble, caught_up);
     }
 
