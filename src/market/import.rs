@@ -82,7 +82,7 @@ fn sort_out(
             Err(fault) => set_aside.push(aside(candle, fault)),
         }
     }
-    for (candle, verdict) in jump::find(candles.iter(), max_jump, |_| false) {
+    for (candle, verdict) in jump::find(candles.iter(), max_jump, |_, _| false) {
         if let Verdict::TakenBack { before, after } = verdict {
             set_aside.push(aside(&candle, jump::reason(before, candle.close, after)));
         }

@@ -105,8 +105,7 @@ impl Keeper {
         let seen = batch.candles.iter().find(|candle| candle.start == start);
         let Some(seen) = seen.copied() else { return };
         if is_nearer(seen.close, close, held.before) {
-            self.shelf.book.vouch(start);
-            self.shelf.take_in(&[], origin).await;
+            self.shelf.vouch(seen, origin).await;
         } else {
             let (before, theirs) = (held.before, seen.close);
             let reason =
