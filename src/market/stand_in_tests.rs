@@ -136,6 +136,12 @@ fn refused() -> MarketError {
     }
 }
 
+fn spent() -> MarketError {
+    MarketError::QuotaSpent {
+        retry_after: Duration::from_secs(5 * 3600),
+    }
+}
+
 fn stand_in(notice: &Notice) -> Option<String> {
     match notice {
         Notice::StandIn { cause, .. } => Some(cause.clone()),
@@ -189,6 +195,15 @@ async fn a_first_source_that_answers_without_its_newest_candle_is_stood_in_for()
     assert_eq!(bench.minutes(), 60);
     bench.updated().await;
     assert_eq!(bench.newest_close().0, ending(AT_13));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_source_whose_quota_is_spent_at_the_first_start_is_stood_in_for() {
+    let mut bench = Bench::new(true, |tiingo, _| tiingo.set_down(Some(spent)));
+    let cause = bench.told(stand_in).await;
+    assert!(cause.contains("no candle for 10 min"), "{cause}");
+    assert_eq!(bench.minutes(), 10);
+    assert_eq!(bench.updated().await, 240);
 }
 
 #[tokio::test(start_paused = true)]
