@@ -41,7 +41,7 @@ pub use notice::{Notice, Notices};
 pub use report::CsvReport;
 pub use source::{Batch, PriceSource, Unusable};
 pub use status::{Gap, QuotaStatus, SeriesStatus, Status, status};
-pub use stored::stored;
+pub use stored::StoreKeeper;
 pub use tiingo::Tiingo;
 
 pub use crate::store::{Interval, Origin, Series};
