@@ -20,7 +20,7 @@ pub(super) enum Prices {
     Tiingo(SecretString),
     /// Coinbase Exchange: there is no key, and none is needed.
     Coinbase,
-    /// Nowhere: there is no key, and nobody stands in.
+    /// The store alone: there is no key, and nobody stands in.
     None,
 }
 

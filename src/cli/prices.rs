@@ -38,7 +38,8 @@ struct PlaceArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 enum Command {
-    /// Take the candles of a CSV file in; a running worker uses them after the next full hour
+    /// Take the candles of a CSV file in; a running worker uses them after the next full hour, unless it
+    /// reads a file of its own (--prices)
     Import(import::ImportArgs),
     /// Write candles to a CSV file, or to standard output
     Export(export::ExportArgs),

@@ -14,8 +14,8 @@ use crate::{
     forecast::{Desk, DeskHandle, History, Outside, TopicSpec},
     forecasters,
     market::{
-        Coinbase, CsvAge, FileKeeper, Keeper, MarketConfig, Notices, PriceSource, StandIn, Tiingo,
-        read_csv,
+        Coinbase, CsvAge, FileKeeper, Keeper, MarketConfig, Notices, PriceSource, StandIn,
+        StoreKeeper, Tiingo, read_csv,
     },
     ops::{Event, Reporter, StandIns, TaskGroup},
     store::Store,
@@ -68,10 +68,7 @@ pub(super) fn open(
         }
         Prices::None => {
             tell_no_prices(reporter);
-            tickers
-                .iter()
-                .map(|ticker| ((*ticker).to_owned(), empty_history()))
-                .collect()
+            store_keepers(group, settings, &tickers, store, clock, &notices)
         }
         prices => {
             let sources = sources(&settings.market, prices, store, clock)?;
@@ -233,14 +230,38 @@ fn keepers(
     histories
 }
 
+/// Keepers that have nobody to ask: what is imported is all they have.
+fn store_keepers(
+    group: &mut TaskGroup,
+    settings: &Settings,
+    tickers: &[&str],
+    store: &Arc<Store>,
+    clock: &SharedClock,
+    notices: &Notices,
+) -> Histories {
+    let mut histories = Histories::new();
+    for ticker in tickers {
+        let kept = Arc::clone(store) as _;
+        let (clock, notices) = (Arc::clone(clock), notices.clone());
+        let (keeper, history) = StoreKeeper::new(ticker, &settings.market, kept, clock, notices);
+        histories.insert((*ticker).to_owned(), history);
+        let (keeper, cancel) = (Arc::new(Mutex::new(keeper)), group.token());
+        group.spawn_minor("prices", move || {
+            let (keeper, cancel) = (Arc::clone(&keeper), cancel.clone());
+            async move { keeper.lock().await.run(cancel).await }
+        });
+    }
+    histories
+}
+
 pub(super) fn empty_history() -> watch::Receiver<History> {
     watch::channel(History::default()).1
 }
 
 fn tell_no_prices(reporter: &Reporter) {
     reporter.emit(Event::Trouble {
-        cause: "no price source is configured, and every forecast will be 0.0".into(),
-        remedy: "set TIINGO_API_KEY in .env, or market.stand_in = \"coinbase\", or give --prices CSV, and start again".into(),
+        cause: "no price source is configured: forecasts are made from the stored prices alone, and are 0.0 while there are none or they are too old".into(),
+        remedy: "set TIINGO_API_KEY in .env, or market.stand_in = \"coinbase\", or `prices import` new ones, or give --prices CSV, and start again".into(),
     });
 }
 

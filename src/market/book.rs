@@ -1,9 +1,6 @@
 //! The candles at hand of one ticker: which of them count, and which hours are still to be asked for.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-};
+use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     absence::{Absences, RECENT},
@@ -12,7 +9,7 @@ use super::{
     sound,
 };
 use crate::{
-    forecast::{HOUR, History},
+    forecast::{Candle, HOUR, History},
     store::{Interval, Origin, StoredCandle},
 };
 
@@ -25,8 +22,9 @@ pub(super) struct Book {
     /// The largest share by which a close may change.
     max_jump: f64,
     candles: BTreeMap<i64, StoredCandle>,
-    /// Jumps that a second source has seen too.
-    vouched: BTreeSet<i64>,
+    /// Closes of sources beside the one whose candle counts, by hour: a jump that one of them shows
+    /// too is true.
+    witnesses: BTreeMap<(i64, Origin), f64>,
     /// The newest candle, while it is in doubt.
     held: Option<Held>,
     /// Candles that were set aside, so that they are known when they come again.
@@ -48,7 +46,7 @@ impl Book {
             keep,
             max_jump,
             candles: BTreeMap::new(),
-            vouched: BTreeSet::new(),
+            witnesses: BTreeMap::new(),
             held: None,
             refused: BTreeMap::new(),
         }
@@ -98,7 +96,7 @@ impl Book {
     /// Looks for jumps. Takes out those that were taken back, which it returns with the reason, and
     /// holds the newest candle back while it is in doubt.
     pub(super) fn judge(&mut self) -> Vec<(StoredCandle, String)> {
-        let vouched = |start| self.vouched.contains(&start);
+        let vouched = |candle: &Candle, before| self.is_vouched(candle, before);
         let candles = self.candles.values().map(|it| &it.candle);
         let jumps = jump::find(candles, self.max_jump, vouched);
         self.held = None;
@@ -129,16 +127,26 @@ impl Book {
         }
     }
 
-    /// Notes that a second source has seen the jump of an hour.
-    pub(super) fn vouch(&mut self, hour: i64) {
-        self.vouched.insert(hour);
+    /// Notes what a source beside the first has seen as an hour's close.
+    pub(super) fn witness(&mut self, hour: i64, origin: Origin, close: f64) {
+        self.witnesses.insert((hour, origin), close);
+    }
+
+    /// Whether another source's close of the same hour is nearer to this one than to the one before.
+    fn is_vouched(&self, candle: &Candle, before: f64) -> bool {
+        let counting = self.candles.get(&candle.start).map(|it| it.origin);
+        Origin::ALL.into_iter().any(|origin| {
+            let seen = self.witnesses.get(&(candle.start, origin));
+            let seen = seen.filter(|_| Some(origin) != counting);
+            seen.is_some_and(|seen| jump::is_nearer(*seen, candle.close, before))
+        })
     }
 
     /// Forgets what is too old.
     pub(super) fn trim(&mut self, now: i64) {
         let since = self.since(now);
         self.candles = self.candles.split_off(&since);
-        self.vouched = self.vouched.split_off(&since);
+        self.witnesses.retain(|(hour, _), _| *hour >= since);
         self.refused = self.refused.split_off(&since);
     }
 

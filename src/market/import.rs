@@ -1,14 +1,21 @@
 //! Taking a file's candles into the store, and writing the store's into one.
 
-use std::io::Write;
+use std::{collections::HashSet, io::Write, time::Duration};
 
 use time::format_description::well_known::Rfc3339;
+use tokio::time::sleep;
 
 use super::{CsvPrices, csv::COLUMNS, jump, jump::Verdict, shelf::moment, sound};
 use crate::{
     forecast::Candle,
     store::{CandleRepository, Origin, Series, SetAside, StoreError, StoredCandle},
 };
+
+/// Rows that are written at once. The database has one writer at a time, and a running worker's journal
+/// is not to wait for a whole file.
+const AT_ONCE: usize = 2_000;
+/// Pause between two writes, in which others get their turn.
+const BREATH: Duration = Duration::from_millis(5);
 
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +35,7 @@ pub struct Imported {
 /// `at` is the present in unix seconds.
 ///
 /// # Errors
-/// When the store fails.
+/// When the store fails. What was written until then stays, and importing the file again completes it.
 pub async fn import(
     store: &dyn CandleRepository,
     series: &Series,
@@ -57,8 +64,14 @@ pub async fn import(
             Some(_) => done.replaced += 1,
         }
     }
-    store.keep(series, Origin::Csv, &candles).await?;
-    store.set_aside(series, &done.set_aside).await?;
+    for part in candles.chunks(AT_ONCE) {
+        store.keep(series, Origin::Csv, part).await?;
+        sleep(BREATH).await;
+    }
+    for part in done.set_aside.chunks(AT_ONCE) {
+        store.set_aside(series, part).await?;
+        sleep(BREATH).await;
+    }
     Ok(done)
 }
 
@@ -82,12 +95,13 @@ fn sort_out(
             Err(fault) => set_aside.push(aside(candle, fault)),
         }
     }
-    for (candle, verdict) in jump::find(candles.iter(), max_jump, |_| false) {
+    for (candle, verdict) in jump::find(candles.iter(), max_jump, |_, _| false) {
         if let Verdict::TakenBack { before, after } = verdict {
             set_aside.push(aside(&candle, jump::reason(before, candle.close, after)));
         }
     }
-    candles.retain(|candle| set_aside.iter().all(|row| row.start != candle.start));
+    let left_out: HashSet<i64> = set_aside.iter().map(|row| row.start).collect();
+    candles.retain(|candle| !left_out.contains(&candle.start));
     (candles, set_aside)
 }
 

@@ -72,3 +72,32 @@ async fn what_is_exported_is_imported_as_it_was() {
         assert_eq!(back, candles, "{interval}");
     }
 }
+
+#[tokio::test]
+async fn a_large_import_leaves_others_their_turn_to_write() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("worker.db");
+    let (store, other) = (Store::open(&path).await, Store::open(&path).await);
+    let (store, other) = (store.expect("a store"), other.expect("a store"));
+    let series = Series::new("btcusd", Interval::Minute);
+    let file = prices((0..20_000).map(|n| candle(n * 60, 1.0)).collect());
+    let hourly = Series::hourly("ethusd");
+    let writing = async {
+        let mut during = 0;
+        loop {
+            let seen = other
+                .candles(&series, i64::MIN..i64::MAX)
+                .await
+                .expect("candles");
+            if seen.len() == 20_000 {
+                return during;
+            }
+            let kept = other.keep(&hourly, Origin::Tiingo, &[at(1, 1.0)]).await;
+            kept.expect("kept");
+            during += usize::from(!seen.is_empty());
+        }
+    };
+    let (done, during) = tokio::join!(import(&store, &series, &file, 0.25, 0), writing);
+    assert_eq!(done.expect("imported").new, 20_000);
+    assert!(during > 0, "nobody else wrote in between");
+}

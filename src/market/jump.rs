@@ -29,11 +29,12 @@ pub(super) enum Verdict {
 }
 
 /// Looks through candles in order of time. `bound` is the largest share by which a close may change.
-/// Jumps that `vouched` knows by their start are good.
+/// Jumps that `vouched` knows, given the last
+/// good close before them, are good.
 pub(super) fn find<'a>(
     candles: impl Iterator<Item = &'a Candle>,
     bound: f64,
-    vouched: impl Fn(i64) -> bool,
+    vouched: impl Fn(&Candle, f64) -> bool,
 ) -> Vec<(Candle, Verdict)> {
     let most = bound.ln_1p();
     let mut found = Vec::new();
@@ -41,8 +42,9 @@ pub(super) fn find<'a>(
     let mut candles = candles.peekable();
     while let Some(candle) = candles.next() {
         let verdict = good
-            .filter(|good| candle.start - good.start <= REACH && !vouched(candle.start))
+            .filter(|good| candle.start - good.start <= REACH)
             .filter(|good| distance(good.close, candle.close) > most)
+            .filter(|good| !vouched(candle, good.close))
             .and_then(|good| judge(good.close, candle.close, candles.peek().map(|it| it.close)));
         match verdict {
             Some(verdict) => found.push((*candle, verdict)),
@@ -88,8 +90,8 @@ mod tests {
             .zip(closes)
             .map(|(hour, close)| candle(hour * 3600, *close))
             .collect();
-        let found = find(candles.iter(), 0.25, |start| {
-            vouched.is_some_and(|hour| start == hour * 3600)
+        let found = find(candles.iter(), 0.25, |candle, _| {
+            vouched.is_some_and(|hour| candle.start == hour * 3600)
         });
         found
             .into_iter()
@@ -128,6 +130,6 @@ mod tests {
     #[test]
     fn over_a_day_s_gap_a_large_change_is_no_jump() {
         let candles = [candle(0, 100.0), candle(30 * 3600, 50.0)];
-        assert_eq!(find(candles.iter(), 0.25, |_| false), []);
+        assert_eq!(find(candles.iter(), 0.25, |_, _| false), []);
     }
 }

@@ -26,6 +26,8 @@ pub struct Keeper {
     pub(super) max_basis: f64,
     /// Since when the second source stands in, settled time.
     pub(super) standing: Option<i64>,
+    /// When it began to run, settled time.
+    pub(super) begun: Option<i64>,
     /// When the two sources were compared last, settled time.
     pub(super) compared: Option<i64>,
     /// Until when it naps.
@@ -51,6 +53,7 @@ impl Keeper {
             patience: seconds(config.stand_in_after),
             max_basis: config.max_basis,
             standing: None,
+            begun: None,
             compared: None,
             due: i64::MIN,
         };
@@ -77,6 +80,7 @@ impl Keeper {
     }
 
     async fn keep(&mut self) {
+        self.begun.get_or_insert(self.shelf.settled_now());
         self.shelf.recall().await;
         self.spare_set_aside().await;
         loop {
@@ -118,7 +122,7 @@ impl Keeper {
     fn show_health(&self) {
         let trouble = self.first.out.clone();
         let standing_in = self.standing.is_some();
-        let caught_up = self.first.due > self.shelf.settled_now() && trouble.is_none();
+        let caught_up = self.first.due > self.shelf.settled_now() && self.first.complete;
         self.shelf.show_health(standing_in, trouble, caught_up);
     }
 

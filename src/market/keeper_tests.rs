@@ -245,6 +245,25 @@ async fn a_spent_quota_lets_the_newest_candle_through() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_backfill_that_the_quota_stopped_is_not_caught_up() {
+    let spent = || {
+        Turn::Fail(MarketError::QuotaSpent {
+            retry_after: Duration::from_secs(1800),
+        })
+    };
+    let mut bench = Bench::new([Turn::Short(72), spent()], &[]);
+    let mut health = bench.keeper.as_ref().expect("not yet running").health();
+    let _cancel = bench.run();
+    assert_eq!(bench.updated().await, (72, 72));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let seen = health.borrow_and_update().clone();
+    assert!(!seen.caught_up && seen.missing == 168, "{seen:?}");
+    let caught_up = health.wait_for(|seen| seen.caught_up).await;
+    assert_eq!(caught_up.expect("runs").missing, 0);
+    assert_eq!(bench.source.asked().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_candle_that_comes_late_is_polled_for() {
     let mut bench = Bench::new([Turn::Short(0)], &[]);
     let known: Vec<_> = (1..300).map(|back| candle(hour(back), 1.0)).collect();

@@ -22,6 +22,9 @@ use crate::{
 /// Gaps that are named.
 const GAPS_NAMED: usize = 5;
 
+/// Start of an hour, a source, and its close.
+type Witness = (i64, Origin, f64);
+
 /// One ticker's candles, shown and kept.
 pub(super) struct Shelf {
     pub series: Series,
@@ -81,9 +84,12 @@ impl Shelf {
     pub(super) async fn recall(&mut self) {
         let now = self.settled_now();
         let since = self.book.since(now);
-        match self.store.candles(&self.series, since..i64::MAX).await {
-            Ok(mut candles) => {
+        match self.stored(since).await {
+            Ok((mut candles, witnesses)) => {
                 self.store_fails = false;
+                for (hour, origin, close) in witnesses {
+                    self.book.witness(hour, origin, close);
+                }
                 candles.retain(|it| it.candle.end() <= now);
                 let first = self.book.is_empty();
                 let news = self.book.insert(candles, now);
@@ -97,6 +103,29 @@ impl Shelf {
             }
             Err(cause) => self.tell_not_kept(&cause),
         }
+    }
+
+    /// The candles that count, and the closes of the other sources where two have the same hour.
+    async fn stored(&self, since: i64) -> Result<(Vec<StoredCandle>, Vec<Witness>), StoreError> {
+        let candles = self.store.candles(&self.series, since..i64::MAX).await?;
+        let mut witnesses = Vec::new();
+        for (place, other) in Origin::ALL.into_iter().enumerate() {
+            for stronger in Origin::ALL.into_iter().skip(place + 1) {
+                let pairs = self.store.pairs(&self.series, [stronger, other], since);
+                let pairs = pairs.await?;
+                witnesses.extend(pairs.iter().map(|pair| (pair.start, other, pair.second)));
+            }
+        }
+        Ok((candles, witnesses))
+    }
+
+    /// Takes in that another source has seen the jump of an hour, and keeps its candle: after a restart
+    /// it is what tells the jump from a wrong price.
+    pub(super) async fn vouch(&mut self, seen: Candle, origin: Origin) {
+        self.book.witness(seen.start, origin, seen.close);
+        let kept = self.store.keep(&self.series, origin, &[seen]).await;
+        self.note_kept(kept);
+        self.take_in(&[], origin).await;
     }
 
     /// Takes in a source's candles, of which those that have ended are complete: judges them, keeps

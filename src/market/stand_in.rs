@@ -66,17 +66,19 @@ impl Keeper {
             }
             from = out.since + patience;
         }
-        let Some(until) = self.shelf.book.newest_of(self.first.origin()) else {
-            return Need::From(from);
-        };
-        let late = until + HOUR + self.patience;
-        if now >= late {
-            let (first, minutes) = (self.first.origin(), (now - until - HOUR) / 60);
-            let late = || format!("{first}'s newest candle is {minutes} min late");
+        // While there is none of the first, what it has is due from the start.
+        let newest = self.shelf.book.newest_of(self.first.origin());
+        let due = newest.map_or_else(|| self.begun.unwrap_or(now), |until| until + HOUR);
+        if now >= due + self.patience {
+            let (first, minutes) = (self.first.origin(), (now - due) / 60);
+            let late = || match newest {
+                Some(_) => format!("{first}'s newest candle is {minutes} min late"),
+                None => format!("{first} has given no candle for {minutes} min"),
+            };
             let out = self.first.out.as_ref();
             return Need::Now(out.map_or_else(late, |out| out.cause.clone()));
         }
-        Need::From(from.min(late))
+        Need::From(from.min(due + self.patience))
     }
 
     async fn tell_back(&self, after: i64) {
@@ -105,8 +107,7 @@ impl Keeper {
         let seen = batch.candles.iter().find(|candle| candle.start == start);
         let Some(seen) = seen.copied() else { return };
         if is_nearer(seen.close, close, held.before) {
-            self.shelf.book.vouch(start);
-            self.shelf.take_in(&[], origin).await;
+            self.shelf.vouch(seen, origin).await;
         } else {
             let (before, theirs) = (held.before, seen.close);
             let reason =

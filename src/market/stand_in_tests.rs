@@ -38,7 +38,17 @@ struct Bench {
 impl Bench {
     /// A keeper of ten days that runs, with Tiingo first, and Coinbase second if it is wanted.
     fn new(with_second: bool, prepare: impl FnOnce(&Fake, &Fake)) -> Self {
-        let clock: SharedClock = Arc::new(SimulatedClock::starting_at(START));
+        Self::of(Arc::default(), START, with_second, prepare)
+    }
+
+    /// The same over a store that may hold candles, at a time.
+    fn of(
+        store: Arc<Memory>,
+        at: OffsetDateTime,
+        with_second: bool,
+        prepare: impl FnOnce(&Fake, &Fake),
+    ) -> Self {
+        let clock: SharedClock = Arc::new(SimulatedClock::starting_at(at));
         let tiingo = Arc::new(Fake::new(&clock, Origin::Tiingo));
         let coinbase = Arc::new(Fake::new(&clock, Origin::Coinbase));
         prepare(&tiingo, &coinbase);
@@ -46,7 +56,6 @@ impl Bench {
             history: Duration::from_secs(10 * 24 * 3600),
             ..MarketConfig::default()
         };
-        let store = Arc::new(Memory::default());
         let (told, notices) = mpsc::channel(64);
         let first = Arc::clone(&tiingo) as _;
         let kept = Arc::clone(&store) as _;
@@ -102,9 +111,13 @@ impl Bench {
     }
 
     fn newest_close(&self) -> (i64, f64) {
+        self.newest_close_or_none().expect("candles")
+    }
+
+    fn newest_close_or_none(&self) -> Option<(i64, f64)> {
         let history = self.history.borrow();
-        let newest = history.candles.last().expect("candles");
-        (newest.start, newest.close)
+        let newest = history.candles.last()?;
+        Some((newest.start, newest.close))
     }
 }
 
@@ -120,6 +133,12 @@ fn refused() -> MarketError {
     MarketError::Unauthorized {
         status: 401,
         detail: String::new(),
+    }
+}
+
+fn spent() -> MarketError {
+    MarketError::QuotaSpent {
+        retry_after: Duration::from_secs(5 * 3600),
     }
 }
 
@@ -179,6 +198,15 @@ async fn a_first_source_that_answers_without_its_newest_candle_is_stood_in_for()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_first_source_whose_quota_is_spent_at_the_first_start_is_stood_in_for() {
+    let mut bench = Bench::new(true, |tiingo, _| tiingo.set_down(Some(spent)));
+    let cause = bench.told(stand_in).await;
+    assert!(cause.contains("no candle for 10 min"), "{cause}");
+    assert_eq!(bench.minutes(), 10);
+    assert_eq!(bench.updated().await, 240);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_key_is_not_waited_with() {
     let mut bench = Bench::new(true, |tiingo, _| tiingo.set_down(Some(refused)));
     let cause = bench.told(stand_in).await;
@@ -234,6 +262,35 @@ async fn a_jump_that_the_second_source_has_too_is_used_at_once() {
     assert_eq!(bench.minutes(), 50);
     let origin = bench.origin_of(ending(AT_13)).await;
     assert_eq!(origin, Some(Origin::Tiingo), "it is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_jump_that_the_second_source_has_too_outlasts_a_restart() {
+    let spike = |tiingo: &Fake, coinbase: &Fake| {
+        tiingo.set_close(ending(AT_13), 0.6);
+        coinbase.set_close(ending(AT_13), 0.61);
+    };
+    let mut bench = Bench::new(true, spike);
+    while bench.newest_close_or_none() != Some((ending(AT_13) + HOUR, 1.0)) {
+        bench.updated().await;
+    }
+    let store = Arc::clone(&bench.store);
+    drop(bench);
+
+    let mut bench = Bench::of(
+        Arc::clone(&store),
+        START + Duration::from_secs(7200),
+        true,
+        spike,
+    );
+    bench.updated().await;
+    let spike = ending(AT_13);
+    let candles = bench.history.borrow().candles.clone();
+    let close = candles.iter().find(|it| it.start == spike);
+    assert_eq!(close.map(|it| it.close), Some(0.6));
+    assert_eq!(bench.origin_of(spike).await, Some(Origin::Tiingo));
+    let series = Series::hourly("btcusd");
+    assert_eq!(store.set_asides(&series, 0).await.expect("rows"), []);
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,6 +46,8 @@ pub(super) struct Supply {
     pub out: Option<Trouble>,
     /// Whether trying again soon may help.
     pub may_heal: bool,
+    /// Whether nothing was left to ask for when it was asked last: a failure or a spent quota leaves some.
+    pub complete: bool,
 }
 
 impl Supply {
@@ -63,6 +65,7 @@ impl Supply {
             told: None,
             out: None,
             may_heal: true,
+            complete: false,
         }
     }
 
@@ -88,6 +91,7 @@ impl Supply {
     pub(super) async fn serve(&mut self, shelf: &mut Shelf) {
         let served = self.catch_up(shelf).await;
         shelf.tell_news();
+        self.complete = served.is_ok();
         match served {
             Ok(()) => {
                 (self.out, self.told) = (None, None);

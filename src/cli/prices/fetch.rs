@@ -12,10 +12,13 @@ use crate::{
     cli::{notices, rooms, rooms::Prices},
     clock::{SharedClock, SystemClock},
     config::Settings,
-    market::{Health, Keeper, Notice, StandIn},
-    store::Store,
+    market::{
+        self, Fetched, Health, Keeper, MarketConfig, Notice, PriceSource, Progress, Series, StandIn,
+    },
+    store::{Interval, Store},
 };
 
+const STOPPED: &str = "stopped; what came is kept, and the next fetch goes on from there";
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Notices that may wait to be shown.
 const NOTICES: usize = 256;
@@ -26,6 +29,9 @@ pub(super) struct FetchArgs {
     /// The pair [default: that of the first topic]
     #[arg(long, value_name = "TICKER")]
     ticker: Option<String>,
+    /// How long each candle lasts: 1m, 5m, 1h or 1d; forecasts are made from those of an hour
+    #[arg(long, value_name = "INTERVAL", default_value = "1h")]
+    interval: Interval,
     /// How many days back [default: market.history]
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3_660))]
     days: Option<u32>,
@@ -46,6 +52,11 @@ pub(super) async fn fetch(
     let shown = format!("{ticker} from {prices}");
     let (first, second) = rooms::sources(&config, prices, store, &clock)
         .map_err(|cause| Failure::Refused(cause.to_string()))?;
+    if args.interval != Interval::Hour {
+        let sources: Vec<_> = std::iter::once(first).chain(second).collect();
+        let series = Series::new(ticker, args.interval);
+        return collect(&series, &sources, &config, store, &clock).await;
+    }
     let (told, mut heard) = mpsc::channel(NOTICES);
     let kept = Arc::clone(store);
     let (keeper, _) = Keeper::new(&ticker, &config, first, kept, clock, told);
@@ -55,7 +66,7 @@ pub(super) async fn fetch(
     };
     let mut health = keeper.health();
     let cancel = CancellationToken::new();
-    let screen = Screen::new(shown, config.history);
+    let screen = Screen::new(shown, config.history, Interval::Hour);
     let keeping = keeper.run(cancel);
     tokio::pin!(keeping);
     loop {
@@ -64,19 +75,43 @@ pub(super) async fn fetch(
             Some(notice) = heard.recv() => screen.tell(notice)?,
             Ok(()) = health.changed() => {
                 let health = health.borrow_and_update().clone();
-                screen.show(&health);
+                screen.show_missing(health.missing);
                 if health.caught_up {
                     while let Ok(notice) = heard.try_recv() {
                         screen.tell(notice)?;
                     }
-                    screen.end(&health);
+                    screen.end_hourly(&health);
                     return Ok(());
                 }
             }
             _ = tokio::signal::ctrl_c() => {
-                return Err(failed("stopped; what came is kept, and the next fetch goes on from there"));
+                return Err(failed(STOPPED));
             }
         }
+    }
+}
+
+/// Fetches candles that no keeper keeps.
+async fn collect(
+    series: &Series,
+    sources: &[Arc<dyn PriceSource>],
+    config: &MarketConfig,
+    store: &Arc<Store>,
+    clock: &SharedClock,
+) -> Result<(), Failure> {
+    let names: Vec<_> = sources.iter().map(|it| it.origin().to_string()).collect();
+    let what = format!("{series} from {}", names.join(" and "));
+    let screen = Screen::new(what, config.history, series.interval);
+    let mut told = usize::MAX;
+    let fetching = market::fetch(store.as_ref(), series, sources, config, clock, |progress| {
+        screen.progress(progress, &mut told);
+    });
+    tokio::select! {
+        done = fetching => {
+            screen.end(&done.map_err(failed)?, series.interval);
+            Ok(())
+        }
+        _ = tokio::signal::ctrl_c() => Err(failed(STOPPED)),
     }
 }
 
@@ -98,16 +133,16 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(what: String, history: Duration) -> Self {
-        let hours = history.as_secs() / 3600;
+    fn new(what: String, history: Duration, interval: Interval) -> Self {
+        let wanted = history.as_secs() / interval.seconds().unsigned_abs();
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = "{bar:40} {pos} of {len} hours, {eta} left {msg}";
+            let style = "{bar:40} {pos} of {len} candles, {eta} left {msg}";
             let style = ProgressStyle::with_template(style);
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(hours).with_style(style)
+            ProgressBar::new(wanted).with_style(style)
         });
         let screen = Self { bar, what };
-        screen.line(&format!("📥 {}: {hours} hours are wanted", screen.what));
+        screen.line(&format!("📥 {}: {wanted} candles are wanted", screen.what));
         screen
     }
 
@@ -119,10 +154,29 @@ impl Screen {
         }
     }
 
-    fn show(&self, health: &Health) {
+    fn show_missing(&self, missing: usize) {
         if let Some(bar) = &self.bar {
             let known = bar.length().unwrap_or_default();
-            bar.set_position(known.saturating_sub(health.missing as u64));
+            bar.set_position(known.saturating_sub(missing as u64));
+        }
+    }
+
+    /// Shows how far a fetch is; without a bar there is a line whenever a tenth of what was left at
+    /// the last one, which `told` is, has come.
+    fn progress(&self, progress: Progress, told: &mut usize) {
+        match progress {
+            Progress::Left(left) => {
+                self.show_missing(left);
+                if self.bar.is_none() && left <= *told / 10 * 9 {
+                    *told = left;
+                    self.line(&format!("📥 {}: {left} candles are left", self.what));
+                }
+            }
+            Progress::Pause { cause, wait } => {
+                let seconds = wait.as_secs();
+                self.line(&format!("⏳ {cause}; it goes on in {seconds} s"));
+            }
+            Progress::GivenUp { cause, remedy } => self.line(&format!("⚠️ {cause}; {remedy}")),
         }
     }
 
@@ -144,10 +198,24 @@ impl Screen {
     }
 
     #[allow(clippy::print_stdout, reason = "this is the command line")]
-    fn end(&self, health: &Health) {
+    fn end(&self, done: &Fetched, interval: Interval) {
+        self.clear();
+        let (came, missing) = (done.came, done.missing);
+        println!(
+            "✅ {}: {came} candles of {interval} came, {missing} can't be had",
+            self.what
+        );
+    }
+
+    fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+
+    #[allow(clippy::print_stdout, reason = "this is the command line")]
+    fn end_hourly(&self, health: &Health) {
+        self.clear();
         let until = health.until.map(time::OffsetDateTime::from_unix_timestamp);
         println!(
             "✅ {}: {} closes until {}, {} hours can't be had",

@@ -9,7 +9,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::Settings,
     market,
-    store::Store,
+    store::{Interval, Store},
 };
 
 /// Set-aside candles that are shown.
@@ -23,6 +23,17 @@ pub(super) struct ImportArgs {
     file: PathBuf,
     #[command(flatten)]
     series: SeriesArgs,
+}
+
+/// Who uses what was imported.
+const fn used(interval: Interval) -> &'static str {
+    match interval {
+        Interval::Hour => {
+            "ℹ️ A running worker uses them after the next full hour at the latest. One that reads a file \
+             (--prices FILE, or the bundled prices on the embedded chain) goes by that file alone"
+        }
+        _ => "ℹ️ Forecasts are made from hourly candles alone: these are kept, and can be exported",
+    }
 }
 
 #[allow(clippy::print_stdout, reason = "this is the command line")]
@@ -49,8 +60,6 @@ pub(super) async fn import(
         let start = time::OffsetDateTime::from_unix_timestamp(row.start).ok();
         println!("   {}  {}", shown(start), row.reason);
     }
-    println!(
-        "ℹ️ A running worker uses them at its next fetch, after the next full hour at the latest"
-    );
+    println!("{}", used(series.interval));
     Ok(())
 }
