@@ -16,7 +16,7 @@ use crate::{
     },
     store::{Journal as _, Store, Wallet},
     types::TopicId,
-    worker::{CompetitionConfig, Period, Phase, Tally, Worker, connect},
+    worker::{CompetitionConfig, Period, Phase, StartError, Tally, Worker, connect},
 };
 
 /// Why a worker could not go on.
@@ -240,20 +240,10 @@ async fn live(
     let worker = async {
         let network = settings.network.clone();
         let chain = connect(&settings.chain, network, signer, &topics, &reporter).await?;
-        let setup = learning::Setup {
-            settings: &settings,
-            chain: &chain,
-            store: Arc::new(Store::open(&database).await?),
-            keeps_candles,
-            desk: &desk,
-            clock: &clock,
-            reporter: &reporter,
-        };
-        learning::open(&mut group, setup).await;
         let worker = Worker {
-            chain,
+            chain: Arc::clone(&chain),
             journal,
-            desk,
+            desk: desk.clone(),
             reporter: reporter.clone(),
             clock: Arc::clone(&clock),
             topics: topics.clone(),
@@ -264,7 +254,19 @@ async fn live(
             once: args.once,
             started: Instant::from_std(started),
         };
-        worker.start(&mut group).await
+        let tally = worker.start(&mut group).await?;
+        // Not before: the start sets aside what is left of a chain that began anew.
+        let setup = learning::Setup {
+            settings: &settings,
+            chain: &chain,
+            store: Arc::new(Store::open(&database).await?),
+            keeps_candles,
+            desk: &desk,
+            clock: &clock,
+            reporter: &reporter,
+        };
+        learning::open(&mut group, setup).await;
+        Ok::<_, StartError>(tally)
     };
     let tally = tokio::select! {
         tally = worker => tally?,
