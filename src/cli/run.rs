@@ -22,7 +22,7 @@ use crate::{
     },
     store::{Journal as _, Store, Wallet},
     types::TopicId,
-    worker::{Tally, Worker, connect},
+    worker::{StartError, Tally, Worker, connect},
 };
 
 /// Threads for everything that is not training; training has its own.
@@ -200,20 +200,10 @@ async fn live(
     let worker = async {
         let network = settings.network.clone();
         let chain = connect(&settings.chain, network, signer, &topics, &reporter).await?;
-        let setup = learning::Setup {
-            settings: &settings,
-            chain: &chain,
-            store: Arc::new(Store::open(&database).await?),
-            keeps_candles,
-            desk: &desk,
-            clock: &clock,
-            reporter: &reporter,
-        };
-        learning::open(&mut group, setup).await;
         let worker = Worker {
-            chain,
+            chain: Arc::clone(&chain),
             journal,
-            desk,
+            desk: desk.clone(),
             reporter: reporter.clone(),
             clock: Arc::clone(&clock),
             topics: topics.clone(),
@@ -224,7 +214,19 @@ async fn live(
             once: args.once,
             started: Instant::from_std(started),
         };
-        worker.start(&mut group).await
+        let tally = worker.start(&mut group).await?;
+        // Not before: the start sets aside what is left of a chain that began anew.
+        let setup = learning::Setup {
+            settings: &settings,
+            chain: &chain,
+            store: Arc::new(Store::open(&database).await?),
+            keeps_candles,
+            desk: &desk,
+            clock: &clock,
+            reporter: &reporter,
+        };
+        learning::open(&mut group, setup).await;
+        Ok::<_, StartError>(tally)
     };
     let tally = tokio::select! {
         tally = worker => tally?,

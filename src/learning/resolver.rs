@@ -1,8 +1,10 @@
 //! The task that follows submitted forecasts to their outcomes.
 
+mod following;
+mod reckoning;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
     time::Duration,
 };
 
@@ -16,14 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Common, News, Prices,
-    compare::rank,
     recall::{fuse, recalled},
-    resolve::{Finding, base_end, is_ambiguous, resolve},
-    standing::Tally,
 };
 use crate::{
-    forecast::{ForecastConfig, HOUR, History, LiveFuse, LiveFuses, TopicSpec},
-    store::{Answered, Noted, OpenedBy, Resolution, StoreError},
+    forecast::{ForecastConfig, History, LiveFuse, LiveFuses},
+    store::{Noted, OpenedBy, StoreError},
     types::{Nonce, TopicId},
 };
 
@@ -31,21 +30,10 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(20);
 /// Rows of one transaction or page: a few milliseconds of the database's one writer.
 const BATCH: u32 = 200;
-/// Rows that are read at once to reckon with.
-const PAGE: u32 = 2_000;
 /// A pause after each batch, for those who wait for the database.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Blocks by which windows may be answered out of order.
-const DISORDER: i64 = 2_000;
-/// A topic's resolutions are told once in this time, at most.
-const TELL_EVERY: time::Duration = time::Duration::HOUR;
-/// How long after its horizon a forecast waits for a missing close, or for the chain to tell in which
-/// hour its window opened.
-const GRACE: i64 = 24 * HOUR;
 /// The candles of several tickers come together: after the first the others are waited for.
 const SETTLE: Duration = Duration::from_secs(1);
-/// What the running record covers.
-const SPAN: time::Duration = time::Duration::days(365);
 
 /// Notes answered windows, resolves them when their horizon has passed, and keeps the record.
 pub struct Resolver {
@@ -53,7 +41,7 @@ pub struct Resolver {
     forecast: ForecastConfig,
     prices: Prices,
     fuses: watch::Sender<LiveFuses>,
-    /// All answered windows up to here are noted, but for what `DISORDER` allows.
+    /// All answered windows up to here are noted, but for some blocks' disorder.
     noted: Nonce,
     /// Candles changed since the topics were looked at.
     is_due: bool,
@@ -184,246 +172,6 @@ impl Resolver {
         }
         Ok(())
     }
-
-    /// Notes the windows that the journal says are answered.
-    async fn note(&mut self) -> Result<usize, StoreError> {
-        let Common {
-            outcomes,
-            wallet,
-            topics,
-            ..
-        } = self.common.clone();
-        let topics: Vec<TopicId> = topics.iter().map(|it| it.topic).collect();
-        let mut after = Nonce(self.noted.0 - DISORDER);
-        let mut count = 0;
-        loop {
-            let found = outcomes.unnoted(&wallet, &topics, after, BATCH).await?;
-            let Some(newest) = found.last().map(|it| it.key.nonce) else {
-                return Ok(count);
-            };
-            let forecasts: Vec<Noted> = found.iter().filter_map(|it| self.noted_as(it)).collect();
-            count += forecasts.len();
-            if !forecasts.is_empty() {
-                self.common.quiet().await;
-                outcomes.note(&wallet, &forecasts).await?;
-            }
-            self.noted = self.noted.max(newest);
-            if found.len() < BATCH as usize {
-                return Ok(count);
-            }
-            // The page may have ended in the middle of a nonce.
-            let before = Nonce(newest.0 - 1);
-            after = if before > after { before } else { newest };
-            sleep(PAUSE).await;
-        }
-    }
-
-    /// A window with the number that we gave, and when it opened as far as is known by now.
-    fn noted_as(&self, answered: &Answered) -> Option<Noted> {
-        let value: f64 = answered.value.as_ref()?.parse().ok()?;
-        let heard = self.common.network.heard_at(answered.key.nonce.height());
-        let (opened, clock) = match heard {
-            Some(time) => (time, OpenedBy::Header),
-            None => (answered.at, OpenedBy::Journal),
-        };
-        value.is_finite().then_some(Noted {
-            key: answered.key,
-            window_end: answered.window_end,
-            value,
-            source: answered.source,
-            opened,
-            clock,
-            is_asked: false,
-        })
-    }
-
-    /// Resolves a topic's forecasts whose horizon has passed. By `time` (unix seconds) they grow old.
-    async fn resolve(&mut self, topic: &TopicSpec, time: Option<i64>) -> Result<(), StoreError> {
-        let Common {
-            outcomes,
-            wallet,
-            clock,
-            ..
-        } = self.common.clone();
-        let now = clock.now();
-        let horizon = i64::try_from(topic.horizon.as_secs()).unwrap_or(i64::MAX);
-        // The base is the close of the hour before the opening, up to an hour earlier.
-        let until = now - topic.horizon + time::Duration::HOUR;
-        let mut closes = None;
-        let mut after = Nonce(0);
-        loop {
-            let due = outcomes
-                .unresolved(&wallet, topic.topic, until, after, BATCH)
-                .await?;
-            let (Some(first), Some(last)) = (due.first(), due.last()) else {
-                return Ok(());
-            };
-            after = last.key.nonce;
-            if closes.is_none() {
-                let since = base_end(first.opened) - 3 * HOUR;
-                closes = Some(self.prices.closes(&topic.ticker, since).await?);
-            }
-            let closes = closes.get_or_insert_default();
-            let found: Vec<_> = due
-                .iter()
-                .filter_map(|it| {
-                    let age = time.map_or(0, |time| time - base_end(it.opened) - horizon);
-                    let finding = if age < GRACE && is_ambiguous(it) && self.may_ask(it) {
-                        Finding::Pending
-                    } else {
-                        resolve(it, topic.target, horizon, closes, age >= GRACE)
-                    };
-                    let resolution = match finding {
-                        Finding::Resolved(resolution) => Some(resolution),
-                        Finding::Pending if age > seconds(self.common.config.retention) => None,
-                        Finding::Pending => return None,
-                    };
-                    Some((it, resolution))
-                })
-                .collect();
-            self.write(topic.topic, now, &found).await?;
-            if due.len() < BATCH as usize {
-                return Ok(());
-            }
-            sleep(PAUSE).await;
-        }
-    }
-
-    fn may_ask(&self, forecast: &Noted) -> bool {
-        self.common.config.peers && !forecast.is_asked
-    }
-
-    async fn write(
-        &mut self,
-        topic: TopicId,
-        now: OffsetDateTime,
-        found: &[(&Noted, Option<Resolution>)],
-    ) -> Result<(), StoreError> {
-        if found.is_empty() {
-            return Ok(());
-        }
-        let rows: Vec<_> = found.iter().map(|(it, of)| (it.key.nonce, *of)).collect();
-        self.common.quiet().await;
-        let Common {
-            outcomes, wallet, ..
-        } = &self.common;
-        outcomes.resolve(wallet, topic, now, &rows).await?;
-        let resolved = found.iter().filter(|(_, of)| of.is_some());
-        if let Some((newest, _)) = resolved.clone().next_back() {
-            let untold = self.untold.entry(topic).or_insert((0, newest.clock));
-            *untold = (untold.0 + resolved.count(), newest.clock);
-        }
-        Ok(())
-    }
-
-    /// Ranks a topic's resolved forecasts among the others, where their values are known.
-    async fn rank(&mut self, topic: &TopicSpec) -> Result<(), StoreError> {
-        let Common {
-            outcomes, wallet, ..
-        } = self.common.clone();
-        loop {
-            let found = outcomes.unranked(&wallet, topic.topic, BATCH).await?;
-            if found.is_empty() {
-                return Ok(());
-            }
-            let fields = found
-                .iter()
-                .map(|(record, peers)| (record.nonce, rank(&record.resolution, peers)));
-            let fields: Vec<_> = fields.collect();
-            self.common.quiet().await;
-            outcomes.rank(&wallet, topic.topic, &fields).await?;
-            self.ranked.insert(topic.topic);
-            sleep(PAUSE).await;
-        }
-    }
-
-    /// Brings a topic's record up to date and tells of it, unless it was told lately.
-    async fn reckon(&mut self, spec: &TopicSpec) -> Result<(), StoreError> {
-        let topic = spec.topic;
-        let is_new = self.untold.contains_key(&topic) || self.ranked.contains(&topic);
-        let now = self.common.clock.now();
-        let lately = self.told.get(&topic).is_some_and(|at| {
-            // The clock may have been set back.
-            (time::Duration::ZERO..TELL_EVERY).contains(&(now - *at))
-        });
-        if !is_new || lately {
-            return Ok(());
-        }
-        let tally = self.tally(spec, now - SPAN).await?;
-        let Some(newest) = tally.newest() else {
-            return Ok(());
-        };
-        let (config, of) = (self.forecast.clone(), spec.clone());
-        let work = move || tally.standing(&config, &of, now);
-        let Ok(standing) = tokio::task::spawn_blocking(work).await else {
-            // It panicked, or the runtime shuts down.
-            return Ok(());
-        };
-        let Common {
-            outcomes, wallet, ..
-        } = &self.common;
-        self.common.quiet().await;
-        outcomes.save_standing(wallet, topic, &standing).await?;
-        self.publish(topic, fuse(&standing));
-        self.ranked.remove(&topic);
-        self.told.insert(topic, now);
-        if let Some((count, clock)) = self.untold.remove(&topic) {
-            self.common.tell(News::Resolved {
-                topic,
-                newest,
-                clock,
-                count,
-                standing,
-            });
-        }
-        Ok(())
-    }
-
-    async fn tally(&self, spec: &TopicSpec, since: OffsetDateTime) -> Result<Tally, StoreError> {
-        let Common {
-            outcomes, wallet, ..
-        } = &self.common;
-        let mut tally = Tally::default();
-        let mut after = Nonce(0);
-        loop {
-            let page = outcomes
-                .resolved(wallet, spec.topic, since, after, PAGE)
-                .await?;
-            for record in &page {
-                tally.add(spec.target, *record);
-                after = record.nonce;
-            }
-            if page.len() < PAGE as usize {
-                return Ok(tally);
-            }
-            sleep(PAUSE).await;
-        }
-    }
-
-    fn publish(&self, topic: TopicId, fuse: LiveFuse) {
-        if !self.common.config.fuse {
-            return;
-        }
-        self.fuses.send_if_modified(|fuses| {
-            let is_new = fuses.get(&topic) != Some(&fuse);
-            if is_new {
-                Arc::make_mut(fuses).insert(topic, fuse);
-            }
-            is_new
-        });
-    }
-
-    /// Drops the others' values that are older than they are kept for.
-    async fn forget(&self, time: i64) -> Result<(), StoreError> {
-        let before = time - seconds(self.common.config.retention);
-        let Ok(before) = OffsetDateTime::from_unix_timestamp(before) else {
-            return Ok(());
-        };
-        while self.common.outcomes.drop_peers(before, BATCH).await? >= u64::from(BATCH) {
-            sleep(PAUSE).await;
-        }
-        Ok(())
-    }
 }
 
 /// Waits for new candles or the next tick. True when it was candles.
@@ -446,10 +194,6 @@ async fn wake(ticks: &mut Interval, histories: &mut Vec<watch::Receiver<History>
         history.mark_unchanged();
     }
     true
-}
-
-fn seconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ mod database;
 mod journal;
 mod journal_sql;
 mod outcomes;
+mod outcomes_rows;
 mod outcomes_sql;
+mod outcomes_writes;
 mod quota;
 mod series;
 

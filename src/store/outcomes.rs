@@ -7,10 +7,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{StoreError, Wallet};
-use crate::{
-    forecast::Source,
-    types::{Height, Nonce, TopicId, WindowKey},
-};
+use crate::forecast::Source;
+use crate::types::{Height, Nonce, TopicId, WindowKey};
 
 /// A window that the journal says holds an inference of ours.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,11 @@ use std::sync::Arc;
 use time::macros::datetime;
 
 use super::*;
-use crate::store::{Journal, SignedTx, State, Transition};
+use crate::{
+    forecast::Source,
+    store::{Journal, OpenedBy, SignedTx, State, Transition},
+    types::{Height, WindowKey},
+};
 
 const START: OffsetDateTime = datetime!(2025-09-16 13:00 UTC);
 const TOPIC: TopicId = TopicId(67);
