@@ -75,19 +75,6 @@ pub struct Bootstrap {
     pub threads: usize,
 }
 
-/// The intervals of pairs in order of time, drawn on all cores; see [`Bootstrap`].
-#[must_use]
-pub fn intervals(pairs: &[Pair], rows_per_block: usize, draws: usize, seed: u64) -> Intervals {
-    let threads = thread::available_parallelism().map_or(1, Into::into);
-    Bootstrap {
-        rows_per_block,
-        draws,
-        seed,
-        threads,
-    }
-    .intervals(pairs)
-}
-
 impl Bootstrap {
     /// The intervals of pairs in order of time. Below three blocks of rows there are none.
     #[must_use]

@@ -3,6 +3,16 @@ use proptest::prelude::*;
 use super::*;
 use crate::evaluate::{score, testing::pairs};
 
+fn intervals(pairs: &[Pair], rows_per_block: usize, draws: usize, seed: u64) -> Intervals {
+    let bootstrap = Bootstrap {
+        rows_per_block,
+        draws,
+        seed,
+        threads: 2,
+    };
+    bootstrap.intervals(pairs)
+}
+
 fn all(intervals: &Intervals) -> [Option<Interval>; 8] {
     [
         intervals.rmse_ratio,

@@ -8,7 +8,7 @@ mod grade;
 mod measures;
 mod sums;
 
-pub use bootstrap::{Bootstrap, Interval, Intervals, intervals};
+pub use bootstrap::{Bootstrap, Interval, Intervals};
 pub use grade::Grade;
 pub use measures::{Pair, Score, score};
 

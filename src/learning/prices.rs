@@ -83,7 +83,7 @@ impl Closes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Store;
+    use crate::store::{Origin, Series, Store};
 
     fn candle(hour: i64, close: f64) -> Candle {
         Candle {
@@ -100,7 +100,10 @@ mod tests {
     async fn what_is_not_at_hand_comes_from_the_store() {
         let store = Store::in_memory().await.expect("a database");
         let kept: Vec<_> = (0..10).map(|hour| candle(hour, 1.0)).collect();
-        store.save_all("btcusd", &kept).await.expect("kept");
+        store
+            .keep(&Series::hourly("btcusd"), Origin::Csv, &kept)
+            .await
+            .expect("kept");
         let at_hand = History::new("btcusd", (5..12).map(|hour| candle(hour, 2.0)));
         let (_sender, histories) = watch::channel(at_hand);
         let histories = HashMap::from([("btcusd".to_owned(), histories)]);

@@ -293,7 +293,7 @@ async fn what_another_process_imports_is_used_after_the_next_full_hour() {
     let corrected = crate::market::testing::candle(newest() - 5 * HOUR, 1.02);
     bench
         .store
-        .save_all("btcusd", &[corrected])
+        .keep(&Series::hourly("btcusd"), Origin::Csv, &[corrected])
         .await
         .expect("kept");
     tokio::time::sleep(Duration::from_secs(3600)).await;

@@ -64,7 +64,7 @@ pub struct Fetched {
 /// quota is waited for; a fifth of it stays free for a running worker.
 ///
 /// # Errors
-/// When the store fails, or when no source could be asked to the end.
+/// When the store fails, when no source could be asked to the end, or when none has a single candle.
 pub async fn fetch(
     store: &dyn CandleRepository,
     series: &Series,
@@ -105,6 +105,11 @@ pub async fn fetch(
         return Err(cause.into());
     }
     let missing = gaps::missing(&fetch.gaps(None).await?, span);
+    let wanted = gaps::missing(std::slice::from_ref(&fetch.within), span);
+    if let Some(source) = sources.first().filter(|_| missing == wanted) {
+        let (from, ticker) = (source.origin(), series.ticker.clone());
+        return Err(MarketError::Empty { from, ticker }.into());
+    }
     let came = fetch.came;
     Ok(Fetched { came, missing })
 }

@@ -89,7 +89,7 @@ async fn fetched(
     let sources: Vec<_> = sources.iter().map(|it| Arc::clone(it) as _).collect();
     let series = Series::new("btcusd", interval);
     let done = fetch(store, &series, &sources, &config, &clock, |it| {
-        told.push(it)
+        told.push(it);
     })
     .await;
     (done, told)
@@ -149,6 +149,10 @@ async fn a_refused_key_leaves_the_second_source_and_without_one_it_fails() {
     let (done, told) = fetched(&store, Interval::Day, &[refusing()]).await;
     assert!(matches!(done, Err(FetchError::Source(_))), "{done:?}");
     assert!(matches!(told.last(), Some(Progress::GivenUp { .. })));
+    let unlisted = Source::new(Origin::Tiingo, i64::MAX, 5000, Vec::new());
+    let (done, _) = fetched(&store, Interval::Day, &[unlisted]).await;
+    let empty = matches!(done, Err(FetchError::Source(MarketError::Empty { .. })));
+    assert!(empty, "{done:?}");
     let second = Source::new(Origin::Coinbase, 0, 5000, Vec::new());
     let (done, _) = fetched(&store, Interval::Day, &[refusing(), second]).await;
     assert_eq!(done.expect("fetched").came, 10);

@@ -1,21 +1,12 @@
 //! How the prices of a ticker are, for everyone who asks.
 
-use std::{ops::Range, time::Duration};
-
-use serde::Serialize;
-use time::OffsetDateTime;
-
 use crate::store::Origin;
 
 /// State of one ticker's hourly prices. Times are unix seconds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// The pair.
-    pub ticker: String,
     /// Closes that forecasts are made from.
     pub closes: usize,
-    /// Start of the oldest candle.
-    pub from: Option<i64>,
     /// End of the newest candle.
     pub until: Option<i64>,
     /// Who gave the newest candle.
@@ -24,10 +15,6 @@ pub struct Health {
     pub standing_in: bool,
     /// Hours without a candle, from the first that is kept up to now.
     pub missing: usize,
-    /// How many stretches they make.
-    pub gaps: usize,
-    /// The newest of these stretches, the newest first.
-    pub newest_gaps: Vec<Range<i64>>,
     /// Start of a newest candle that is held back, since it jumps.
     pub in_doubt: Option<i64>,
     /// What is wrong with the first source, and since when.
@@ -37,19 +24,10 @@ pub struct Health {
 }
 
 /// Why a source can't be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// Unix seconds of the first failure in a row.
     pub since: i64,
     /// What happened last.
     pub cause: String,
-}
-
-impl Health {
-    /// How long ago the newest candle ended; zero when that is still to come, none without candles.
-    #[must_use]
-    pub fn age(&self, now: OffsetDateTime) -> Option<Duration> {
-        let age = now.unix_timestamp() - self.until?;
-        Some(Duration::from_secs(u64::try_from(age).unwrap_or_default()))
-    }
 }

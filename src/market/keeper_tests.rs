@@ -131,7 +131,11 @@ async fn fills_the_history_and_then_asks_after_each_full_hour() {
 async fn recalls_from_the_store_and_fetches_the_rest_alone() {
     let mut bench = Bench::new([], &[]);
     let known: Vec<_> = (5..300).map(|back| candle(hour(back), 7.0)).collect();
-    bench.store.save_all("btcusd", &known).await.expect("kept");
+    bench
+        .store
+        .keep(&Series::hourly("btcusd"), Origin::Csv, &known)
+        .await
+        .expect("kept");
     let _cancel = bench.run();
     assert_eq!(bench.updated().await, (235, 0), "ten days of them, at once");
     let recalled = bench.history.borrow().candles[0];
@@ -267,7 +271,11 @@ async fn a_backfill_that_the_quota_stopped_is_not_caught_up() {
 async fn a_candle_that_comes_late_is_polled_for() {
     let mut bench = Bench::new([Turn::Short(0)], &[]);
     let known: Vec<_> = (1..300).map(|back| candle(hour(back), 1.0)).collect();
-    bench.store.save_all("btcusd", &known).await.expect("kept");
+    bench
+        .store
+        .keep(&Series::hourly("btcusd"), Origin::Csv, &known)
+        .await
+        .expect("kept");
     let _cancel = bench.run();
     bench.updated().await;
     assert_eq!(bench.updated().await, (240, 1));

@@ -19,9 +19,6 @@ use crate::{
     store::{CandleRepository, Origin, Series, SetAside, StoreError, StoredCandle},
 };
 
-/// Gaps that are named.
-const GAPS_NAMED: usize = 5;
-
 /// Start of an hour, a source, and its close.
 type Witness = (i64, Origin, f64);
 
@@ -55,10 +52,7 @@ impl Shelf {
         Self {
             series: Series::hourly(ticker),
             history: watch::Sender::new(book.history()),
-            health: watch::Sender::new(Health {
-                ticker: ticker.to_owned(),
-                ..Health::default()
-            }),
+            health: watch::Sender::new(Health::default()),
             book,
             store,
             clock,
@@ -294,15 +288,11 @@ impl Shelf {
         let newest = self.book.newest();
         let history = self.history.borrow().clone();
         self.health.send_replace(Health {
-            ticker: self.series.ticker.clone(),
             closes: history.closes(),
-            from: history.candles.first().map(|candle| candle.start),
             until: newest.map(|it| it.candle.end()),
             source: newest.map(|it| it.origin),
             standing_in,
             missing: gaps::missing(&gaps, HOUR),
-            gaps: gaps.len(),
-            newest_gaps: gaps.into_iter().rev().take(GAPS_NAMED).collect(),
             in_doubt: self.book.held().map(|held| held.it.candle.start),
             trouble,
             caught_up,

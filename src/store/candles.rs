@@ -105,21 +105,4 @@ pub trait CandleRepository: Send + Sync + 'static {
         let found = self.candles(&Series::hourly(ticker), since..i64::MAX).await;
         Ok(found?.into_iter().map(|it| it.candle).collect())
     }
-
-    /// Writes hourly candles as an import does, all or none.
-    ///
-    /// # Errors
-    /// When the database can't be written.
-    async fn save_all(&self, ticker: &str, candles: &[Candle]) -> Result<(), StoreError> {
-        self.keep(&Series::hourly(ticker), Origin::Csv, candles)
-            .await
-    }
-
-    /// The newest hourly candle of a ticker.
-    ///
-    /// # Errors
-    /// When the database can't be read.
-    async fn newest(&self, ticker: &str) -> Result<Option<Candle>, StoreError> {
-        Ok(self.load(ticker, i64::MIN).await?.last().copied())
-    }
 }

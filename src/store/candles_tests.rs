@@ -25,11 +25,16 @@ fn aside(hour: i64, source: Origin, reason: &str) -> SetAside {
 #[tokio::test]
 async fn keeps_candles_by_ticker_interval_and_time() -> Result<(), StoreError> {
     let store = Store::in_memory().await?;
-    assert_eq!(store.newest("btcusd").await?, None);
-    store.save_all("btcusd", &[]).await?;
+    store
+        .keep(&Series::hourly("btcusd"), Origin::Csv, &[])
+        .await?;
     let candles: Vec<_> = (0..1203).map(|h| candle(h, 2.0 + h as f64)).collect();
-    store.save_all("btcusd", &candles).await?;
-    store.save_all("ethusd", &candles[..2]).await?;
+    store
+        .keep(&Series::hourly("btcusd"), Origin::Csv, &candles)
+        .await?;
+    store
+        .keep(&Series::hourly("ethusd"), Origin::Csv, &candles[..2])
+        .await?;
     let daily = Series::new("btcusd", Interval::Day);
     store
         .keep(&daily, Origin::Tiingo, &[candle(24, 5.0)])
@@ -37,8 +42,6 @@ async fn keeps_candles_by_ticker_interval_and_time() -> Result<(), StoreError> {
 
     assert_eq!(store.load("btcusd", 0).await?, candles);
     assert_eq!(store.load("btcusd", 1000 * 3600).await?, candles[1000..]);
-    assert_eq!(store.newest("btcusd").await?, candles.last().copied());
-    assert_eq!(store.newest("ethusd").await?, Some(candles[1]));
     let found = store.candles(&daily, 0..i64::MAX).await?;
     assert_eq!(found[0].candle, candle(24, 5.0));
     assert_eq!(store.candles(&daily, 0..86_400).await?, []);
@@ -60,9 +63,15 @@ async fn keeps_candles_by_ticker_interval_and_time() -> Result<(), StoreError> {
 async fn a_corrected_candle_replaces_the_first() -> Result<(), StoreError> {
     let store = Store::in_memory().await?;
     store
-        .save_all("btcusd", &[candle(1, 2.0), candle(2, 2.0)])
+        .keep(
+            &Series::hourly("btcusd"),
+            Origin::Csv,
+            &[candle(1, 2.0), candle(2, 2.0)],
+        )
         .await?;
-    store.save_all("btcusd", &[candle(2, 9.0)]).await?;
+    store
+        .keep(&Series::hourly("btcusd"), Origin::Csv, &[candle(2, 9.0)])
+        .await?;
     assert_eq!(
         store.load("btcusd", 0).await?,
         [candle(1, 2.0), candle(2, 9.0)]
@@ -134,7 +143,12 @@ async fn writes_all_or_none() -> Result<(), StoreError> {
     // SQLite stores NaN as NULL, which the table refuses: here in the second statement.
     let mut candles: Vec<_> = (0..600).map(|h| candle(h, 2.0)).collect();
     candles[599].close = f64::NAN;
-    assert!(store.save_all("btcusd", &candles).await.is_err());
+    assert!(
+        store
+            .keep(&Series::hourly("btcusd"), Origin::Csv, &candles)
+            .await
+            .is_err()
+    );
     assert_eq!(store.load("btcusd", 0).await?, []);
     Ok(())
 }

@@ -75,7 +75,7 @@ pub(super) async fn fetch(
             Some(notice) = heard.recv() => screen.tell(notice)?,
             Ok(()) = health.changed() => {
                 let health = health.borrow_and_update().clone();
-                screen.show_missing(health.missing);
+                screen.show(&health);
                 if health.caught_up {
                     while let Ok(notice) = heard.try_recv() {
                         screen.tell(notice)?;
@@ -154,6 +154,15 @@ impl Screen {
         }
     }
 
+    fn show(&self, health: &Health) {
+        self.show_missing(health.missing);
+        let trouble = health.trouble.as_ref().map(|it| it.cause.as_str());
+        let stand_in = health.standing_in.then_some("the second source stands in");
+        if let Some(bar) = &self.bar {
+            bar.set_message(trouble.or(stand_in).unwrap_or_default().to_owned());
+        }
+    }
+
     fn show_missing(&self, missing: usize) {
         if let Some(bar) = &self.bar {
             let known = bar.length().unwrap_or_default();
@@ -216,13 +225,24 @@ impl Screen {
     #[allow(clippy::print_stdout, reason = "this is the command line")]
     fn end_hourly(&self, health: &Health) {
         self.clear();
+        let source = health.source.map(|it| format!(" (from {it})"));
         let until = health.until.map(time::OffsetDateTime::from_unix_timestamp);
         println!(
-            "✅ {}: {} closes until {}, {} hours can't be had",
+            "✅ {}: {} closes until {}{}, {} hours can't be had",
             self.what,
             health.closes,
             shown(until.and_then(Result::ok)),
+            source.unwrap_or_default(),
             health.missing
         );
+        let in_doubt = health
+            .in_doubt
+            .map(time::OffsetDateTime::from_unix_timestamp);
+        if let Some(start) = in_doubt.and_then(Result::ok) {
+            println!(
+                "⚠️ The close of the candle of {} jumps: it is held back until the next one",
+                shown(Some(start))
+            );
+        }
     }
 }
