@@ -92,7 +92,7 @@ impl Builtin {
         let slot = self.slot(ticker, horizon);
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         // Taken out, so that none is left half-way should this panic.
-        let warm = slot.take().and_then(|warm| self.extended(warm, candles));
+        let warm = slot.take().and_then(|warm| warm.extended(candles));
         let warm = warm.unwrap_or_else(|| {
             let mut cold = Warm {
                 engine: Engine::new(&self.config, horizon),
@@ -113,23 +113,23 @@ impl Builtin {
             .or_default()
             .clone()
     }
-
-    /// The engine with what is new; none if the candles are not those that it knows and later ones.
-    fn extended(&self, mut warm: Warm, candles: &[Candle]) -> Option<Warm> {
-        let mut both = warm.known.iter().zip(candles);
-        let same = |((start, close), candle): (&(i64, f64), &Candle)| {
-            *start == candle.start && close.to_bits() == candle.close.to_bits()
-        };
-        let shared = warm.known.len();
-        if shared > candles.len() || !both.all(same) {
-            return None;
-        }
-        warm.push(&candles[shared..]);
-        Some(warm)
-    }
 }
 
 impl Warm {
+    /// With what is new; none if the candles are not those that it knows and later ones.
+    fn extended(mut self, candles: &[Candle]) -> Option<Self> {
+        let mut both = self.known.iter().zip(candles);
+        let same = |((start, close), candle): (&(i64, f64), &Candle)| {
+            *start == candle.start && close.to_bits() == candle.close.to_bits()
+        };
+        let shared = self.known.len();
+        if shared > candles.len() || !both.all(same) {
+            return None;
+        }
+        self.push(&candles[shared..]);
+        Some(self)
+    }
+
     fn push(&mut self, candles: &[Candle]) {
         for candle in candles {
             self.engine.push(candle.start, candle.close);

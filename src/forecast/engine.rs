@@ -190,7 +190,7 @@ impl Engine {
             return (0.0, Source::Zero);
         }
         if !self.is_full() {
-            let cold = self.horizon.least();
+            let cold = prior::LEAST;
             return (prior::at_least(0.0, now.momentum, cold), Source::PriorCold);
         }
         match choice {
@@ -226,7 +226,7 @@ impl Engine {
         if source == Source::Zero {
             return 0.0;
         }
-        prior::at_least(value, 0.0, self.horizon.least()).clamp(-limit, limit)
+        prior::at_least(value, 0.0, prior::LEAST).clamp(-limit, limit)
     }
 
     fn report(&self, now: &Now, clamped: bool) -> Report {

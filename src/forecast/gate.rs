@@ -7,20 +7,20 @@ use super::{ForecastConfig, prior::Horizon};
 
 /// How a weight follows from a record.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct GateRule {
+pub(super) struct GateRule {
     /// Newest outcomes that count, one a day.
-    pub days: usize,
+    pub(super) days: usize,
     /// Outcomes below which nothing can be told.
-    pub least: usize,
+    pub(super) least: usize,
     /// Lags of the Newey-West error: outcomes of overlapping spans repeat each other. For a horizon of
     /// some days twice these.
-    pub lags: usize,
+    pub(super) lags: usize,
     /// The t up to which the weight is 0.
-    pub shut: f64,
+    pub(super) shut: f64,
     /// The t from which the weight is 1; between them it grows evenly.
-    pub open: f64,
+    pub(super) open: f64,
     /// The weight while nothing can be told.
-    pub untold: f64,
+    pub(super) untold: f64,
 }
 
 impl GateRule {
@@ -57,7 +57,7 @@ impl GateRule {
 /// The record of a forecast against a baseline. Any forecast can be held against any other: feed it one
 /// outcome a day, each only once it is known, and settle it then.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub(super) struct Gate {
     rule: GateRule,
     gains: VecDeque<f64>,
     t: Option<f64>,
@@ -67,7 +67,7 @@ pub struct Gate {
 impl Gate {
     /// An empty record.
     #[must_use]
-    pub const fn new(rule: GateRule) -> Self {
+    pub(super) const fn new(rule: GateRule) -> Self {
         Self {
             rule,
             gains: VecDeque::new(),
@@ -78,7 +78,7 @@ impl Gate {
 
     /// Adds one day: what was forecast, what the baseline said then, and what came. Log-returns, or
     /// any other one unit. Numbers that are not finite are left out.
-    pub fn record(&mut self, forecast: f64, baseline: f64, outcome: f64) {
+    pub(super) fn record(&mut self, forecast: f64, baseline: f64, outcome: f64) {
         let gain = (outcome - baseline).powi(2) - (outcome - forecast).powi(2);
         if !gain.is_finite() {
             return;
@@ -90,7 +90,7 @@ impl Gate {
     }
 
     /// Takes t and weight anew from what was recorded.
-    pub fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.t = (self.gains.len() >= self.rule.needed())
             .then(|| newey_west_t(self.gains.make_contiguous(), self.rule.lags));
         self.weight = self.t.map_or(self.rule.untold, |t| {
@@ -102,19 +102,19 @@ impl Gate {
     /// Newey-West t of the mean gain, as of the last settling; none while the record is too short:
     /// below the rule's least, or below four times its lags.
     #[must_use]
-    pub const fn t(&self) -> Option<f64> {
+    pub(super) const fn t(&self) -> Option<f64> {
         self.t
     }
 
     /// The weight that was earned, from 0 to 1, as of the last settling.
     #[must_use]
-    pub const fn weight(&self) -> f64 {
+    pub(super) const fn weight(&self) -> f64 {
         self.weight
     }
 
     /// Days on the record.
     #[must_use]
-    pub fn days(&self) -> usize {
+    pub(super) fn days(&self) -> usize {
         self.gains.len()
     }
 }
@@ -122,7 +122,7 @@ impl Gate {
 /// The mean over its standard error when neighbours up to `lags` apart are correlated (Bartlett's
 /// weights). 0 where all values are the same but for rounding: no spread, nothing to tell by.
 #[must_use]
-pub fn newey_west_t(values: &[f64], lags: usize) -> f64 {
+pub(super) fn newey_west_t(values: &[f64], lags: usize) -> f64 {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let off: Vec<f64> = values.iter().map(|value| value - mean).collect();

@@ -10,7 +10,8 @@ use tokio::{
 use super::{
     Fallback, Forecast, History, Labels, LiveFuses, Target,
     outside::{Inquiry, Post, outside},
-    trainer::{Trainer, for_topic},
+    slot::for_topic,
+    trainer::Trainer,
 };
 use crate::types::{Nonce, TopicId, WindowKey};
 

@@ -4,9 +4,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
-    Answer, ForecastConfig, Gate, GateRule, HOUR, History, Source, Target,
+    Answer, ForecastConfig, HOUR, History, Source, Target,
     builtin::in_unit,
-    prior::{Horizon, at_least},
+    gate::{Gate, GateRule},
+    prior::{Horizon, LEAST, at_least},
 };
 use crate::types::TopicId;
 
@@ -81,13 +82,7 @@ impl LiveFuse {
 
     /// Holds a built-in forecast back by its weight. One that says nothing of the market stays as it is,
     /// and none becomes zero: its sign is an opinion.
-    pub(super) fn hold_back(
-        self,
-        answer: Answer,
-        history: &History,
-        horizon: Duration,
-        target: Target,
-    ) -> Answer {
+    pub(super) fn hold_back(self, answer: Answer, history: &History, target: Target) -> Answer {
         let Some(price) = history.candles.last().map(|candle| candle.close) else {
             return answer;
         };
@@ -96,7 +91,7 @@ impl LiveFuse {
         }
         let value = if self.weight < 1.0 {
             let full = log_return(target, price, answer.value);
-            let least = Horizon::new(horizon).least().min(full.abs());
+            let least = LEAST.min(full.abs());
             in_unit(target, price, at_least(self.weight * full, full, least))
         } else {
             answer.value

@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::forecast::{Report, newey_west_t, testing::WEEK};
+use crate::forecast::{Report, gate::newey_west_t, testing::WEEK};
 
 /// One outcome an hour for so many days; the last of each day is as told, all others are nonsense.
 fn record(days: i64, last: impl Fn(i64) -> (f64, f64)) -> Vec<LiveOutcome> {
@@ -90,7 +90,7 @@ fn held(weight: f64, answer: Answer, target: Target) -> Answer {
         t: Some(-1.5),
         days: 200,
     };
-    fuse.hold_back(answer, &history, WEEK, target)
+    fuse.hold_back(answer, &history, target)
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Forecasts: from candles to one number for a topic. No I/O happens here.
 
+mod answers;
 mod bound;
 mod builtin;
 mod challengers;
@@ -21,7 +22,9 @@ mod model;
 mod outside;
 mod prior;
 mod seat;
+mod slot;
 mod trainer;
+mod training;
 mod types;
 mod walk;
 
@@ -31,7 +34,6 @@ pub use config::{ForecastConfig, ForecastError};
 pub use desk::{Desk, TopicSpec};
 pub use engine::{Engine, Opinion};
 pub use forecaster::{Answer, Blocking, Forecaster, Question};
-pub use gate::{Gate, GateRule, newey_west_t};
 pub use handle::DeskHandle;
 pub use history::{BadCandle, HOUR};
 pub use judging::Unjudged;

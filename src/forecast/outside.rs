@@ -1,4 +1,4 @@
-//! A topic's forecaster outside the process: asked for each window, answers judged and filed.
+//! A topic's forecaster outside the process: asked for each window, its answers filed.
 
 use std::{
     fmt,
@@ -8,12 +8,11 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt, Shared, ready};
-use time::OffsetDateTime;
 use tokio::{sync::watch, task::AbortHandle};
 
 use super::{
-    Answer, Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, Labelled, Labels,
-    Question, Source, bound::implied_return, desk::TopicSpec, forecaster::panicked,
+    Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, Labels, Question, Source,
+    desk::TopicSpec, forecaster::panicked,
 };
 use crate::{clock::SharedClock, types::Nonce};
 
@@ -51,10 +50,10 @@ pub(super) struct Post {
     pub(super) spec: TopicSpec,
     pub(super) outside: Outside,
     history: watch::Receiver<History>,
-    config: ForecastConfig,
-    clock: SharedClock,
+    pub(super) config: ForecastConfig,
+    pub(super) clock: SharedClock,
     /// What the chain says of the topic's outputs; none inside for one with a single number.
-    labels: OnceLock<Option<Labels>>,
+    pub(super) labels: OnceLock<Option<Labels>>,
     state: Mutex<State>,
 }
 
@@ -135,6 +134,11 @@ impl Post {
     /// What the topic takes, if it has several outputs.
     pub(super) fn labels(&self) -> Option<&Labels> {
         self.labels.get()?.as_ref()
+    }
+
+    /// The newest good answer, of whichever window.
+    pub(super) fn last_good(&self) -> Option<Arc<Forecast>> {
+        self.state().last_good.clone()
     }
 
     /// The candles that are known.
@@ -251,91 +255,6 @@ impl Post {
             None => self.outside.labels.clone(),
         }
     }
-
-    /// Prices that it is to be shown must be young enough.
-    fn check_prices(&self, history: &History) -> Result<(), Fallback> {
-        if self.outside.closes == 0 {
-            return Ok(());
-        }
-        match history.age(self.clock.now()) {
-            None => Err(outside("no prices are known that it could be shown")),
-            Some(age) if age > self.config.max_age => Err(Fallback::StaleHistory {
-                age_seconds: age.as_secs(),
-            }),
-            Some(_) => Ok(()),
-        }
-    }
-
-    /// The values of an answer for several labels, none for a single number; or what is wrong with it.
-    fn judge(&self, answer: &Answer, close: Option<f64>) -> Result<Vec<Labelled>, String> {
-        match (self.labels.get(), answer.values.is_empty()) {
-            (Some(Some(_)), true) => {
-                let wanted = r#"the topic has several outputs: answer {"values": {label: value}}"#;
-                Err(format!("it gave one number, and {wanted}"))
-            }
-            (Some(None), false) => Err("it gave values for labels, and the topic takes one".into()),
-            (Some(Some(labels)), false) => labels.check(&answer.values),
-            // The chain has not been asked.
-            (None, false) => match answer.values.iter().find(|it| !it.value.is_finite()) {
-                Some(Labelled { label, value }) => {
-                    Err(format!("the value of {label:?} is {value}"))
-                }
-                None => Ok(answer.values.clone()),
-            },
-            (_, true) => self.check_number(answer.value, close).map(|()| Vec::new()),
-        }
-    }
-
-    /// A value that is far off is more likely a mistaken unit than an opinion: it is not brought back
-    /// to the bound but refused.
-    fn check_number(&self, value: f64, close: Option<f64>) -> Result<(), String> {
-        if !value.is_finite() {
-            return Err(format!("it answered {value}"));
-        }
-        let bound = self.config.max_abs;
-        match implied_return(self.spec.target, close, value) {
-            Some(implied) if implied.is_nan() || implied.abs() > bound => Err(format!(
-                "it answered {value}, a log-return of {implied:.4}, beyond forecast.max_abs = {bound}"
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// What is answered for several labels when there is no answer: the last good one while it is not
-    /// older than `max_age`, else the neutral one.
-    pub(super) fn labelled_stand_in(&self, labels: &Labels, reason: Fallback) -> Forecast {
-        let now = self.clock.now();
-        let last = self.state().last_good.clone();
-        let young = |it: &Arc<Forecast>| is_young(it.made_at, now, self.config.max_age);
-        match last.filter(|it| !it.values.is_empty() && young(it)) {
-            Some(last) => Forecast {
-                fallback: Some(reason),
-                ..last.as_ref().clone()
-            },
-            None => self.neutral(labels, reason, now),
-        }
-    }
-
-    /// The neutral answer to several labels.
-    pub(super) fn neutral(
-        &self,
-        labels: &Labels,
-        reason: Fallback,
-        now: OffsetDateTime,
-    ) -> Forecast {
-        Forecast {
-            topic: self.spec.topic,
-            value: 0.0,
-            values: labels.neutral(),
-            source: Source::Fallback,
-            fallback: Some(reason),
-            made_at: now,
-            data_until: None,
-            closes: 0,
-            took: Duration::ZERO,
-            report: None,
-        }
-    }
 }
 
 impl State {
@@ -350,10 +269,6 @@ impl State {
         let fits = done.nonce == nonce && Arc::ptr_eq(&done.of, &history.candles);
         fits.then(|| done.outcome.clone())
     }
-}
-
-fn is_young(made_at: OffsetDateTime, now: OffsetDateTime, max_age: Duration) -> bool {
-    now - made_at <= max_age
 }
 
 /// A reason of this kind.

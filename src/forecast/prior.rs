@@ -10,7 +10,7 @@ const LAGS: [usize; 3] = [28, 56, 90];
 /// Hours of the horizon that the prior's numbers were measured at.
 const WEEK: f64 = 168.0;
 /// Smallest log-return that is forecast: its sign is an opinion, an exact zero would be none.
-const LEAST: f64 = 1e-5;
+pub(super) const LEAST: f64 = 1e-5;
 
 /// How far ahead is forecast.
 #[derive(Clone, Copy, Debug)]
@@ -19,35 +19,26 @@ pub(super) struct Horizon {
     pub(super) given: Duration,
     /// Whole hours, rounded up; at least one.
     pub(super) hours: usize,
-    /// Its part of one hour when it is shorter, else 1.
-    share: f64,
 }
 
 impl Horizon {
     pub(super) fn new(horizon: Duration) -> Self {
         let hours = horizon.as_secs().div_ceil(HOUR.unsigned_abs());
         let hours = usize::try_from(hours).unwrap_or(usize::MAX).max(1);
-        let share = (horizon.as_secs_f64() / HOUR as f64).clamp(f64::EPSILON, 1.0);
         Self {
             given: horizon,
             hours,
-            share,
         }
     }
 
     /// Standard deviation of the log-return over it, from that of one hour.
     pub(super) fn scale(self, sigma: f64) -> f64 {
-        sigma * (self.hours as f64).sqrt() * self.share
+        sigma * (self.hours as f64).sqrt()
     }
 
     /// Days after which the return over one horizon no longer overlaps that of another; 0 within a day.
     pub(super) const fn days(self) -> usize {
         self.hours / 24
-    }
-
-    /// The smallest log-return that is forecast over it.
-    pub(super) const fn least(self) -> f64 {
-        LEAST * self.share
     }
 }
 
@@ -68,8 +59,8 @@ pub(super) fn log_return(
     momentum: f64,
 ) -> f64 {
     let week = (config.prior_drift / (sigma * WEEK.sqrt())).min(config.prior_cap) * momentum;
-    let drift = week * (horizon.hours as f64 / WEEK) * horizon.share;
-    at_least(drift, momentum, horizon.least())
+    let drift = week * (horizon.hours as f64 / WEEK);
+    at_least(drift, momentum, LEAST)
 }
 
 /// A value whose size is at least `least`, with its own sign, or that of `sign` when it is zero.
@@ -103,16 +94,12 @@ mod tests {
         assert!((drift(day, 1e-5, 1.0) - 0.006 / 7.0).abs() < 1e-15);
         assert!((drift(WEEK, 0.01, 0.0) - 1e-5).abs() < 1e-18);
         assert!((drift(WEEK, 0.01, -1e-9) + 1e-5).abs() < 1e-18);
-        // A quarter of an hour: a quarter of the least.
-        let quarter = Duration::from_secs(900);
-        assert!((drift(quarter, 0.01, 0.0) - 0.25e-5).abs() < 1e-18);
     }
 
     #[test]
     fn a_horizon_is_whole_hours_whatever_it_is() {
         assert_eq!(Horizon::new(Duration::ZERO).hours, 1);
         assert_eq!(Horizon::new(Duration::from_secs(3601)).hours, 2);
-        assert!(Horizon::new(Duration::ZERO).least() > 0.0);
         assert!(Horizon::new(Duration::MAX).scale(1.0).is_finite());
         assert_eq!(Horizon::new(WEEK).days(), 7);
     }
