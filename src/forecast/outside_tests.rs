@@ -12,7 +12,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use super::*;
 use crate::{
     clock::SimulatedClock,
-    forecast::{Desk, DeskHandle, Target},
+    forecast::{Answer, Desk, DeskHandle, Target},
     types::{TopicId, WindowKey},
 };
 

@@ -27,7 +27,7 @@ pub enum News {
         /// How many they are.
         count: usize,
         /// How the topic's forecasts have done so far.
-        standing: Standing,
+        standing: Box<Standing>,
     },
     /// Something can't be learnt at present.
     Hindered {

@@ -16,12 +16,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Common, News, Prices,
-    recall::{fuse, recalled},
-};
+use super::{Common, News, Prices, recall::recalled};
 use crate::{
-    forecast::{ForecastConfig, History, LiveFuse, LiveFuses},
+    forecast::{ForecastConfig, History, LiveFuses},
     store::{Noted, OpenedBy, StoreError},
     types::{Nonce, TopicId},
 };

@@ -31,7 +31,7 @@ fn resolved(news: &[News]) -> Vec<(usize, i64, Standing)> {
             newest,
             standing,
             ..
-        } => Some((*count, newest.nonce.0, standing.clone())),
+        } => Some((*count, newest.nonce.0, standing.as_ref().clone())),
         _ => None,
     });
     told.collect()
@@ -357,7 +357,7 @@ async fn what_another_forecaster_made_leaves_the_live_fuse_whole() {
     let (mut learner, fuses) = resolver(&scene);
     look(&mut learner).await;
     assert_eq!(records(&scene).await.len(), 200);
-    assert_eq!(fuses.borrow()[&TOPIC], LiveFuse::default());
+    assert_eq!(fuses.borrow()[&TOPIC], crate::forecast::LiveFuse::default());
 }
 
 #[tokio::test]

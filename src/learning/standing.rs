@@ -223,9 +223,10 @@ mod tests {
     fn only_what_the_built_in_forecast_made_counts_for_its_fuse() {
         let others = [None, Some(Source::Http), Some(Source::Fallback)];
         let mut records: Vec<_> = (0..90)
-            .map(|day| Record {
-                source: others[day % 3],
-                ..record(day as i64 * 24, -0.3, 0.3, None)
+            .zip(others.into_iter().cycle())
+            .map(|(day, source)| Record {
+                source,
+                ..record(day * 24, -0.3, 0.3, None)
             })
             .collect();
         let found = standing(Target::LogReturn, &records);

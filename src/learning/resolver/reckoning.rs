@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::{BATCH, PAUSE, Resolver};
 use crate::{
     forecast::{LiveFuse, TopicSpec},
-    learning::{Common, News, compare::rank, standing::Tally},
+    learning::{Common, News, compare::rank, recall::fuse, standing::Tally},
     store::StoreError,
     types::{Nonce, TopicId},
 };
@@ -69,12 +69,7 @@ impl Resolver {
         } = &self.common;
         self.common.quiet().await;
         outcomes.save_standing(wallet, topic, &standing).await?;
-        let fuse = LiveFuse {
-            weight: standing.live_weight,
-            t: standing.live_t,
-            days: standing.live_days,
-        };
-        self.publish(topic, fuse);
+        self.publish(topic, fuse(&standing));
         self.ranked.remove(&topic);
         self.told.insert(topic, now);
         if let Some((count, clock)) = self.untold.remove(&topic) {
@@ -83,7 +78,7 @@ impl Resolver {
                 newest,
                 clock,
                 count,
-                standing,
+                standing: Box::new(standing),
             });
         }
         Ok(())
