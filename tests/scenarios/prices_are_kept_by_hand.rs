@@ -210,7 +210,7 @@ async fn a_fetch_fills_the_store_and_tells_what_it_costs() {
     let (output, said) = fetch(&["prices", "fetch", "--days", "60"]).await;
     assert_eq!(output.status.code(), Some(0), "{said}");
     for part in [
-        "btcusd from Tiingo: 1440 hours are wanted",
+        "btcusd from Tiingo: 1440 candles are wanted",
         "1440 hours left in 2 requests",
         "1440 closes until",
         "0 hours can't be had",
