@@ -140,7 +140,8 @@ async fn three_refusals_that_cost_a_fee_are_enough() {
     }
     let nonce = stage.open_window().await;
     worker.submitted(nonce).await;
-    stage.blocks_at_leisure(nonce + WINDOW, MOMENT).await;
+    // What the worker has not heard of a refusal before the next block may cost it one more.
+    stage.blocks_at_leisure(nonce + WINDOW, MOMENT * 5).await;
     worker.missed(nonce).await;
     stage.close_window(nonce).await;
     let truth = stage.truth().await;
