@@ -149,14 +149,7 @@ fn read(
 ) -> Result<Batch, MarketError> {
     let mut batch = Batch::default();
     for row in answer.list(&series.ticker, now)?.into_iter().rev() {
-        batch.rows += 1;
-        match read_row(&row, series.interval) {
-            Ok(candle) if candle.start + series.interval.seconds() <= cutoff => {
-                batch.candles.push(candle);
-            }
-            Ok(_) => {}
-            Err(unusable) => batch.unusable.push(unusable),
-        }
+        batch.add(read_row(&row, series.interval), series.interval, cutoff);
     }
     Ok(batch)
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::MarketError;
 use crate::{
     forecast::Candle,
-    store::{Origin, Series},
+    store::{Interval, Origin, Series},
 };
 
 /// What one request brought.
@@ -20,6 +20,19 @@ pub struct Batch {
     pub rows: usize,
     /// Rows that can't be used.
     pub unusable: Vec<Unusable>,
+}
+
+impl Batch {
+    /// Takes in a row of an answer as it was read. A candle that ends after `cutoff` (unix seconds) is of
+    /// the interval that is running, or has only just ended, and is left out.
+    pub(super) fn add(&mut self, row: Result<Candle, Unusable>, interval: Interval, cutoff: i64) {
+        self.rows += 1;
+        match row {
+            Ok(candle) if candle.start + interval.seconds() <= cutoff => self.candles.push(candle),
+            Ok(_) => {}
+            Err(unusable) => self.unusable.push(unusable),
+        }
+    }
 }
 
 /// A row that can't be used.

@@ -167,15 +167,7 @@ fn read(
             )));
         }
         for row in entry.price_data {
-            batch.rows += 1;
-            match read_row(&row, series.interval) {
-                // Beyond it is the interval that is running, or has only just ended.
-                Ok(candle) if candle.start + series.interval.seconds() <= cutoff => {
-                    batch.candles.push(candle);
-                }
-                Ok(_) => {}
-                Err(unusable) => batch.unusable.push(unusable),
-            }
+            batch.add(read_row(&row, series.interval), series.interval, cutoff);
         }
     }
     Ok(batch)
