@@ -5,7 +5,7 @@
 //! for what differs from run to run (see [`pattern`]).
 
 pub(crate) mod book;
-mod client;
+pub(crate) mod client;
 mod events;
 mod funds;
 mod inactive;

@@ -12,10 +12,11 @@ use cosmrs::{
     },
 };
 use prost::Message;
+use serde_json::json;
 use tokio::runtime::Builder;
 
 use crate::{
-    conformance::{self, Change, Client, Target, Version, scene, wallet},
+    conformance::{self, Change, Client, Target, Version, client, scene, wallet},
     gate::{self, Release},
     node::{EPOCH, Node, WINDOW},
     plan::Plan,
@@ -86,7 +87,12 @@ impl Target for Real {
     }
 
     async fn reach(&self, client: &Client, height: i64) {
-        while client.height().await < height {
+        // The status shows a block before the application's answers know of it.
+        let state = || async {
+            let info = client.result("abci_info", json!({})).await;
+            client::number(&info["response"]["last_block_height"])
+        };
+        while state().await < height {
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
     }
