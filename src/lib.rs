@@ -19,6 +19,7 @@ pub mod learning;
 pub mod market;
 pub mod models;
 pub mod ops;
+pub mod predict;
 pub mod store;
 pub mod tls;
 pub mod types;

@@ -9,7 +9,9 @@ use crate::{
     forecast::ForecastConfig,
     learning::LearningConfig,
     market::MarketConfig,
+    models::ModelsConfig,
     ops::OpsConfig,
+    predict::PredictConfig,
     worker::{CompetitionConfig, TopicConfig, WorkerConfig},
 };
 
@@ -29,13 +31,15 @@ pub(super) struct Document {
     pub market: MarketConfig,
     pub forecast: ForecastConfig,
     pub learning: LearningConfig,
+    pub models: ModelsConfig,
+    pub predict: PredictConfig,
     pub ops: OpsConfig,
     pub topics: Vec<TopicConfig>,
     pub competition: Option<CompetitionConfig>,
 }
 
 /// The sections and keys of the first level, for hints on variables' names.
-pub(super) const KEYS: [&str; 15] = [
+pub(super) const KEYS: [&str; 17] = [
     "network",
     "data_dir",
     "prices",
@@ -48,6 +52,8 @@ pub(super) const KEYS: [&str; 15] = [
     "market",
     "forecast",
     "learning",
+    "models",
+    "predict",
     "ops",
     "topics",
     "competition",
@@ -68,6 +74,8 @@ impl Default for Document {
             market: MarketConfig::default(),
             forecast: ForecastConfig::default(),
             learning: LearningConfig::default(),
+            models: ModelsConfig::default(),
+            predict: PredictConfig::default(),
             ops: OpsConfig::default(),
             topics: vec![TopicConfig::default()],
             competition: None,

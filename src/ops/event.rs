@@ -3,6 +3,7 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::PredictEvent;
 use crate::{
     chain::Uallo,
     forecast::Forecast,
@@ -316,4 +317,13 @@ pub enum Event {
     Stopping { signal: String, in_flight: usize },
     /// The worker has stopped.
     Stopped { reason: String },
+    /// The Predict worker's own.
+    #[serde(untagged)]
+    Predict(PredictEvent),
+}
+
+impl From<PredictEvent> for Event {
+    fn from(event: PredictEvent) -> Self {
+        Self::Predict(event)
+    }
 }

@@ -322,6 +322,7 @@ impl Event {
                 "after {signal}, {in_flight} submissions in flight"
             )),
             Self::Stopped { reason } => good("👋", "Worker stopped").with(format!(": {reason}")),
+            Self::Predict(event) => event.words(),
         }
     }
 }

@@ -9,6 +9,8 @@ mod outcomes;
 mod outcomes_rows;
 mod outcomes_sql;
 mod outcomes_writes;
+mod packed;
+mod predictions;
 mod quota;
 mod series;
 
@@ -17,6 +19,12 @@ pub use database::Store;
 pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
 pub use outcomes::{
     Answered, Field, Noted, OpenedBy, OutcomeRepository, Peers, Record, Resolution, Standing,
+};
+pub use packed::Packed;
+pub use predictions::{
+    Close, CloseRepository, ConfigKey, Deployment, DeploymentEffect, ModelRecord, ModelRepository,
+    Prediction, PredictionConfig, PredictionConfigRepository, PredictionFilter,
+    PredictionRepository, PredictionStatus, PredictionStore, StoredConfig, StoredPrediction,
 };
 pub use quota::{QuotaLimit, QuotaRepository};
 pub use series::{Interval, Origin, Series};

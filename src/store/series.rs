@@ -2,23 +2,25 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How long each candle of a series lasts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize,
+)]
 pub enum Interval {
     /// One minute.
-    #[serde(rename = "1min")]
+    #[serde(rename = "1min", alias = "1m")]
     Minute,
     /// Five minutes.
-    #[serde(rename = "5min")]
+    #[serde(rename = "5min", alias = "5m")]
     FiveMinutes,
     /// One hour, which forecasts are made from.
     #[default]
-    #[serde(rename = "1hour")]
+    #[serde(rename = "1hour", alias = "1h")]
     Hour,
     /// One day in UTC.
-    #[serde(rename = "1day")]
+    #[serde(rename = "1day", alias = "1d")]
     Day,
 }
 
