@@ -12,6 +12,7 @@ mod origin;
 mod past;
 mod period;
 mod prices;
+mod process;
 mod rooms;
 mod run;
 
