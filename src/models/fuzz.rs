@@ -39,7 +39,7 @@ fn python(value: f64) -> String {
 
 /// The reader of plain JSON may miss the last bit.
 fn is_same(read: f64, written: f64) -> bool {
-    let near = (read - written).abs() <= 1e-15 * written.abs().max(f64::MIN_POSITIVE);
+    let near = (read - written).abs() <= 1e-15 * written.abs() + f64::MIN_POSITIVE;
     near || read.is_nan() && written.is_nan()
         || read.is_infinite() && read.total_cmp(&written).is_eq()
 }
