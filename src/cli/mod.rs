@@ -13,6 +13,7 @@ mod origin;
 mod past;
 mod period;
 mod prices;
+mod process;
 mod rooms;
 mod run;
 

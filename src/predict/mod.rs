@@ -11,7 +11,7 @@ mod fact;
 mod ports;
 
 pub use self::{
-    config::{AnswerShape, PredictConfig, ScheduleConfig},
+    config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
     fact::Fact,
     ports::{Attendance, Facts, Quotes},
 };
