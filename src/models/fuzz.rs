@@ -2,6 +2,7 @@
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use prost::{Message, bytes::Bytes};
+use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::{
@@ -86,7 +87,7 @@ proptest! {
             && let Ok(Payload::Json(json)) = Payload::decode(read.method_response)
         {
             let standard = json.standard().into_owned();
-            prop_assert!(serde_json::from_str::<serde_json::Value>(&standard).is_ok(), "{standard}");
+            prop_assert!(serde_json::from_str::<IgnoredAny>(&standard).is_ok(), "{standard}");
         }
     }
 
@@ -105,7 +106,7 @@ proptest! {
         }
         // What is spoilt is refused or read, and what is read can be parsed as something.
         if let Ok(json) = Json::read(spoil(&text, &changes).into()) {
-            prop_assert!(serde_json::from_str::<serde_json::Value>(&json.standard()).is_ok());
+            prop_assert!(serde_json::from_str::<IgnoredAny>(&json.standard()).is_ok());
         }
     }
 }

@@ -6,12 +6,30 @@
 //! rounds of predictions. What is to be kept becomes a [`Fact`], goes through the outbox on disk, and
 //! from there into the database; nobody who calls models waits for that.
 
+mod book;
 mod config;
 mod fact;
+mod feed;
+mod heard;
 mod ports;
+mod prices;
+mod replay;
+mod shared_book;
+mod teller;
+mod telling;
+mod told;
 
 pub use self::{
+    book::{Book, Refused, Taken, Why},
     config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
     fact::Fact,
+    feed::{
+        ChannelFeed, CsvFeed, Feed, FeedError, LiveConfig, LiveFeed, MarketClock, Replayed,
+        Supplies,
+    },
     ports::{Attendance, Facts, Quotes},
+    prices::Prices,
+    shared_book::{BookConfig, SharedBook},
+    teller::{Ended, Teller},
+    told::{prices_json, tick_calls},
 };
