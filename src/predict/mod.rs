@@ -7,11 +7,15 @@
 //! from there into the database; nobody who calls models waits for that.
 
 mod config;
+mod error;
 mod fact;
+mod outbox;
 mod ports;
 
 pub use self::{
     config::{AnswerShape, PredictConfig, ScheduleConfig},
+    error::PredictError,
     fact::Fact,
+    outbox::{Connect, Outbox, OutboxOptions, OutboxTask, Pending, Retention, Waiting},
     ports::{Attendance, Facts, Quotes},
 };
