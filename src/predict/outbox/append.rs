@@ -19,8 +19,8 @@ use crate::{
     predict::Fact,
 };
 
-/// About the bytes of one transaction.
-const BITE: usize = 8 << 20;
+/// About the bytes of one transaction, by which the file may exceed its share for a moment.
+const BITE: u64 = 8 << 20;
 /// How often the loss of facts is told.
 const TOLD_EVERY: Duration = Duration::from_secs(600);
 /// How long a file that can't be written is tried again after the end was asked for.
@@ -55,6 +55,10 @@ impl Losses {
         }
     }
 
+    fn bite(&self) -> usize {
+        usize::try_from(BITE.min(self.cap / 8)).unwrap_or(usize::MAX)
+    }
+
     fn lose(&mut self, lost: u64) {
         self.untold += lost;
         self.in_all += lost;
@@ -78,7 +82,7 @@ impl Append {
     pub(super) async fn run(mut self, stop: CancellationToken) {
         loop {
             // What gathers while one transaction is written goes into the next.
-            let (facts, bytes) = self.intake.take(BITE);
+            let (facts, bytes) = self.intake.take(self.losses.bite());
             if facts.is_empty() {
                 if stop.is_cancelled() {
                     break;
@@ -94,9 +98,9 @@ impl Append {
                 self.give_up(rows.len());
                 break;
             }
-            self.intake.release(bytes);
             self.appended.notify_one();
             self.trim().await;
+            self.intake.release(bytes);
         }
         let left = self.intake.close();
         if left > 0 {

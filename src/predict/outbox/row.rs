@@ -1,5 +1,8 @@
 //! A fact as a row of the outbox: JSON that a person can read, and the answer's bytes beside it.
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use crate::{predict::Fact, store::Packed};
 
 /// About what a row takes besides its texts.
@@ -36,8 +39,21 @@ impl Row {
     /// The fact, unless another version wrote it in another form.
     pub(super) fn decode(&self) -> Result<Fact, serde_json::Error> {
         let mut fact = serde_json::from_str(&self.fact)?;
-        if let Fact::Prediction(prediction) = &mut fact {
-            prediction.payload = self.payload.clone().map(Packed::from_stored);
+        match &mut fact {
+            Fact::Prediction(prediction) => {
+                prediction.payload = self.payload.clone().map(Packed::from_stored);
+                if let Some(base) = &mut prediction.base {
+                    let text: Base<'_> = serde_json::from_str(&self.fact)?;
+                    exactly(base, text.base);
+                }
+            }
+            Fact::Closes { closes, .. } => {
+                let text: Prices<'_> = serde_json::from_str(&self.fact)?;
+                for (close, text) in closes.iter_mut().zip(text.closes) {
+                    exactly(&mut close.price, Some(text.price));
+                }
+            }
+            Fact::Model(_) | Fact::Deployed(_) | Fact::Performed { .. } => {}
         }
         Ok(fact)
     }
@@ -46,6 +62,32 @@ impl Row {
     pub(super) fn size(&self) -> usize {
         self.fact.len() + self.payload.as_ref().map_or(0, Vec::len) + OVERHEAD
     }
+}
+
+/// The reader of JSON may miss a number of 16 digits and more by its last bit; the standard library's
+/// does not.
+fn exactly(value: &mut f64, text: Option<&RawValue>) {
+    if let Some(exact) = text.and_then(|it| it.get().parse().ok()) {
+        *value = exact;
+    }
+}
+
+#[derive(Deserialize)]
+struct Base<'a> {
+    #[serde(borrow)]
+    base: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Prices<'a> {
+    #[serde(borrow)]
+    closes: Vec<Price<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Price<'a> {
+    #[serde(borrow)]
+    price: &'a RawValue,
 }
 
 const fn kind(fact: &Fact) -> &'static str {

@@ -8,3 +8,4 @@ mod killed;
 mod kit;
 mod pruning;
 mod random;
+mod rows;
