@@ -8,9 +8,11 @@
 
 mod book;
 mod config;
+mod error;
 mod fact;
 mod feed;
 mod heard;
+mod outbox;
 mod ports;
 mod prices;
 mod replay;
@@ -22,11 +24,13 @@ mod told;
 pub use self::{
     book::{Book, Refused, Taken, Why},
     config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
+    error::PredictError,
     fact::Fact,
     feed::{
         ChannelFeed, CsvFeed, Feed, FeedError, LiveConfig, LiveFeed, MarketClock, Replayed,
         Supplies,
     },
+    outbox::{Connect, Outbox, OutboxOptions, OutboxTask, Pending, Retention, Waiting},
     ports::{Attendance, Facts, Quotes},
     prices::Prices,
     shared_book::{BookConfig, SharedBook},
