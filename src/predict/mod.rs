@@ -6,12 +6,28 @@
 //! rounds of predictions. What is to be kept becomes a [`Fact`], goes through the outbox on disk, and
 //! from there into the database; nobody who calls models waits for that.
 
+mod asking;
 mod config;
+mod configs;
+mod entry;
 mod fact;
+mod library;
+mod news;
 mod ports;
+mod presence;
+mod roll;
+mod round;
+mod schedule;
+mod shape;
+#[cfg(test)]
+mod testing;
 
 pub use self::{
+    asking::{Asking, AskingParts},
     config::{AnswerShape, PredictConfig, ScheduleConfig},
+    configs::Scope,
     fact::Fact,
     ports::{Attendance, Facts, Quotes},
+    presence::StoreWatch,
+    roll::Roll,
 };
