@@ -51,6 +51,8 @@ mod node;
 mod outranked;
 mod peer;
 mod plan;
+mod predict_stand;
+mod predicting;
 mod proxy;
 mod script;
 mod secrets;
