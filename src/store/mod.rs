@@ -86,37 +86,66 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same may go well another time. Else it is what was to be stored that the database
-    /// refuses, or what it holds that can't be read.
+    /// Whether the same may go well another time: all but a refusal of what was written, and what is
+    /// wrong with a database's name or tables. The database refuses values by their content (classes 22
+    /// and 54 of `PostgreSQL`'s codes, `TOOBIG`, `MISMATCH` and `RANGE` of `SQLite`'s), by a constraint
+    /// (23, `CONSTRAINT`), or by a trigger of the operator's (P0); one row twice in a statement is 21. What
+    /// is wrong with the database as a whole (a missing table or right, no space) is no fault of the
+    /// row's, and counts as transient.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Corrupt { .. } | Self::Tables { .. } | Self::Url { .. } => false,
-            Self::Database { cause, .. } | Self::Server { cause, .. } => !is_refusal(cause),
+        let (Self::Database { cause, .. } | Self::Server { cause, .. }) = self else {
+            return false;
+        };
+        match cause {
+            sqlx::Error::Encode(_) | sqlx::Error::Decode(_) => false,
+            sqlx::Error::Database(told) => told.code().is_none_or(|code| !refuses_the_row(&code)),
+            _ => true,
         }
     }
 }
 
-/// Whether a database refuses the values themselves.
-fn is_refusal(cause: &sqlx::Error) -> bool {
-    let Some(error) = cause.as_database_error() else {
-        return matches!(cause, sqlx::Error::Encode(_) | sqlx::Error::Decode(_));
-    };
-    let code = error.code().unwrap_or_default();
-    // A row that is referred to can come back.
-    if error.is_foreign_key_violation() {
-        return false;
+/// `PostgreSQL`'s codes have five characters, `SQLite`'s are numbers whose lowest byte is the kind.
+fn refuses_the_row(code: &str) -> bool {
+    if code.len() == 5 {
+        return matches!(&code[..2], "21" | "22" | "23" | "54" | "P0");
     }
-    if error
-        .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
-        .is_some()
-    {
-        // Data, constraints, and limits such as an index row's size.
-        return ["22", "23", "54"]
-            .iter()
-            .any(|class| code.starts_with(class));
+    let kind = code.parse::<u32>().map(|code| code & 0xff);
+    matches!(kind, Ok(18 | 19 | 20 | 25))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_that_refuse_a_row_are_told_from_those_of_a_database_in_trouble() {
+        for code in [
+            "22021", "23505", "54000", "P0001", "19", "787", "2067", "18",
+        ] {
+            assert!(refuses_the_row(code), "{code}");
+        }
+        for code in [
+            "08006", "25006", "42P01", "53100", "53300", "55P03", "57P01", "40001", "5", "6", "10",
+            "13", "778", "11",
+        ] {
+            assert!(!refuses_the_row(code), "{code}");
+        }
     }
-    // Too big, a constraint, a mismatch of types.
-    let code: i32 = code.parse().unwrap_or_default();
-    matches!(code & 0xff, 18..=20)
+
+    #[test]
+    fn what_is_down_is_transient_and_what_makes_no_sense_is_not() {
+        let failed = |cause| StoreError::Database {
+            place: "here".into(),
+            cause,
+        };
+        assert!(failed(sqlx::Error::PoolTimedOut).is_transient());
+        assert!(failed(std::io::Error::other("reset").into()).is_transient());
+        assert!(!failed(sqlx::Error::Encode("too long".into())).is_transient());
+        let corrupt = StoreError::Corrupt {
+            what: "a row",
+            cause: "on purpose".into(),
+        };
+        assert!(!corrupt.is_transient());
+    }
 }
