@@ -6,16 +6,34 @@
 //! rounds of predictions. What is to be kept becomes a [`Fact`], goes through the outbox on disk, and
 //! from there into the database; nobody who calls models waits for that.
 
+mod book;
 mod config;
 mod error;
 mod fact;
+mod feed;
+mod heard;
 mod outbox;
 mod ports;
+mod prices;
+mod replay;
+mod shared_book;
+mod teller;
+mod telling;
+mod told;
 
 pub use self::{
-    config::{AnswerShape, PredictConfig, ScheduleConfig},
+    book::{Book, Refused, Taken, Why},
+    config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
     error::PredictError,
     fact::Fact,
+    feed::{
+        ChannelFeed, CsvFeed, Feed, FeedError, LiveConfig, LiveFeed, MarketClock, Replayed,
+        Supplies,
+    },
     outbox::{Connect, Outbox, OutboxOptions, OutboxTask, Pending, Retention, Waiting},
     ports::{Attendance, Facts, Quotes},
+    prices::Prices,
+    shared_book::{BookConfig, SharedBook},
+    teller::{Ended, Teller},
+    told::{prices_json, tick_calls},
 };
