@@ -21,7 +21,7 @@ mod told;
 
 pub use self::{
     book::{Book, Refused, Taken, Why},
-    config::{AnswerShape, PredictConfig, ScheduleConfig},
+    config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
     fact::Fact,
     feed::{
         ChannelFeed, CsvFeed, Feed, FeedError, LiveConfig, LiveFeed, MarketClock, Replayed,
@@ -33,3 +33,6 @@ pub use self::{
     teller::{Ended, Teller},
     told::{prices_json, tick_calls},
 };
+
+#[cfg(test)]
+mod testing;
