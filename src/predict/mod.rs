@@ -31,6 +31,8 @@ mod teller;
 mod telling;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing_market;
 mod told;
 
 pub use self::{
@@ -53,3 +55,8 @@ pub use self::{
     teller::{Ended, Teller},
     told::{prices_json, tick_calls},
 };
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod testing_market;
