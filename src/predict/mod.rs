@@ -17,10 +17,10 @@ mod ports;
 mod presence;
 mod roll;
 mod round;
+#[cfg(test)]
+mod scene;
 mod schedule;
 mod shape;
-#[cfg(test)]
-mod testing;
 
 pub use self::{
     asking::{Asking, AskingParts},
