@@ -14,6 +14,7 @@ mod hint;
 mod layer;
 mod network;
 mod offline;
+mod predicting;
 mod root;
 mod secrets;
 mod sources;
@@ -27,6 +28,7 @@ use self::{check::Check, document::Document, sources::Sources};
 pub use self::{
     error::{ConfigError, Finding},
     offline::Offline,
+    predicting::Predicting,
     secrets::WalletSecret,
 };
 use crate::{
@@ -60,6 +62,12 @@ pub struct Overrides {
     pub prices: Option<PathBuf>,
     /// `--no-register`
     pub no_register: bool,
+    /// `--host`, of the models' orchestrator
+    pub host: Option<String>,
+    /// `--port`, of the models' orchestrator
+    pub port: Option<u16>,
+    /// `--crunch-id`
+    pub crunch_id: Option<String>,
 }
 
 /// The process's surroundings, from which a configuration is made.

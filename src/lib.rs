@@ -20,6 +20,8 @@ pub mod market;
 pub mod models;
 pub mod ops;
 pub mod predict;
+#[cfg(test)]
+mod spoil;
 pub mod store;
 pub mod tls;
 pub mod types;

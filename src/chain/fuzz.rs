@@ -10,7 +10,7 @@ use super::{
     jsonrpc::{BlockResults, Response, Status, Tx},
     refused_message,
 };
-use crate::types::Height;
+use crate::{spoil::spoil, types::Height};
 
 /// A frame that opens the window of topic 67 with nonce 148.
 fn frame() -> String {
@@ -56,26 +56,6 @@ fn feed() -> Feed {
         events,
     )
     .expect("a feed")
-}
-
-/// Bytes of a text changed, cut out and doubled.
-fn spoil(text: &str, changes: &[(Index, u8, u8)]) -> Vec<u8> {
-    let mut bytes = text.as_bytes().to_vec();
-    for (place, what, byte) in changes {
-        if bytes.is_empty() {
-            break;
-        }
-        let at = place.index(bytes.len());
-        match what % 4 {
-            0 => bytes[at] = *byte,
-            1 => {
-                bytes.remove(at);
-            }
-            2 => bytes.insert(at, *byte),
-            _ => bytes.truncate(at),
-        }
-    }
-    bytes
 }
 
 fn changes() -> impl Strategy<Value = Vec<(Index, u8, u8)>> {

@@ -59,6 +59,7 @@ impl RunArgs {
             data_dir: self.data_dir.clone(),
             prices: self.prices.clone(),
             no_register: self.no_register,
+            ..Overrides::default()
         }
     }
 }

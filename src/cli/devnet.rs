@@ -1,10 +1,13 @@
-//! `devnet`: the embedded chain as a process of its own.
+//! `devnet`: the embedded chain, or a network of models, as a process of its own.
 
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::Args;
 
-use super::rooms::{POCKET_MONEY, devnet_topic};
+use super::{
+    devnet_models::{Models, ModelsArgs, ModelsFailure},
+    rooms::{POCKET_MONEY, devnet_topic},
+};
 use crate::{
     devnet::{Devnet, DevnetConfig, DevnetError, DevnetTopic},
     ops::Shutdown,
@@ -14,11 +17,11 @@ use crate::{
 /// Flags of `devnet`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct DevnetArgs {
-    /// Where its RPC and WebSocket listen
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:26657")]
-    listen: SocketAddr,
-    /// A topic that opens windows; may be repeated
-    #[arg(long = "topic", value_name = "ID", default_value = "67")]
+    /// Where its RPC and WebSocket listen [default: 127.0.0.1:26657]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// A topic that opens windows; may be repeated [default: 67]
+    #[arg(long = "topic", value_name = "ID")]
     topics: Vec<u64>,
     /// Time between two blocks, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..))]
@@ -32,6 +35,24 @@ pub(super) struct DevnetArgs {
     /// The chain's id
     #[arg(long, value_name = "ID", default_value = "allora-devnet-1")]
     chain_id: String,
+    #[command(flatten)]
+    models: ModelsArgs,
+}
+
+/// Why it can't run.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Chain(#[from] DevnetError),
+    #[error(transparent)]
+    Models(#[from] ModelsFailure),
+}
+
+impl DevnetArgs {
+    /// Models alone are asked for as `--models`; who says where the chain listens wants it, too.
+    const fn has_chain(&self) -> bool {
+        !self.models.models || self.listen.is_some() || !self.topics.is_empty()
+    }
 }
 
 #[allow(
@@ -55,16 +76,8 @@ pub(super) fn devnet(args: &DevnetArgs) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-        match start(args).await {
-            Ok(devnet) => {
-                println!("🔗 {} is up; any address has {POCKET_MONEY}", args.chain_id);
-                println!("   RPC        {}", devnet.rpc_url());
-                println!("   WebSocket  {}", devnet.ws_url());
-                let reason = shutdown.requested().await;
-                devnet.shutdown().await;
-                println!("👋 stopped ({reason})");
-                ExitCode::SUCCESS
-            }
+        match serve(args, &shutdown).await {
+            Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("❌ ERROR {error}");
                 ExitCode::FAILURE
@@ -73,14 +86,57 @@ pub(super) fn devnet(args: &DevnetArgs) -> ExitCode {
     })
 }
 
+#[allow(clippy::print_stdout, reason = "this is the command line")]
+async fn serve(args: &DevnetArgs, shutdown: &Shutdown) -> Result<(), Failure> {
+    let models = if args.models.models {
+        Some(Models::start(&args.models).await?)
+    } else {
+        None
+    };
+    let devnet = if args.has_chain() {
+        Some(start(args).await?)
+    } else {
+        None
+    };
+    if let Some(devnet) = &devnet {
+        println!("🔗 {} is up; any address has {POCKET_MONEY}", args.chain_id);
+        println!("   RPC        {}", devnet.rpc_url());
+        println!("   WebSocket  {}", devnet.ws_url());
+    }
+    let follow = async {
+        match models {
+            Some(models) => {
+                println!("{}", models.words(args.models.crunch_id()));
+                models.follow(|words| println!("{words}")).await;
+            }
+            None => std::future::pending().await,
+        }
+    };
+    let reason = tokio::select! {
+        reason = shutdown.requested() => reason,
+        () = follow => String::new(),
+    };
+    if let Some(devnet) = devnet {
+        devnet.shutdown().await;
+    }
+    println!("👋 stopped ({reason})");
+    Ok(())
+}
+
 async fn start(args: &DevnetArgs) -> Result<Devnet, DevnetError> {
-    let topics = args.topics.iter().map(|id| DevnetTopic {
+    let usual = [67];
+    let topics = if args.topics.is_empty() {
+        &usual[..]
+    } else {
+        &args.topics
+    };
+    let topics = topics.iter().map(|id| DevnetTopic {
         epoch_length: args.epoch,
         window: args.window,
         ..devnet_topic(TopicId(*id))
     });
     Devnet::start(DevnetConfig {
-        listen: args.listen,
+        listen: args.listen.unwrap_or(([127, 0, 0, 1], 26_657).into()),
         chain_id: args.chain_id.clone(),
         block_time: Duration::from_millis(args.block_time),
         topics: topics.collect(),

@@ -3,6 +3,7 @@
 mod args;
 mod backtest;
 mod devnet;
+mod devnet_models;
 mod failure;
 mod forecast;
 mod learning;
@@ -12,6 +13,7 @@ mod origin;
 mod past;
 mod period;
 mod prices;
+mod process;
 mod rooms;
 mod run;
 
@@ -37,7 +39,7 @@ enum Command {
     Backtest(backtest::BacktestArgs),
     /// Print the present forecast of each topic, and how it comes about
     Forecast(forecast::ForecastArgs),
-    /// Run the embedded chain alone, for demos and for workers of other processes
+    /// Run the embedded chain alone, or a network of models, for demos and for workers of other processes
     Devnet(devnet::DevnetArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),

@@ -1,6 +1,6 @@
 //! `run`: the worker itself.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc};
 
 use tokio::time::Instant;
 
@@ -9,130 +9,60 @@ use super::{
     failure::Failure,
     learning,
     period::{await_start, end_with, period},
-    rooms,
+    process, rooms,
 };
 use crate::{
     chain::Signer,
     clock::{SharedClock, SystemClock},
     config::Settings,
     devnet::{Control, Devnet, DevnetConfig},
-    ops::{
-        Ending, Event, Pidfile, Reporter, ReporterOptions, Shutdown, TaskGroup, WalletLock,
-        complaint, install_diagnostics,
-    },
+    ops::{Event, Pidfile, Reporter, Shutdown, TaskGroup, WalletLock},
     store::{Journal as _, Store, Wallet},
     types::TopicId,
     worker::{StartError, Tally, Worker, connect},
 };
 
-/// Threads for everything that is not training; training has its own.
-const THREADS: usize = 2;
-/// How long the logs may take to be written at the end.
-const LAST_WORDS: Duration = Duration::from_secs(10);
-
 /// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),
 /// 78 when something has to be corrected first, and 1 when a supervisor should start it again.
-#[allow(clippy::print_stderr, reason = "before there is a log")]
 pub(super) fn run(args: &RunArgs) -> ExitCode {
     match prepare(args) {
-        Ok(prepared) => {
-            let reporter = prepared.reporter.clone();
+        Ok((start, pidfile)) => {
+            let reporter = start.reporter.clone();
+            let mut wallet = None;
             // The guards are held until the last word is written: whoever waits for them reads it.
-            let (code, _guards) = serve(prepared, args);
-            let _ = reporter.flush(LAST_WORDS);
+            let code = process::conduct(&reporter, live(start, &mut wallet, args));
+            drop((pidfile, wallet));
             code
         }
-        Err(refused) => {
-            let now = time::OffsetDateTime::now_utc();
-            eprintln!("{}", complaint(now, &refused.cause));
-            refused.exit_code()
-        }
+        Err(refused) => process::refuse(&refused),
     }
 }
 
-/// What there is before anything runs.
-struct Prepared {
-    settings: Settings,
-    signer: Signer,
-    reporter: Reporter,
-    started: std::time::Instant,
-    pidfile: Pidfile,
-}
-
-fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
+fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
     let started = std::time::Instant::now();
     let settings = Settings::load(&args.overrides())?;
     let signer = rooms::signer(settings.wallet()?)?;
-    let pidfile = Pidfile::acquire(&settings.artifacts)?;
-    let mut options = ReporterOptions::new(settings.artifacts.clone());
-    options.config = settings.ops.clone();
-    options.secrets = settings.secrets();
-    let reporter = Reporter::start(options)?;
-    install_diagnostics(&reporter, &settings.ops.diagnostics)?;
-    reporter.emit(Event::Starting {
+    let first = Event::Starting {
         version: env!("CARGO_PKG_VERSION"),
         network: settings.network_name.clone(),
         chain_id: settings.network.chain_id.clone(),
         pid: std::process::id(),
-    });
-    for notice in &settings.notices {
-        let remedy = "change it if that is not meant".into();
-        reporter.emit(Event::Notice {
-            cause: notice.clone(),
-            remedy,
-        });
-    }
-    Ok(Prepared {
-        settings,
-        signer,
-        reporter,
-        started,
-        pidfile,
-    })
-}
-
-fn serve(prepared: Prepared, args: &RunArgs) -> (ExitCode, (Pidfile, Option<WalletLock>)) {
-    let Prepared {
-        settings,
-        signer,
-        reporter,
-        started,
-        pidfile,
-    } = prepared;
-    let path = pidfile.path().display().to_string();
-    let mut wallet = None;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .enable_all()
-        .build();
-    let ended = runtime.map_err(Failure::from).and_then(|runtime| {
-        let start = Start {
-            settings,
-            signer,
-            reporter: reporter.clone(),
-            started,
-            pidfile: path,
-        };
-        let ended = runtime.block_on(live(start, &mut wallet, args));
-        // A training that is under way is not waited for.
-        runtime.shutdown_background();
-        ended
-    });
-    let code = match ended {
-        Ok(reason) => {
-            reporter.emit(Event::Stopped { reason });
-            ExitCode::SUCCESS
-        }
-        Err(failure) => {
-            let (code, remedy) = (failure.exit_code(), failure.remedy().into());
-            reporter.emit(Event::Fatal {
-                cause: failure.cause,
-                remedy,
-            });
-            code
-        }
     };
-    (code, (pidfile, wallet))
+    let (pidfile, reporter) = process::open(
+        &settings.artifacts,
+        &settings.ops,
+        settings.secrets(),
+        first,
+        &settings.notices,
+    )?;
+    let start = Start {
+        settings,
+        signer,
+        reporter,
+        started,
+        pidfile: pidfile.path().display().to_string(),
+    };
+    Ok((start, pidfile))
 }
 
 /// What a worker starts from.
@@ -245,13 +175,8 @@ async fn live(
         });
     }
     let asked = group.shutdown();
-    match group.join().await {
-        Ending::Asked => conclude(&asked, *tally.borrow(), args.once),
-        Ending::Returned(task) => Err(Failure::passing(format!(
-            "the task {task:?} ended by itself"
-        ))),
-        Ending::Panicked(task) => Err(Failure::passing(format!("the task {task:?} panicked"))),
-    }
+    process::asked(&group.join().await)?;
+    conclude(&asked, *tally.borrow(), args.once)
 }
 
 fn conclude(shutdown: &Shutdown, tally: Tally, once: bool) -> Result<String, Failure> {

@@ -1,6 +1,6 @@
 //! Checks of values that their types let through.
 
-use std::{collections::BTreeSet, fmt::Display, time::Duration};
+use std::{collections::BTreeSet, fmt::Display, iter, time::Duration};
 
 use reqwest::Url;
 use tracing_subscriber::EnvFilter;
@@ -8,7 +8,8 @@ use tracing_subscriber::EnvFilter;
 use super::{Finding, document::Document};
 use crate::{
     chain::NetworkConfig, forecast::ForecastError, forecasters::ForecasterError,
-    learning::LearningError, market::MarketError, ops::OpsConfig, worker::TopicConfig,
+    learning::LearningError, market::MarketError, models::ModelsError, ops::OpsConfig,
+    predict::BadPredictValue, worker::TopicConfig,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -33,6 +34,14 @@ impl<'a> Check<'a> {
         self.worker(document);
         self.topics(&document.topics);
         self.rooms(document);
+        self.ops(&document.ops);
+        self.found
+    }
+
+    /// Checks what the Predict worker is made of, and nothing else.
+    pub(super) fn predicting(mut self, document: &Document) -> Vec<Finding> {
+        self.models(document);
+        self.market(document);
         self.ops(&document.ops);
         self.found
     }
@@ -130,8 +139,24 @@ impl<'a> Check<'a> {
     /// What the rooms of prices and forecasts say of their own sections.
     fn rooms(&mut self, document: &Document) {
         self.forecast(document);
+        self.market(document);
+        self.models(document);
+    }
+
+    fn market(&mut self, document: &Document) {
         if let Err(MarketError::BadValue { key, remedy }) = document.market.check() {
             self.expect(false, &["market", key], "makes no sense", remedy);
+        }
+    }
+
+    fn models(&mut self, document: &Document) {
+        if let Err(ModelsError::Config { key, wrong, right }) = document.models.check() {
+            let path: Vec<_> = iter::once("models").chain(key.split('.')).collect();
+            self.expect(false, &path, wrong, right);
+        }
+        if let Err(BadPredictValue { key, wrong, right }) = document.predict.check() {
+            let path: Vec<_> = iter::once("predict").chain(key.split('.')).collect();
+            self.expect(false, &path, wrong, right);
         }
     }
 

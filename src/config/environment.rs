@@ -14,7 +14,9 @@ use super::{
 use crate::types::TopicId;
 
 /// The sections of a configuration file.
-const SECTIONS: [&str; 6] = ["chain", "fees", "worker", "market", "forecast", "ops"];
+const SECTIONS: [&str; 9] = [
+    "chain", "fees", "worker", "market", "forecast", "learning", "models", "predict", "ops",
+];
 
 /// Variables of ours that are no keys of the configuration.
 const RESERVED: [&str; 7] = [
@@ -26,7 +28,13 @@ const RESERVED: [&str; 7] = [
     "ALLORA_WORKER_BIN",
     "ALLORA_WORKER_HOME",
 ];
-const SECRETS: [&str; 4] = ["MNEMONIC", "MNEMONIC_FILE", "PRIVATE_KEY", "TIINGO_API_KEY"];
+const SECRETS: [&str; 5] = [
+    "MNEMONIC",
+    "MNEMONIC_FILE",
+    "PRIVATE_KEY",
+    "TIINGO_API_KEY",
+    "DATABASE_URL",
+];
 /// The token for topics' forecasters; with an underscore and a topic's number, that topic's.
 const FORECASTER_TOKEN: &str = "FORECASTER_TOKEN";
 

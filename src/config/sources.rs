@@ -119,8 +119,8 @@ impl Sources {
     }
 }
 
-/// Secrets that systemd hands over as files: `mnemonic`, `private_key`, `tiingo_api_key` and
-/// `forecaster_token`.
+/// Secrets that systemd hands over as files: `mnemonic`, `private_key`, `tiingo_api_key`,
+/// `forecaster_token` and `database_url`.
 fn credentials(variables: &[(String, String)]) -> Environment {
     let folder = variables.iter().find(|it| it.0 == "CREDENTIALS_DIRECTORY");
     let read = |(_, folder): &(String, String)| {
@@ -129,6 +129,7 @@ fn credentials(variables: &[(String, String)]) -> Environment {
             "PRIVATE_KEY",
             "TIINGO_API_KEY",
             "FORECASTER_TOKEN",
+            "DATABASE_URL",
         ];
         let found = names.into_iter().filter_map(|name| {
             let path = Path::new(folder).join(name.to_lowercase());
@@ -159,6 +160,24 @@ fn flags(overrides: &Overrides) -> Layer {
     for (key, flag, value) in texts {
         if let Some(value) = value {
             layer.set(&[key], value.into(), flag);
+        }
+    }
+    let texts = [
+        ("host", "--host", overrides.host.clone().map(Value::from)),
+        (
+            "port",
+            "--port",
+            overrides.port.map(i64::from).map(Value::from),
+        ),
+        (
+            "crunch_id",
+            "--crunch-id",
+            overrides.crunch_id.clone().map(Value::from),
+        ),
+    ];
+    for (key, flag, value) in texts {
+        if let Some(value) = value {
+            layer.set(&["models", key], value, flag);
         }
     }
     for (key, flag, urls) in [

@@ -111,7 +111,12 @@ fn the_shipped_file_holds_every_key_with_its_default() {
         let known: Vec<_> = refusal.split('`').skip(3).step_by(2).collect();
         assert!(known.len() > 1, "{refusal}");
         for key in known {
-            assert!(keys.contains_key(key), "{section}.{key} is missing");
+            // One that has no default stands there as a comment.
+            let commented = text
+                .lines()
+                .any(|it| it.starts_with(&format!("# {key} = ")));
+            let is_there = keys.contains_key(key) || commented;
+            assert!(is_there, "{section}.{key} is missing");
         }
     }
     for key in document::KEYS {

@@ -44,4 +44,6 @@ pub use self::{
 };
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -6,19 +6,35 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The files under `<data-dir>/artifacts`: everything that the worker writes.
+/// The files under `<data-dir>/artifacts`: everything that a process writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifacts {
     data_dir: PathBuf,
+    process: &'static str,
 }
 
 impl Artifacts {
-    /// The artifacts of a data folder.
+    /// The worker's artifacts in a data folder.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self::of(data_dir, "worker")
+    }
+
+    /// The Predict worker's artifacts in a data folder, which it may share with a worker.
+    #[must_use]
+    pub fn predict(data_dir: impl Into<PathBuf>) -> Self {
+        Self::of(data_dir, "predict")
+    }
+
+    fn of(data_dir: impl Into<PathBuf>, process: &'static str) -> Self {
         Self {
             data_dir: data_dir.into(),
+            process,
         }
+    }
+
+    fn named(&self, rest: &str) -> PathBuf {
+        self.folder().join(format!("{}{rest}", self.process))
     }
 
     /// The data folder itself.
@@ -36,13 +52,13 @@ impl Artifacts {
     /// The event log, one JSON object a line.
     #[must_use]
     pub fn event_log(&self) -> PathBuf {
-        self.folder().join("logs/worker_continuous.log")
+        self.log("continuous")
     }
 
     /// The output log, for people.
     #[must_use]
     pub fn output_log(&self) -> PathBuf {
-        self.folder().join("logs/worker_output.log")
+        self.log("output")
     }
 
     /// The newest predictions, a JSON array.
@@ -54,19 +70,36 @@ impl Artifacts {
     /// The pidfile, locked while the worker runs.
     #[must_use]
     pub fn pidfile(&self) -> PathBuf {
-        self.folder().join("worker.pid")
+        self.named(".pid")
     }
 
     /// What the worker is doing, for the scripts: see [`super::Phase`].
     #[must_use]
     pub fn state(&self) -> PathBuf {
-        self.folder().join("worker.state")
+        self.named(".state")
     }
 
     /// The embedded database.
     #[must_use]
     pub fn database(&self) -> PathBuf {
-        self.folder().join("worker.db")
+        self.named(".db")
+    }
+
+    /// The facts that wait for the database.
+    #[must_use]
+    pub fn outbox(&self) -> PathBuf {
+        self.named(".outbox.db")
+    }
+
+    /// Candles that are kept apart from the database.
+    #[must_use]
+    pub fn candles(&self) -> PathBuf {
+        self.named(".candles.db")
+    }
+
+    fn log(&self, kind: &str) -> PathBuf {
+        let name = format!("logs/{}_{kind}.log", self.process);
+        self.folder().join(name)
     }
 }
 

@@ -204,3 +204,7 @@ fn called(id: &str, name: Option<&str>, owner: Option<&str>) -> String {
         (None, None) => id.to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "predict_words_tests.rs"]
+mod tests;

@@ -1,6 +1,9 @@
 //! Configuration of the Predict worker.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::Deserialize;
 
@@ -49,6 +52,18 @@ pub struct PredictConfig {
     /// How long the first tick waits for models that are still joining.
     #[serde(with = "humantime_serde")]
     pub settle: Duration,
+}
+
+/// A value of the section that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("predict.{key} {wrong}; {right}")]
+pub struct BadPredictValue {
+    /// Where it stands in the section: `schedules.0.step`.
+    pub key: String,
+    /// What is wrong with it.
+    pub wrong: String,
+    /// What would be right.
+    pub right: &'static str,
 }
 
 /// What answers must look like; another shape is that model's failure.
@@ -108,6 +123,31 @@ impl ScheduleConfig {
         }
     }
 
+    /// What is wrong with it: the key, how, and what would be right.
+    fn fault(&self) -> Option<(&'static str, String, &'static str)> {
+        /// More steps than any model answers.
+        const STEPS: u64 = 100_000;
+        let spans = [
+            ("horizon", self.horizon),
+            ("step", self.step),
+            ("interval", self.interval),
+        ];
+        for (key, span) in spans {
+            let is_whole = span.subsec_nanos() == 0 && u32::try_from(span.as_secs()).is_ok();
+            if span.is_zero() || !is_whole {
+                let right = "write whole seconds, minutes, hours or days, such as \"5m\"";
+                return Some((key, format!("is {span:?}"), right));
+            }
+        }
+        let (horizon, step) = (self.horizon.as_secs(), self.step.as_secs());
+        if !horizon.is_multiple_of(step) || horizon / step > STEPS {
+            let wrong = format!("is {:?} for a horizon of {:?}", self.step, self.horizon);
+            return Some(("step", wrong, "the horizon must be a multiple of it"));
+        }
+        let right = "ask one model or more, or leave it out to ask all";
+        (self.best == Some(0)).then(|| ("best", "is 0".into(), right))
+    }
+
     /// The same in whole seconds, as it is stored.
     #[must_use]
     pub fn stored(&self) -> PredictionConfig {
@@ -121,6 +161,84 @@ impl ScheduleConfig {
             order: self.order,
             best: self.best,
         }
+    }
+}
+
+impl PredictConfig {
+    /// Checks the values that their types let through.
+    ///
+    /// # Errors
+    /// The first value that makes no sense.
+    pub fn check(&self) -> Result<(), BadPredictValue> {
+        const LONGEST: Duration = Duration::from_secs(400 * 86_400);
+        let refuse = |key: &str, wrong: String, right| {
+            let key = key.to_owned();
+            Err(BadPredictValue { key, wrong, right })
+        };
+        if self.assets.is_empty() {
+            return refuse(
+                "assets",
+                "is empty".into(),
+                "name one: { BTC = \"btcusd\" }",
+            );
+        }
+        let letter = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+        for (asset, pair) in &self.assets {
+            let is_pair = (4..=20).contains(&pair.len()) && pair.bytes().all(letter);
+            if !is_pair || asset.trim().is_empty() {
+                let right = "give each asset its pair as Tiingo names it: { BTC = \"btcusd\" }";
+                return refuse(&format!("assets.{asset}"), format!("is {pair:?}"), right);
+            }
+        }
+        let least = Duration::from_secs(self.resolution.seconds().unsigned_abs());
+        if self.history < least || self.history > LONGEST {
+            let right = "write one candle to 400 days, such as \"30days\"";
+            return refuse("history", format!("is {:?}", self.history), right);
+        }
+        for (key, span) in [
+            ("absent_within", self.absent_within),
+            ("performance", self.performance),
+            ("retry_min", self.retry_min),
+            ("write_timeout", self.write_timeout),
+        ] {
+            if span.is_zero() {
+                return refuse(
+                    key,
+                    "is 0s".into(),
+                    "give a time above zero, such as \"30s\"",
+                );
+            }
+        }
+        if self.retry_max < self.retry_min {
+            let right = "give the longest pause, such as \"30s\"";
+            return refuse("retry_max", "is below retry_min".into(), right);
+        }
+        if !(1..=1 << 20).contains(&self.outbox_mib) {
+            let wrong = format!("is {}", self.outbox_mib);
+            return refuse("outbox_mib", wrong, "write 1 to 1048576");
+        }
+        let mut seen = BTreeSet::new();
+        for (place, schedule) in self.schedules.iter().enumerate() {
+            let refuse =
+                |key, wrong, right| refuse(&format!("schedules.{place}.{key}"), wrong, right);
+            if let Some((key, wrong, right)) = schedule.fault() {
+                return refuse(key, wrong, right);
+            }
+            if !self.assets.contains_key(&schedule.asset) {
+                let wrong = format!(
+                    "is {:?}, which predict.assets does not hold",
+                    schedule.asset
+                );
+                return refuse("asset", wrong, "name one of the assets there, or add it");
+            }
+            let key = schedule.stored().key();
+            if !seen.insert(key.clone()) {
+                let wrong = format!("makes it {key} for a second time");
+                let right = "name each asset, horizon, step and subset once";
+                return refuse("asset", wrong, right);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -146,6 +264,61 @@ impl Default for PredictConfig {
             retry_max: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             settle: Duration::from_secs(30),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(change: impl FnOnce(&mut PredictConfig)) -> String {
+        let mut config = PredictConfig::default();
+        change(&mut config);
+        let checked = config.check();
+        checked.map_or_else(|error| error.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn the_defaults_hold() {
+        assert_eq!(said(|_| ()), "");
+    }
+
+    type Change = fn(&mut PredictConfig);
+
+    #[test]
+    fn each_wrong_value_is_named() {
+        let cases: [(&str, Change); 9] = [
+            ("predict.assets is empty", |c| c.assets.clear()),
+            ("predict.assets.BTC is \"BTC/USD\"", |c| {
+                c.assets.insert("BTC".into(), "BTC/USD".into());
+            }),
+            ("predict.history is 59s", |c| {
+                c.history = Duration::from_secs(59);
+            }),
+            ("predict.retry_max is below", |c| {
+                c.retry_max = Duration::ZERO;
+            }),
+            ("predict.outbox_mib is 0", |c| c.outbox_mib = 0),
+            ("predict.schedules.1.step is 7s for a horizon", |c| {
+                c.schedules[1].step = Duration::from_secs(7);
+            }),
+            ("predict.schedules.0.best is 0", |c| {
+                c.schedules[0].best = Some(0);
+            }),
+            ("predict.schedules.2.asset is \"ETH\"", |c| {
+                c.schedules[2].asset = "ETH".into();
+            }),
+            (
+                "predict.schedules.3.asset makes it BTC/86400/300 for a second",
+                |c| {
+                    c.schedules.push(c.schedules[0].clone());
+                },
+            ),
+        ];
+        for (expected, change) in cases {
+            let said = said(change);
+            assert!(said.starts_with(expected), "{said}");
         }
     }
 }

@@ -7,27 +7,49 @@
 //! from there into the database; nobody who calls models waits for that.
 
 mod asking;
+mod book;
 mod config;
 mod configs;
 mod entry;
+mod error;
 mod fact;
+mod feed;
+mod heard;
 mod library;
 mod news;
+mod outbox;
 mod ports;
 mod presence;
+mod prices;
+mod replay;
 mod roll;
 mod round;
 #[cfg(test)]
 mod scene;
 mod schedule;
 mod shape;
+mod shared_book;
+mod teller;
+mod telling;
+mod told;
 
 pub use self::{
     asking::{Asking, AskingParts},
-    config::{AnswerShape, PredictConfig, ScheduleConfig},
+    book::{Book, Refused, Taken, Why},
+    config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
     configs::Scope,
+    error::PredictError,
     fact::Fact,
+    feed::{
+        ChannelFeed, CsvFeed, Feed, FeedError, LiveConfig, LiveFeed, MarketClock, Replayed,
+        Supplies,
+    },
+    outbox::{Connect, Outbox, OutboxOptions, OutboxTask, Pending, Retention, Waiting},
     ports::{Attendance, Facts, Quotes},
     presence::StoreWatch,
+    prices::Prices,
     roll::Roll,
+    shared_book::{BookConfig, SharedBook},
+    teller::{Ended, Teller},
+    told::{prices_json, tick_calls},
 };

@@ -10,6 +10,7 @@ mod outcomes_rows;
 mod outcomes_sql;
 mod outcomes_writes;
 mod packed;
+mod prediction_db;
 mod predictions;
 mod quota;
 mod series;
@@ -21,6 +22,7 @@ pub use outcomes::{
     Answered, Field, Noted, OpenedBy, OutcomeRepository, Peers, Record, Resolution, Standing,
 };
 pub use packed::Packed;
+pub use prediction_db::{DatabaseUrl, PredictionDb};
 pub use predictions::{
     Close, CloseRepository, ConfigKey, Deployment, DeploymentEffect, ModelRecord, ModelRepository,
     Prediction, PredictionConfig, PredictionConfigRepository, PredictionFilter,
@@ -43,6 +45,36 @@ pub enum StoreError {
         #[source]
         cause: sqlx::Error,
     },
+    /// The database server refused or can't be reached.
+    #[error(
+        "the database {place} failed: {cause}; check that it runs, that it can be reached from here, \
+         and that its user may write"
+    )]
+    Server {
+        /// Which database, without a password.
+        place: String,
+        /// What it said.
+        #[source]
+        cause: sqlx::Error,
+    },
+    /// The tables are not those that this version knows.
+    #[error(
+        "the tables of the database {place} can't be brought up to date: {cause}; if a newer worker \
+         has used it, use that one, else name another database"
+    )]
+    Tables {
+        /// Which database.
+        place: String,
+        /// Why.
+        #[source]
+        cause: Box<sqlx::migrate::MigrateError>,
+    },
+    /// The name of a database is no name of one.
+    #[error("the database's address can't be used: {cause}")]
+    Url {
+        /// What is wrong, and what would be right. Never the password.
+        cause: String,
+    },
     /// What was read makes no sense.
     #[error("the database holds {what} that can't be read: {cause}")]
     Corrupt {
@@ -51,4 +83,69 @@ pub enum StoreError {
         /// Why it makes no sense.
         cause: String,
     },
+}
+
+impl StoreError {
+    /// Whether the same may go well another time: all but a refusal of what was written, and what is
+    /// wrong with a database's name or tables. The database refuses values by their content (classes 22
+    /// and 54 of `PostgreSQL`'s codes, `TOOBIG`, `MISMATCH` and `RANGE` of `SQLite`'s), by a constraint
+    /// (23, `CONSTRAINT`), or by a trigger of the operator's (P0); one row twice in a statement is 21. What
+    /// is wrong with the database as a whole (a missing table or right, no space) is no fault of the
+    /// row's, and counts as transient.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        let (Self::Database { cause, .. } | Self::Server { cause, .. }) = self else {
+            return false;
+        };
+        match cause {
+            sqlx::Error::Encode(_) | sqlx::Error::Decode(_) => false,
+            sqlx::Error::Database(told) => told.code().is_none_or(|code| !refuses_the_row(&code)),
+            _ => true,
+        }
+    }
+}
+
+/// `PostgreSQL`'s codes have five characters, `SQLite`'s are numbers whose lowest byte is the kind.
+fn refuses_the_row(code: &str) -> bool {
+    if code.len() == 5 {
+        return matches!(&code[..2], "21" | "22" | "23" | "54" | "P0");
+    }
+    let kind = code.parse::<u32>().map(|code| code & 0xff);
+    matches!(kind, Ok(18 | 19 | 20 | 25))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_that_refuse_a_row_are_told_from_those_of_a_database_in_trouble() {
+        for code in [
+            "22021", "23505", "54000", "P0001", "19", "787", "2067", "18",
+        ] {
+            assert!(refuses_the_row(code), "{code}");
+        }
+        for code in [
+            "08006", "25006", "42P01", "53100", "53300", "55P03", "57P01", "40001", "5", "6", "10",
+            "13", "778", "11",
+        ] {
+            assert!(!refuses_the_row(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_is_down_is_transient_and_what_makes_no_sense_is_not() {
+        let failed = |cause| StoreError::Database {
+            place: "here".into(),
+            cause,
+        };
+        assert!(failed(sqlx::Error::PoolTimedOut).is_transient());
+        assert!(failed(std::io::Error::other("reset").into()).is_transient());
+        assert!(!failed(sqlx::Error::Encode("too long".into())).is_transient());
+        let corrupt = StoreError::Corrupt {
+            what: "a row",
+            cause: "on purpose".into(),
+        };
+        assert!(!corrupt.is_transient());
+    }
 }

@@ -41,6 +41,12 @@ impl Packed {
         &self.0
     }
 
+    /// The bytes to store, without a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     /// The text.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::models::item::Item;
 
 /// What a frame tells.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Frame {
+pub(in crate::models) enum Frame {
     /// All models that run.
     Listed(Told),
     /// Models that changed.
@@ -22,10 +22,10 @@ pub(super) enum Frame {
 
 /// The models of a frame.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
-    pub(super) items: Vec<Item>,
+pub(in crate::models) struct Told {
+    pub(in crate::models) items: Vec<Item>,
     /// What is wrong with those that can't be read.
-    pub(super) spoilt: Vec<String>,
+    pub(in crate::models) spoilt: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -42,7 +42,7 @@ impl Frame {
     ///
     /// # Errors
     /// Why it is none.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    pub(in crate::models) fn read(text: &str) -> Result<Self, String> {
         let raw: Raw<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if let Some(error) = raw.error {
             return Ok(Self::Refused(error));

@@ -21,8 +21,10 @@ use tokio_tungstenite::{
 use tokio_util::sync::CancellationToken;
 
 pub use self::frame::FailureCode;
-use self::frame::Frame;
+pub(in crate::models) use self::frame::Frame;
 pub(super) use self::frame::Report;
+#[cfg(test)]
+pub(in crate::models) use self::frame::Told;
 use super::{ModelsConfig, item::Item};
 
 /// The largest frame that is read, bytes: about 200,000 models.

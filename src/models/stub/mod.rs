@@ -4,15 +4,21 @@
 //! [`Behaviour`] and the handles they can be made to misbehave. They are no proof: real servers are.
 
 mod behaviour;
+mod forecaster;
 mod item;
+mod mind;
 mod model;
+mod model_file;
 mod orchestrator;
 mod reply;
 mod server;
 
 pub use self::{
     behaviour::Behaviour,
+    forecaster::{Forecaster, Style},
     item::StubItem,
+    mind::{Maker, Mind},
     model::{Caller, Guard, StubModel, StubOptions},
+    model_file::{Change, ModelFile},
     orchestrator::StubOrchestrator,
 };

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Behaviour,
+    Behaviour, Maker,
     server::{Shared, locked},
 };
 
@@ -37,6 +37,8 @@ pub struct StubOptions {
     pub headers: HeaderMap,
     /// Asked before each request but those for its health.
     pub guard: Option<Arc<Guard>>,
+    /// Makes what thinks for each instance; without it all methods behave as the stub is told, or soundly.
+    pub mind: Option<Arc<Maker>>,
     /// How long making an instance takes.
     pub setup_takes: Duration,
     /// What making an instance fails with: a status and a text.
@@ -133,7 +135,7 @@ impl StubModel {
         self.shared.setups.load(Ordering::Relaxed)
     }
 
-    /// The methods that were called, each with the size of its call in bytes.
+    /// The methods that were called last, each with the size of its call in bytes.
     #[must_use]
     pub fn calls(&self) -> Vec<(String, usize)> {
         locked(&self.shared.calls).clone()

@@ -102,6 +102,12 @@ impl StubOrchestrator {
         locked(&self.shared.running).extend(items);
     }
 
+    /// What it says that runs.
+    #[must_use]
+    pub fn running(&self) -> Vec<StubItem> {
+        locked(&self.shared.running).clone()
+    }
+
     /// Announces that a deployment stopped: twice, as real ones do.
     pub fn stop(&self, deployment_id: &str) {
         self.shared.stop(deployment_id);
@@ -262,7 +268,7 @@ impl Shared {
             let found = locked(&self.running).iter().find(matching).cloned();
             match found {
                 None => {}
-                Some(item) if item.address.ip().to_string() != ip => {
+                Some(item) if item.host != ip => {
                     locked(&self.complaints).push(format!("{model} is not at {ip}"));
                     return Ok(());
                 }

@@ -29,6 +29,7 @@ use tonic::Code;
 use super::{
     Behaviour, Caller, StubOptions,
     behaviour::Act,
+    mind::Held,
     reply::{self, Reply},
 };
 use crate::models::{
@@ -43,8 +44,7 @@ use crate::models::{
 pub(super) struct Shared {
     pub(super) options: StubOptions,
     pub(super) behaviours: Mutex<HashMap<String, Behaviour>>,
-    /// The base class that an instance was made for.
-    pub(super) instance: Mutex<Option<String>>,
+    pub(super) instance: Mutex<Option<Held>>,
     pub(super) is_busy: AtomicBool,
     /// Changes with each restart.
     pub(super) life: AtomicUsize,
@@ -207,15 +207,16 @@ impl Shared {
         if locked(&self.instance).is_some() {
             return answer("SUCCESS", "Instance already exists");
         }
-        let Ok(request) = SetupRequest::decode(message) else {
+        if SetupRequest::decode(message).is_err() {
             return reply::error(Code::Internal, "Exception deserializing request!");
-        };
+        }
         sleep(self.options.setup_takes).await;
         if let Some((code, text)) = &self.options.setup_fails {
             return answer(code, text);
         }
         self.setups.fetch_add(1, Ordering::Relaxed);
-        *locked(&self.instance) = Some(request.class_name);
+        let mind = self.options.mind.as_ref().map(|make| make());
+        *locked(&self.instance) = Some(Held(mind));
         answer("SUCCESS", "Instance created successfully")
     }
 
@@ -233,15 +234,8 @@ impl Shared {
         if request.method_name.is_empty() {
             return reply::outcome("INVALID_ARGUMENT", "methodName cannot be empty", None);
         }
-        let act = {
-            locked(&self.calls).push((request.method_name.clone(), message.len()));
-            let behaviours = locked(&self.behaviours);
-            let method = behaviours
-                .get(&request.method_name)
-                .or_else(|| behaviours.get(""));
-            method.map_or_else(|| Behaviour::Sound.act(&request), |it| it.act(&request))
-        };
-        match act {
+        self.note(&request.method_name, message.len());
+        match self.behaviour(&request).await.act(&request) {
             Act::Answer(answer) => answer,
             Act::Break => {
                 self.cuts.send_modify(|cut| *cut += 1);
@@ -261,6 +255,41 @@ impl Shared {
                 let _ = done.await;
                 answer
             }
+        }
+    }
+
+    fn note(&self, method: &str, size: usize) {
+        /// Calls that are remembered; a demonstration may go on for weeks.
+        const MOST: usize = 1 << 16;
+        let mut calls = locked(&self.calls);
+        if calls.len() >= MOST {
+            calls.drain(..MOST / 2);
+        }
+        calls.push((method.to_owned(), size));
+    }
+
+    /// How a call is taken: as the stub was told to, else as its instance thinks, else soundly.
+    async fn behaviour(self: &Arc<Self>, request: &CallRequest) -> Behaviour {
+        let told = {
+            let behaviours = locked(&self.behaviours);
+            let method = behaviours.get(&request.method_name);
+            method.or_else(|| behaviours.get("")).cloned()
+        };
+        if let Some(told) = told {
+            return told;
+        }
+        if self.options.mind.is_none() {
+            return Behaviour::Sound;
+        }
+        // A month of prices takes a while to be read.
+        let (shared, request) = (Arc::clone(self), request.clone());
+        let thinking = tokio::task::spawn_blocking(move || {
+            let mut instance = locked(&shared.instance);
+            instance.as_mut().and_then(|held| held.take(&request))
+        });
+        match thinking.await {
+            Ok(thought) => thought.unwrap_or_default(),
+            Err(error) => Behaviour::Raises(error.to_string()),
         }
     }
 }

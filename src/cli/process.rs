@@ -1,0 +1,94 @@
+//! A long-running process: its guard, its logs, its runtime and its last word.
+
+use std::{process::ExitCode, time::Duration};
+
+use secrecy::SecretString;
+
+use super::failure::Failure;
+use crate::ops::{
+    Artifacts, Ending, Event, OpsConfig, Pidfile, Reporter, ReporterOptions, complaint,
+    install_diagnostics,
+};
+
+/// Threads for everything that is asynchronous; what computes has its own.
+const THREADS: usize = 2;
+/// How long the logs may take to be written at the end.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Takes the data folder for this process and starts its logs with its first event and what the
+/// operator should know of.
+pub(super) fn open(
+    artifacts: &Artifacts,
+    ops: &OpsConfig,
+    secrets: Vec<SecretString>,
+    first: Event,
+    notices: &[String],
+) -> Result<(Pidfile, Reporter), Failure> {
+    let pidfile = Pidfile::acquire(artifacts)?;
+    let mut options = ReporterOptions::new(artifacts.clone());
+    options.config = ops.clone();
+    options.secrets = secrets;
+    let reporter = Reporter::start(options)?;
+    install_diagnostics(&reporter, &ops.diagnostics)?;
+    reporter.emit(first);
+    for notice in notices {
+        let remedy = "change it if that is not meant".into();
+        reporter.emit(Event::Notice {
+            cause: notice.clone(),
+            remedy,
+        });
+    }
+    Ok((pidfile, reporter))
+}
+
+/// Runs what is alive until it ends, tells why it ended, and writes the last word.
+pub(super) fn conduct(
+    reporter: &Reporter,
+    live: impl Future<Output = Result<String, Failure>>,
+) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build();
+    let ended = runtime.map_err(Failure::from).and_then(|runtime| {
+        let ended = runtime.block_on(live);
+        // What still computes is not waited for.
+        runtime.shutdown_background();
+        ended
+    });
+    let code = match ended {
+        Ok(reason) => {
+            reporter.emit(Event::Stopped { reason });
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            let (code, remedy) = (failure.exit_code(), failure.remedy().into());
+            reporter.emit(Event::Fatal {
+                cause: failure.cause,
+                remedy,
+            });
+            code
+        }
+    };
+    let _ = reporter.flush(LAST_WORDS);
+    code
+}
+
+/// Says why a process can't begin, before there is a log.
+#[allow(clippy::print_stderr, reason = "before there is a log")]
+pub(super) fn refuse(refused: &Failure) -> ExitCode {
+    let now = time::OffsetDateTime::now_utc();
+    eprintln!("{}", complaint(now, &refused.cause));
+    refused.exit_code()
+}
+
+/// An ending that nobody asked for is a failure that a supervisor may heal.
+pub(super) fn asked(ending: &Ending) -> Result<(), Failure> {
+    match ending {
+        Ending::Asked => Ok(()),
+        Ending::Returned(task) => Err(Failure::passing(format!(
+            "the task {task:?} ended by itself"
+        ))),
+        Ending::Panicked(task) => Err(Failure::passing(format!("the task {task:?} panicked"))),
+    }
+}

@@ -1,0 +1,153 @@
+//! The part of the configuration that the Predict worker needs: no network and no wallet.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use super::{ConfigError, Overrides, Surroundings, check::Check, sources::Sources};
+use crate::{
+    market::MarketConfig,
+    models::ModelsConfig,
+    ops::{Artifacts, OpsConfig},
+    predict::PredictConfig,
+};
+
+/// What the Predict worker is made of.
+#[derive(Clone, Debug)]
+pub struct Predicting {
+    /// Where relative paths start.
+    pub root: PathBuf,
+    /// Where it writes.
+    pub artifacts: Artifacts,
+    /// `[models]`, with paths that start at the root.
+    pub models: ModelsConfig,
+    /// `[predict]`
+    pub predict: PredictConfig,
+    /// `[market]`
+    pub market: MarketConfig,
+    /// `[ops]`
+    pub ops: OpsConfig,
+    /// The key for Tiingo.
+    pub tiingo_api_key: Option<SecretString>,
+    /// `DATABASE_URL`; without one a file among the artifacts serves.
+    pub database_url: Option<SecretString>,
+    /// What the operator should know of, though nothing is refused for it.
+    pub notices: Vec<String>,
+}
+
+impl Predicting {
+    /// Reads the configuration of this process. Only what is used is checked.
+    ///
+    /// # Errors
+    /// When a file, a variable or a key can't be read, or a value makes no sense.
+    pub fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
+        Self::load_from(overrides, &Surroundings::of_process())
+    }
+
+    /// As [`Predicting::load`], in surroundings of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Predicting::load`].
+    pub fn load_from(overrides: &Overrides, around: &Surroundings) -> Result<Self, ConfigError> {
+        let sources = Sources::read(overrides, around)?;
+        let document = sources.document()?;
+        let place = |path: &[&str]| {
+            let found = sources.place(path);
+            found.unwrap_or_else(|| "configuration".to_owned())
+        };
+        let found = Check::new(&place).predicting(&document);
+        if !found.is_empty() {
+            return Err(ConfigError::Refused(found));
+        }
+        let secret = |name| {
+            let mut environments = sources.environments().into_iter();
+            let found = environments.find_map(|it| it.secret(name));
+            found.map(|(secret, _)| secret.clone())
+        };
+        let mut models = document.models;
+        for path in [
+            &mut models.secure_credentials,
+            &mut models.gateway_credentials,
+        ] {
+            *path = path.take().map(|path| around.root.join(path));
+        }
+        Ok(Self {
+            root: around.root.clone(),
+            artifacts: Artifacts::predict(around.root.join(document.data_dir)),
+            models,
+            predict: document.predict,
+            market: document.market,
+            ops: document.ops,
+            tiingo_api_key: secret("TIINGO_API_KEY"),
+            database_url: secret("DATABASE_URL"),
+            notices: sources.notices.clone(),
+        })
+    }
+
+    /// All secrets, for the mask of the logs.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let all = self.tiingo_api_key.iter().chain(&self.database_url);
+        all.cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn load(text: &str, overrides: &Overrides) -> Result<Predicting, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("config")).unwrap();
+        fs::write(folder.path().join("config/worker.toml"), text).unwrap();
+        let around = Surroundings {
+            root: folder.path().to_owned(),
+            variables: vec![
+                ("DATABASE_URL".into(), "postgres://me:secret@db/p".into()),
+                ("ALLORA_MODELS__TIMEOUT".into(), "20s".into()),
+            ],
+        };
+        Predicting::load_from(overrides, &around)
+    }
+
+    #[test]
+    fn flags_and_variables_win_over_the_file() {
+        let text = "network = \"nowhere\"\n[models]\nport = 1\nhost = \"a\"\nsecure_credentials = \"certs\"";
+        let overrides = Overrides {
+            port: Some(9_999),
+            crunch_id: Some("synth".into()),
+            ..Overrides::default()
+        };
+        let read = load(text, &overrides).unwrap();
+        let models = &read.models;
+        assert_eq!((models.host.as_str(), models.port), ("a", 9_999));
+        assert_eq!(models.crunch_id, "synth");
+        assert_eq!(models.timeout.as_secs(), 20);
+        let credentials = models.secure_credentials.as_ref().unwrap();
+        assert!(credentials.is_absolute(), "{}", credentials.display());
+        let url = read.database_url.as_ref().unwrap();
+        assert_eq!(url.expose_secret(), "postgres://me:secret@db/p");
+        assert!(!format!("{read:?}").contains("secret@"));
+        assert_eq!(read.secrets().len(), 1);
+    }
+
+    #[test]
+    fn wrong_values_are_told_with_their_place() {
+        let text = "[models]\nreplays = 0\n[[predict.schedules]]\nasset = \"BTC\"\n\
+                    horizon = \"1h\"\nstep = \"7m\"\ninterval = \"1h\"\n";
+        let refused = load(text, &Overrides::default()).unwrap_err().to_string();
+        for wanted in [
+            "config/worker.toml, line 2: models.replays is 0",
+            "config/worker.toml, line 6: predict.schedules.0.step is 420s",
+        ] {
+            assert!(
+                refused.contains(wanted),
+                "{wanted} is missing in\n{refused}"
+            );
+        }
+    }
+}

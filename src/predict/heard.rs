@@ -1,0 +1,202 @@
+//! Which ticks which model has heard. Pure.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use crate::models::ModelInfo;
+
+/// Ticks whose extent is known. A model that is farther behind is told the whole book.
+const KEPT: usize = 4_096;
+/// Ticks after which a model that was called for none of them is forgotten.
+const FORGOTTEN: u64 = 1_440;
+/// The longest pause, in ticks, before a model that failed at a large call is told so much again.
+const LONGEST_PAUSE: u64 = 64;
+
+/// A model's deployment: the unit that hears.
+type Key = (String, String);
+
+fn key(model: &ModelInfo) -> Key {
+    (model.model_id.clone(), model.deployment_id.clone())
+}
+
+/// A row of ticks, and how far along it each model is.
+///
+/// A model's place is set when a call is sent, and set back when the call fails. So a model that is at
+/// earlier calls all the while is told each tick once, and one that missed some is told them again.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// The number of the newest tick; the first one is 1.
+    number: u64,
+    /// The earliest close of each of the last ticks, the newest last.
+    earliest: VecDeque<i64>,
+    models: HashMap<Key, Place>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    /// It was told all ticks up to this one.
+    through: u64,
+    /// Large calls that failed in a row.
+    strikes: u32,
+    /// It is not told what it missed before this tick.
+    not_before: u64,
+    /// The last tick at which it could be called, or was brought up to date.
+    seen: u64,
+    /// From when on a replay tells it, until that is known to have gone well. One that is tried again
+    /// tells the same.
+    replaying: Option<Since>,
+}
+
+/// From when on a model is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// From the book's beginning.
+    Ever,
+    /// From a time on, unix seconds.
+    At(i64),
+    /// It knows all.
+    Now,
+}
+
+/// Models that are told the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    /// The first tick that they are told; 0 means the whole book.
+    pub(super) first: u64,
+    /// The models.
+    pub(super) models: Vec<Arc<ModelInfo>>,
+}
+
+impl Heard {
+    /// A new tick; gives its number.
+    pub(super) fn push(&mut self, earliest: i64) -> u64 {
+        self.number += 1;
+        self.earliest.push_back(earliest);
+        if self.earliest.len() > KEPT {
+            self.earliest.pop_front();
+        }
+        let number = self.number;
+        self.models
+            .retain(|_, place| place.seen + FORGOTTEN > number);
+        number
+    }
+
+    /// The earliest close of the ticks from `first` on; none when that is not known any more.
+    pub(super) fn earliest(&self, first: u64) -> Option<i64> {
+        let many = usize::try_from((self.number + 1).checked_sub(first)?).ok()?;
+        let skipped = self.earliest.len().checked_sub(many)?;
+        self.earliest.iter().skip(skipped).copied().min()
+    }
+
+    /// A model is about to be told by a replay what it lacks: all when it `is_new`, else what it missed
+    /// since it heard something last; `answered` says when that was, if this process does not know. Gives
+    /// from when on. Ticks that come from now on are on top of that.
+    pub(super) fn replay(
+        &mut self,
+        model: &ModelInfo,
+        is_new: bool,
+        answered: Option<i64>,
+    ) -> Since {
+        let since = match self.models.get(&key(model)) {
+            _ if is_new => Since::Ever,
+            Some(place) => place.replaying.unwrap_or_else(|| self.lacks(place.through)),
+            None => answered.map_or(Since::Ever, Since::At),
+        };
+        let place = Place {
+            through: self.number,
+            seen: self.number,
+            replaying: (since != Since::Now).then_some(since),
+            ..Place::default()
+        };
+        self.models.insert(key(model), place);
+        since
+    }
+
+    fn lacks(&self, through: u64) -> Since {
+        if through == self.number {
+            return Since::Now;
+        }
+        self.earliest(through + 1).map_or(Since::Ever, Since::At)
+    }
+
+    /// A replay went well, or failed: then what the model knows is not known.
+    pub(super) fn replayed(&mut self, model: &ModelInfo, is_good: bool) {
+        if let Some(place) = self.models.get_mut(&key(model)) {
+            if is_good {
+                place.replaying = None;
+            } else {
+                place.through = 0;
+            }
+        }
+    }
+
+    /// Who is told what with the newest tick. Those that are behind are put together by powers of two of
+    /// ticks, so that there are few different calls.
+    pub(super) fn plan(&mut self, models: &[Arc<ModelInfo>]) -> Vec<Part> {
+        let number = self.number;
+        let known = self.earliest.len() as u64;
+        let mut parts: BTreeMap<u64, Vec<Arc<ModelInfo>>> = BTreeMap::new();
+        for model in models {
+            let place = self.models.entry(key(model)).or_default();
+            place.seen = number;
+            let behind = number - place.through;
+            let first = if behind <= 1 || number < place.not_before {
+                number
+            } else {
+                match behind.next_power_of_two() {
+                    many if many > known => 0,
+                    many => number + 1 - many,
+                }
+            };
+            if first <= place.through + 1 {
+                place.through = number;
+            }
+            parts.entry(first).or_default().push(Arc::clone(model));
+        }
+        let parts = parts.into_iter().rev();
+        parts
+            .map(|(first, models)| Part { first, models })
+            .collect()
+    }
+
+    /// A model took what it was told.
+    pub(super) fn took(&mut self, model: &ModelInfo, first: u64, number: u64) {
+        if let Some(place) = self.models.get_mut(&key(model)) {
+            if first <= place.through + 1 {
+                place.through = place.through.max(number);
+            }
+            if first < number {
+                (place.strikes, place.not_before) = (0, 0);
+            }
+            if first == 0 {
+                place.replaying = None;
+            }
+        }
+    }
+
+    /// A model missed what it was told. After a large call the next one waits for some ticks, twice as
+    /// many each time: one that can't take the whole book is not told it every minute.
+    pub(super) fn missed(&mut self, model: &ModelInfo, first: u64, is_large: bool) {
+        let number = self.number;
+        if let Some(place) = self.models.get_mut(&key(model)) {
+            place.through = place.through.min(first.saturating_sub(1));
+            if is_large {
+                place.strikes = (place.strikes + 1).min(16);
+                let pause = (1 << place.strikes).min(LONGEST_PAUSE);
+                place.not_before = number + pause;
+            }
+        }
+    }
+
+    /// How many models are remembered.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.models.len()
+    }
+}
+
+#[cfg(test)]
+#[path = "heard_tests.rs"]
+mod tests;

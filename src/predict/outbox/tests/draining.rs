@@ -1,0 +1,228 @@
+//! In order, all of it, whatever the database does.
+
+use std::time::Duration;
+
+use super::{
+    double::Mood,
+    kit::{Scene, model, performed, prediction, predictions, round, slots, until},
+};
+use crate::{
+    ops::{Event, PredictEvent},
+    predict::Fact,
+    store::{Close, Deployment, DeploymentEffect},
+};
+
+fn unavailable(event: &Event) -> bool {
+    matches!(event, Event::Predict(PredictEvent::StoreUnavailable { .. }))
+}
+
+fn caught_up(event: &Event) -> bool {
+    matches!(event, Event::Predict(PredictEvent::StoreCaughtUp { .. }))
+}
+
+fn deployment(id: &str) -> Fact {
+    Fact::Deployed(Deployment {
+        crunch_id: "condorgame".into(),
+        model_id: id.into(),
+        before: "old".into(),
+        deployment_id: "new".into(),
+        at: super::kit::BEGIN,
+        effect: DeploymentEffect::Reset,
+    })
+}
+
+#[tokio::test]
+async fn all_kinds_come_as_they_were_put() {
+    let scene = Scene::new();
+    let running = scene.start().await;
+    let closes = vec![Close {
+        at: 60,
+        price: 90_744.701_234_567_89,
+    }];
+    let facts = [
+        Fact::Model(model("1", 0)),
+        deployment("1"),
+        Fact::Prediction(prediction(60, "1")),
+        performed(60),
+        Fact::Closes {
+            asset: "BTC".into(),
+            closes,
+        },
+    ];
+    running.put(facts);
+    scene.until("closes", |held| !held.closes.is_empty()).await;
+    running.waiting(0).await;
+    running.stop().await;
+    let held = scene.double.held();
+    assert_eq!(held.predictions, [prediction(60, "1")]);
+    assert_eq!(held.models, [model("1", 0)]);
+    assert_eq!(held.deployments.len(), 1);
+    assert_eq!(held.performed.values().collect::<Vec<_>>(), [&60]);
+    assert_eq!(held.closes[&("BTC".to_owned(), 60)], 90_744.701_234_567_89);
+    assert_eq!(held.declared, scene.options.configs.len());
+    assert!(held.orphans.is_empty());
+    assert!(scene.recording.events().is_empty());
+}
+
+#[tokio::test]
+async fn what_gathers_goes_in_few_batches() {
+    let scene = Scene::new();
+    scene.double.become_(Mood::Down);
+    let running = scene.start().await;
+    for slot in 0..2_500 {
+        running.put(predictions(slot..slot + 1));
+    }
+    running.waiting(2_500).await;
+    scene.double.become_(Mood::Well);
+    scene
+        .until("all", |held| held.predictions.len() == 2_500)
+        .await;
+    running.stop().await;
+    let held = scene.double.held();
+    assert_eq!(held.calls, [1_000, 1_000, 500]);
+    assert_eq!(slots(&held), (0..2_500).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_told_of_and_everything_comes_when_it_is_back() {
+    let scene = Scene::new();
+    scene.double.become_(Mood::Down);
+    let running = scene.start().await;
+    assert!(running.outbox.store().borrow().is_none());
+    running.put(round(60, 300));
+    running.waiting(301).await;
+    scene.recording.wait_for(unavailable).await;
+    until("tries", || scene.double.held().attempts > 5).await;
+    scene.double.become_(Mood::Well);
+    scene.recording.wait_for(caught_up).await;
+    assert!(running.outbox.store().borrow().is_some());
+    running.waiting(0).await;
+    running.stop().await;
+    let held = scene.double.held();
+    assert_eq!(held.predictions.len(), 300);
+    assert_eq!(held.ends.last().map(|end| end.2), Some(300));
+    assert_eq!((scene.told(unavailable), scene.told(caught_up)), (1, 1));
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_is_given_up_on_and_tried_again() {
+    let scene = Scene::new();
+    let running = scene.start().await;
+    running.put(predictions(0..1));
+    scene
+        .until("the first", |held| held.predictions.len() == 1)
+        .await;
+    scene.double.become_(Mood::Hangs);
+    running.put(predictions(1..50));
+    scene.recording.wait_for(unavailable).await;
+    // Those who put don't notice.
+    running.put(predictions(50..60));
+    running.waiting(59).await;
+    scene.double.become_(Mood::Well);
+    scene
+        .until("all", |held| held.predictions.len() == 60)
+        .await;
+    running.stop().await;
+    assert_eq!(slots(&scene.double.held()), (0..60).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_slow_database_gets_smaller_batches() {
+    let scene = Scene::new();
+    scene.double.become_(Mood::Slow(300));
+    let running = scene.start().await;
+    running.put(predictions(0..1_000));
+    scene
+        .until("all", |held| held.predictions.len() == 1_000)
+        .await;
+    running.stop().await;
+    let held = scene.double.held();
+    assert!(
+        held.calls.iter().all(|size| *size <= 300),
+        "{:?}",
+        held.calls
+    );
+    assert_eq!(slots(&held), (0..1_000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn facts_that_are_refused_are_set_aside_and_the_rest_goes_on() {
+    let scene = Scene::new();
+    scene.double.held().poison.insert("bad".into());
+    scene.double.become_(Mood::Down);
+    let running = scene.start().await;
+    for slot in 0..1_500 {
+        let who = if [0, 700, 701, 1_499].contains(&slot) {
+            "bad"
+        } else {
+            "1"
+        };
+        running.put([Fact::Prediction(prediction(slot, who))]);
+    }
+    running.waiting(1_500).await;
+    scene.double.become_(Mood::Well);
+    running.waiting(0).await;
+    let aside: Vec<(String, String, Vec<u8>)> =
+        sqlx::query_as("SELECT cause, fact, payload FROM refused ORDER BY seq")
+            .fetch_all(&running.outbox.file.pool)
+            .await
+            .unwrap();
+    running.stop().await;
+    let held = scene.double.held();
+    let good: Vec<_> = (0..1_500)
+        .filter(|it| ![0, 700, 701, 1_499].contains(it))
+        .collect();
+    assert_eq!(slots(&held), good);
+    assert!(held.attempts < 120, "{}", held.attempts);
+    assert_eq!(aside.len(), 4);
+    for ((cause, fact, payload), slot) in aside.iter().zip([0, 700, 701, 1_499]) {
+        assert!(cause.contains("a poisoned value"), "{cause}");
+        assert!(fact.contains(&format!("\"slot\":{slot},")), "{fact}");
+        assert_eq!(payload, format!("[{slot}, \"bad\"]").as_bytes());
+    }
+    let troubles = scene.told(|event| matches!(event, Event::Trouble { .. }));
+    assert_eq!(troubles, 1);
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_is_set_aside() {
+    let scene = Scene::new();
+    scene.double.become_(Mood::Down);
+    let running = scene.start().await;
+    running.put(predictions(0..10));
+    running.waiting(10).await;
+    sqlx::query("UPDATE facts SET fact = '{\"kind\":\"dream\"}' WHERE seq = 4")
+        .execute(&running.outbox.file.pool)
+        .await
+        .unwrap();
+    scene.double.become_(Mood::Well);
+    running.waiting(0).await;
+    assert_eq!(running.outbox.file.refused().await.unwrap(), 1);
+    running.stop().await;
+    assert_eq!(slots(&scene.double.held()), [0, 1, 2, 4, 5, 6, 7, 8, 9]);
+    // The next start says that it is there.
+    scene.start().await.stop().await;
+    assert_eq!(scene.told(|event| matches!(event, Event::Notice { .. })), 1);
+}
+
+#[tokio::test]
+async fn a_model_that_is_seen_often_is_written_once_a_batch() {
+    let scene = Scene::new();
+    scene.double.become_(Mood::Down);
+    let running = scene.start().await;
+    let seen = (0..500).map(|at| Fact::Model(model("1", at)));
+    running.put(seen.chain([performed(60), performed(120)]));
+    running.waiting(502).await;
+    scene.double.become_(Mood::Well);
+    running.waiting(0).await;
+    running.stop().await;
+    let held = scene.double.held();
+    assert_eq!(held.models.len(), 1);
+    assert_eq!(held.models[0].deployment_id, "1_499");
+    assert_eq!(held.models[0].first_seen, super::kit::BEGIN);
+    assert_eq!(
+        held.models[0].last_seen,
+        super::kit::BEGIN + Duration::from_secs(499)
+    );
+    assert_eq!(held.ends.len(), 1);
+}

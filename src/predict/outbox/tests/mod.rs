@@ -1,0 +1,11 @@
+//! The outbox with a database that can be made to misbehave.
+
+mod disk;
+mod double;
+mod draining;
+mod endings;
+mod killed;
+mod kit;
+mod pruning;
+mod random;
+mod rows;

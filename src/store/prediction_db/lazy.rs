@@ -1,0 +1,171 @@
+//! A database that need not be there yet.
+
+use std::{ops::Range, path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+use tokio::sync::OnceCell;
+
+use super::{
+    super::{
+        Close, CloseRepository, ConfigKey, Deployment, ModelRecord, ModelRepository, Prediction,
+        PredictionConfig, PredictionConfigRepository, PredictionFilter, PredictionRepository,
+        PredictionStore, StoreError, StoredConfig, StoredPrediction,
+    },
+    postgres::Postgres,
+    sqlite::Sqlite,
+    url::{DatabaseUrl, Kind},
+};
+
+/// The store of predictions. It is opened, and its tables are made or brought up to date, with the first
+/// question that reaches the database: a worker may start while its database is away.
+pub struct PredictionDb {
+    url: DatabaseUrl,
+    opened: OnceCell<Arc<dyn PredictionStore>>,
+}
+
+impl std::fmt::Debug for PredictionDb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PredictionDb({})", self.url)
+    }
+}
+
+impl PredictionDb {
+    /// A store that is opened when it is needed. Each method fails while it can't be opened, and tries
+    /// it again the next time.
+    #[must_use]
+    pub fn new(url: DatabaseUrl) -> Self {
+        Self {
+            url,
+            opened: OnceCell::new(),
+        }
+    }
+
+    /// Opens a store, makes its file when it is missing (a server's database must be there), and brings
+    /// its tables up to date. Several processes may do so at once.
+    ///
+    /// # Errors
+    /// When the database can't be reached or written, or a newer worker has changed its tables.
+    pub async fn connect(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let db = Self::new(url.clone());
+        db.ready().await?;
+        Ok(db)
+    }
+
+    /// An empty database in memory, for tests.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub async fn in_memory() -> Result<Self, StoreError> {
+        let opened: Arc<dyn PredictionStore> = Arc::new(Sqlite::in_memory().await?);
+        Ok(Self {
+            url: DatabaseUrl::file(Path::new(":memory:")),
+            opened: OnceCell::new_with(Some(opened)),
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    async fn ready(&self) -> Result<&Arc<dyn PredictionStore>, StoreError> {
+        let open = || async {
+            let opened: Arc<dyn PredictionStore> = match &self.url.0 {
+                Kind::Sqlite(path) => Arc::new(Sqlite::open(path).await?),
+                Kind::Postgres(options) => {
+                    Arc::new(Postgres::connect(options, self.url.to_string()).await?)
+                }
+            };
+            Ok(opened)
+        };
+        self.opened.get_or_try_init(open).await
+    }
+}
+
+#[async_trait]
+impl PredictionRepository for PredictionDb {
+    async fn save_all(&self, predictions: &[Prediction]) -> Result<u64, StoreError> {
+        self.ready().await?.save_all(predictions).await
+    }
+
+    async fn predictions(
+        &self,
+        filter: &PredictionFilter,
+        after: i64,
+        most: u32,
+    ) -> Result<Vec<StoredPrediction>, StoreError> {
+        self.ready().await?.predictions(filter, after, most).await
+    }
+
+    async fn prune(&self, before: OffsetDateTime, most: u32) -> Result<u64, StoreError> {
+        self.ready().await?.prune(before, most).await
+    }
+
+    async fn best(
+        &self,
+        crunch_id: &str,
+        since: OffsetDateTime,
+        most: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        self.ready().await?.best(crunch_id, since, most).await
+    }
+}
+
+#[async_trait]
+impl ModelRepository for PredictionDb {
+    async fn keep_models(&self, models: &[ModelRecord]) -> Result<(), StoreError> {
+        self.ready().await?.keep_models(models).await
+    }
+
+    async fn models(&self, crunch_id: &str) -> Result<Vec<ModelRecord>, StoreError> {
+        self.ready().await?.models(crunch_id).await
+    }
+
+    async fn deployed(&self, deployments: &[Deployment]) -> Result<(), StoreError> {
+        self.ready().await?.deployed(deployments).await
+    }
+
+    async fn deployments(
+        &self,
+        crunch_id: &str,
+        model_id: &str,
+    ) -> Result<Vec<Deployment>, StoreError> {
+        self.ready().await?.deployments(crunch_id, model_id).await
+    }
+}
+
+#[async_trait]
+impl PredictionConfigRepository for PredictionDb {
+    async fn declare(
+        &self,
+        crunch_id: &str,
+        configs: &[PredictionConfig],
+    ) -> Result<(), StoreError> {
+        self.ready().await?.declare(crunch_id, configs).await
+    }
+
+    async fn configs(&self, crunch_id: &str) -> Result<Vec<StoredConfig>, StoreError> {
+        self.ready().await?.configs(crunch_id).await
+    }
+
+    async fn performed(
+        &self,
+        crunch_id: &str,
+        rounds: &[(ConfigKey, i64)],
+    ) -> Result<(), StoreError> {
+        self.ready().await?.performed(crunch_id, rounds).await
+    }
+}
+
+#[async_trait]
+impl CloseRepository for PredictionDb {
+    async fn keep_closes(&self, asset: &str, closes: &[Close]) -> Result<(), StoreError> {
+        self.ready().await?.keep_closes(asset, closes).await
+    }
+
+    async fn closes(&self, asset: &str, range: Range<i64>) -> Result<Vec<Close>, StoreError> {
+        self.ready().await?.closes(asset, range).await
+    }
+}

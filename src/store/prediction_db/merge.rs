@@ -1,0 +1,45 @@
+//! What one statement may name but once.
+
+use std::collections::BTreeMap;
+
+use super::{
+    super::{Close, ModelRecord, PredictionConfig},
+    values::{ConfigId, id},
+};
+
+/// Each model once, by id: the last one's names and deployment, and the widest times.
+pub(super) fn models(models: &[ModelRecord]) -> Vec<ModelRecord> {
+    let mut merged: BTreeMap<(String, String), ModelRecord> = BTreeMap::new();
+    for model in models {
+        let key = (
+            id(&model.crunch_id).into_owned(),
+            id(&model.model_id).into_owned(),
+        );
+        let mut model = model.clone();
+        if let Some(earlier) = merged.get(&key) {
+            model.first_seen = model.first_seen.min(earlier.first_seen);
+            model.last_seen = model.last_seen.max(earlier.last_seen);
+            model.metrics_since = model.metrics_since.max(earlier.metrics_since);
+        }
+        merged.insert(key, model);
+    }
+    merged.into_values().collect()
+}
+
+/// Each configured prediction once: the last one.
+pub(super) fn configs(
+    crunch_id: &str,
+    configs: &[PredictionConfig],
+) -> BTreeMap<ConfigId, PredictionConfig> {
+    let named = |config: &PredictionConfig| {
+        let id = ConfigId::of_config(crunch_id, config);
+        (id, config.clone())
+    };
+    configs.iter().map(named).collect()
+}
+
+/// Each time once, its last close. What is no number can't be a price.
+pub(super) fn closes(closes: &[Close]) -> BTreeMap<i64, f64> {
+    let sound = closes.iter().filter(|close| close.price.is_finite());
+    sound.map(|close| (close.at, close.price)).collect()
+}

@@ -1,0 +1,62 @@
+//! Predictions in SQL: a file of SQLite's, or a PostgreSQL server.
+//!
+//! Each database has its own tables and statements, in its own types; what rows say is read in one
+//! place. What several processes store at once is stored once.
+
+mod lazy;
+mod merge;
+mod postgres;
+mod rows;
+mod sqlite;
+mod url;
+mod values;
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use values::ConfigId;
+
+pub use self::{lazy::PredictionDb, url::DatabaseUrl};
+
+/// Where the migrations that a database has are noted. A PostgreSQL database may be shared with others.
+const MIGRATIONS_TABLE: &str = "prediction_migrations";
+
+/// The best models: of a crunch `$1`, by their answers since `$2`, `$3` of them at most. Both databases
+/// understand it. A model that could not be asked gave no answer.
+const BEST: &str = "WITH answers AS (\
+    SELECT p.model_id, \
+        1.0 * count(*) FILTER (WHERE p.status = 'SUCCESS') / count(*) AS share, \
+        avg(p.exec_time_us) FILTER (WHERE p.status = 'SUCCESS') AS pace \
+    FROM prediction_configs c JOIN predictions p ON p.config_id = c.id \
+    LEFT JOIN models m ON m.crunch_id = c.crunch_id AND m.model_id = p.model_id \
+    WHERE c.crunch_id = $1 AND p.performed_at >= $2 AND p.status <> 'ABSENT' \
+        AND (m.metrics_since IS NULL OR p.performed_at >= m.metrics_since) \
+    GROUP BY p.model_id), \
+scored AS (SELECT model_id, score FROM models WHERE crunch_id = $1 AND score IS NOT NULL) \
+SELECT COALESCE(s.model_id, a.model_id) AS model_id \
+FROM answers a FULL JOIN scored s ON s.model_id = a.model_id \
+ORDER BY s.score DESC NULLS LAST, a.share DESC NULLS LAST, a.pace NULLS LAST, 1 LIMIT $3";
+
+/// The numbers of configured predictions, so that a batch need not ask for them.
+#[derive(Debug, Default)]
+struct KnownConfigs(Mutex<HashMap<ConfigId, i64>>);
+
+impl KnownConfigs {
+    fn get(&self, config: &ConfigId) -> Option<i64> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(config).copied()
+    }
+
+    fn add(&self, config: ConfigId, number: i64) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(config, number);
+    }
+
+    /// After a failure: the database may be another one.
+    fn forget(&self) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clear();
+    }
+}

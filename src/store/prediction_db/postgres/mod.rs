@@ -1,0 +1,104 @@
+//! Predictions in PostgreSQL.
+
+mod closes;
+mod configs;
+mod models;
+mod predictions;
+
+use std::{borrow::Cow, time::Duration};
+
+use sqlx::{
+    PgPool, Postgres as Pg, SqlSafeStr, Transaction,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::{super::StoreError, KnownConfigs};
+
+const MIGRATIONS: [(i64, &str, &str); 1] = [(
+    1,
+    "predictions",
+    include_str!("../../migrations/predictions_postgres/0001_predictions.sql"),
+)];
+/// One stores, one reads, one prunes, one is to spare.
+const CONNECTIONS: u32 = 4;
+/// How long one waits for a connection, a server that starts included.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// A statement takes no longer than a batch may, and a transaction of a worker that froze holds up the
+/// others no longer than this.
+const SESSION: &str = "SET statement_timeout = '25s'; SET lock_timeout = '20s'; \
+                       SET idle_in_transaction_session_timeout = '15s'";
+
+/// A PostgreSQL server's database. Connections are tested when they are taken, so that they come back by
+/// themselves when the server does.
+#[derive(Debug)]
+pub(super) struct Postgres {
+    pool: PgPool,
+    configs: KnownConfigs,
+    place: String,
+}
+
+impl Postgres {
+    pub(super) async fn connect(
+        options: &PgConnectOptions,
+        place: String,
+    ) -> Result<Self, StoreError> {
+        let mut options = options.clone();
+        if options.get_application_name().is_none() {
+            options = options.application_name("allora-worker");
+        }
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    sqlx::raw_sql(SESSION).execute(connection).await?;
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(options);
+        let done = migrator().run(&pool).await;
+        done.map_err(|cause| match cause {
+            MigrateError::Execute(cause) => StoreError::Server {
+                place: place.clone(),
+                cause,
+            },
+            cause => StoreError::Tables {
+                place: place.clone(),
+                cause: Box::new(cause),
+            },
+        })?;
+        Ok(Self {
+            pool,
+            configs: KnownConfigs::default(),
+            place,
+        })
+    }
+
+    /// A transaction that is the only one to write predictions or configs. So numbers become visible in
+    /// their order, and two workers that store the same can't wait for each other.
+    async fn write(&self) -> Result<Transaction<'static, Pg>, sqlx::Error> {
+        let mut all = self.pool.begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock(20263, hashtext(current_schema()))")
+            .execute(&mut *all)
+            .await?;
+        Ok(all)
+    }
+
+    fn failed(&self, cause: sqlx::Error) -> StoreError {
+        StoreError::Server {
+            place: self.place.clone(),
+            cause,
+        }
+    }
+}
+
+fn migrator() -> Migrator {
+    let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        let sql = sql.into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.into());
+    migrator.dangerous_set_table_name(Cow::Borrowed(super::MIGRATIONS_TABLE));
+    migrator
+}

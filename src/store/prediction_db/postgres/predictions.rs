@@ -1,0 +1,194 @@
+//! Predictions.
+
+use std::borrow::Cow;
+
+use async_trait::async_trait;
+use sqlx::{PgConnection, Postgres as Pg, QueryBuilder};
+use time::OffsetDateTime;
+
+use super::{
+    super::{
+        super::{
+            Packed, Prediction, PredictionFilter, PredictionRepository, StoreError,
+            StoredPrediction,
+        },
+        rows::{self, Columns as _},
+        values::{count, id, maybe, moment},
+    },
+    Postgres,
+};
+
+/// Rows of one INSERT, and bytes of their answers: a message to the server has an end.
+const ROWS_AT_ONCE: usize = 1_000;
+const BYTES_AT_ONCE: usize = 32 << 20;
+
+#[async_trait]
+impl PredictionRepository for Postgres {
+    async fn save_all(&self, predictions: &[Prediction]) -> Result<u64, StoreError> {
+        let work = async {
+            let numbers = self.numbers(predictions).await?;
+            let mut all = self.write().await?;
+            let mut new = 0;
+            let mut rest: &[_] = predictions;
+            let mut numbers: &[_] = &numbers;
+            while !rest.is_empty() {
+                let many = portion(rest);
+                let (rows, later) = rest.split_at(many);
+                let (configs, others) = numbers.split_at(many);
+                new += insert(&mut all, configs, rows).await?;
+                (rest, numbers) = (later, others);
+            }
+            all.commit().await?;
+            Ok(new)
+        };
+        work.await.map_err(|cause| {
+            self.configs.forget();
+            self.failed(cause)
+        })
+    }
+
+    async fn predictions(
+        &self,
+        filter: &PredictionFilter,
+        after: i64,
+        most: u32,
+    ) -> Result<Vec<StoredPrediction>, StoreError> {
+        let mut query = QueryBuilder::<Pg>::new(
+            "SELECT (extract(epoch FROM p.performed_at) * 1000)::bigint AS performed_at, \
+             (extract(epoch FROM p.resolvable_at) * 1000)::bigint AS resolvable_at, ",
+        );
+        query.push(rows::PREDICTION);
+        query.push(
+            " FROM predictions p JOIN prediction_configs c ON c.id = p.config_id WHERE p.id > ",
+        );
+        query.push_bind(after);
+        narrow(&mut query, filter);
+        query.push(" ORDER BY p.id LIMIT ");
+        query.push_bind(i64::from(most));
+        let rows = query.build().fetch_all(&self.pool).await;
+        let rows = rows.map_err(|cause| self.failed(cause))?;
+        rows.iter().map(rows::prediction).collect()
+    }
+
+    async fn prune(&self, before: OffsetDateTime, most: u32) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "DELETE FROM predictions WHERE id IN (SELECT id FROM predictions \
+             WHERE performed_at < $1 ORDER BY performed_at, id LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        )
+        .bind(before)
+        .bind(i64::from(most))
+        .execute(&self.pool)
+        .await
+        .map_err(|cause| self.failed(cause))?;
+        Ok(done.rows_affected())
+    }
+
+    async fn best(
+        &self,
+        crunch_id: &str,
+        since: OffsetDateTime,
+        most: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(super::super::BEST)
+            .bind(id(crunch_id))
+            .bind(since)
+            .bind(i64::from(most))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        let ids = rows.iter().map(|row| row.text("model_id"));
+        ids.collect::<Result<_, _>>()
+            .map_err(|cause| self.failed(cause))
+    }
+}
+
+fn narrow(query: &mut QueryBuilder<Pg>, filter: &PredictionFilter) {
+    if let Some(crunch) = &filter.crunch_id {
+        query.push(" AND c.crunch_id = ");
+        query.push_bind(id(crunch).into_owned());
+    }
+    if let Some(model) = &filter.model_id {
+        query.push(" AND p.model_id = ");
+        query.push_bind(id(model).into_owned());
+    }
+    if let Some(asset) = &filter.asset {
+        query.push(" AND p.asset = ");
+        query.push_bind(id(asset).into_owned());
+    }
+    if let Some(horizon) = filter.horizon {
+        query.push(" AND p.horizon = ");
+        query.push_bind(i64::from(horizon));
+    }
+    if let Some(since) = filter.since {
+        query.push(" AND p.performed_at >= ").push_bind(since);
+    }
+    if let Some(until) = filter.until {
+        query.push(" AND p.performed_at < ").push_bind(until);
+    }
+}
+
+/// How many of the rows go into the next statement.
+fn portion(rows: &[Prediction]) -> usize {
+    let mut bytes = 0;
+    let fits = |it: &&Prediction| {
+        bytes += it.payload.as_ref().map_or(0, |it| it.as_bytes().len());
+        bytes <= BYTES_AT_ONCE
+    };
+    let many = rows.iter().take(ROWS_AT_ONCE).take_while(fits).count();
+    many.max(1)
+}
+
+/// A column's values.
+fn column<'a, T>(rows: &'a [Prediction], value: impl Fn(&'a Prediction) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    configs: &[i64],
+    rows: &[Prediction],
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(
+        "INSERT INTO predictions (config_id, slot, horizon, step, exec_time_us, base, \
+         performed_at, resolvable_at, model_id, deployment_id, status, asset, detail, payload) \
+         SELECT config_id, slot, horizon, step, exec_time_us, base, performed_at, resolvable_at, \
+         model_id, deployment_id, status, asset, detail, payload \
+         FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
+         $6::double precision[], $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[], \
+         $11::text[], $12::text[], $13::text[], $14::bytea[]) WITH ORDINALITY \
+         AS r (config_id, slot, horizon, step, exec_time_us, base, performed_at, resolvable_at, \
+         model_id, deployment_id, status, asset, detail, payload, place) ORDER BY place \
+         ON CONFLICT (config_id, slot, model_id) DO NOTHING",
+    )
+    .bind(configs)
+    .bind(column(rows, |it| it.slot))
+    .bind(column(rows, |it| i64::from(it.horizon)))
+    .bind(column(rows, |it| i64::from(it.step)))
+    .bind(column(rows, |it| count(it.exec_time_us)))
+    .bind(column(rows, |it| it.base.filter(|base| !base.is_nan())))
+    .bind(column(rows, |it| moment(it.performed_at)))
+    .bind(column(rows, |it| moment(it.resolvable_at)))
+    .bind(texts(rows, |it| id(&it.model_id)))
+    .bind(texts(rows, |it| id(&it.deployment_id)))
+    .bind(column(rows, |it| it.status.name()))
+    .bind(texts(rows, |it| id(&it.asset)))
+    .bind(maybe_texts(rows, |it| maybe(it.detail.as_deref())))
+    .bind(column(rows, |it| it.payload.as_ref().map(Packed::as_bytes)))
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+fn texts<'a>(
+    rows: &'a [Prediction],
+    value: impl Fn(&'a Prediction) -> Cow<'a, str>,
+) -> Vec<Cow<'a, str>> {
+    column(rows, value)
+}
+
+fn maybe_texts<'a>(
+    rows: &'a [Prediction],
+    value: impl Fn(&'a Prediction) -> Option<Cow<'a, str>>,
+) -> Vec<Option<Cow<'a, str>>> {
+    column(rows, value)
+}

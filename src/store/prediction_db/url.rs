@@ -1,0 +1,198 @@
+//! Where predictions are stored.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use serde::Deserialize;
+use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
+
+use super::super::StoreError;
+
+/// What would be right.
+const RIGHT: &str = "write postgres://user:password@host:5432/database, sqlite:///folder/file.db \
+                     or a file's path";
+/// Parameters that `sqlx` takes. Others it would pass over: a misspelt `sslmode` must not do so.
+const PARAMETERS: [&str; 19] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    "options[…]",
+];
+
+/// A database for predictions: a file of SQLite's, or a PostgreSQL server's.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct DatabaseUrl(pub(super) Kind);
+
+#[derive(Clone)]
+pub(super) enum Kind {
+    Sqlite(PathBuf),
+    Postgres(Box<PgConnectOptions>),
+}
+
+impl DatabaseUrl {
+    /// A file of SQLite's.
+    #[must_use]
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self(Kind::Sqlite(path.into()))
+    }
+
+    /// The file, when it is one of SQLite's.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            Kind::Sqlite(path) => Some(path),
+            Kind::Postgres(_) => None,
+        }
+    }
+}
+
+/// Without a password.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Kind::Postgres(options) => {
+                let (user, port) = (options.get_username(), options.get_port());
+                let database = options.get_database().unwrap_or(user);
+                if let Some(socket) = options.get_socket() {
+                    let socket = socket.display();
+                    write!(f, "postgres://{user}@:{port}/{database}?host={socket}")
+                } else {
+                    let host = options.get_host();
+                    write!(f, "postgres://{user}@{host}:{port}/{database}")
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        let wrong = |cause: String| Err(StoreError::Url { cause });
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            return file(path.strip_prefix("//").unwrap_or(path));
+        }
+        match text.split_once("://") {
+            Some(("postgres" | "postgresql", _)) => server(text),
+            Some((scheme, _)) => wrong(format!("{scheme}:// is no database known here; {RIGHT}")),
+            None => file(text),
+        }
+    }
+}
+
+impl TryFrom<String> for DatabaseUrl {
+    type Error = StoreError;
+
+    fn try_from(text: String) -> Result<Self, StoreError> {
+        text.parse()
+    }
+}
+
+fn file(path: &str) -> Result<DatabaseUrl, StoreError> {
+    let wrong = |cause: String| Err(StoreError::Url { cause });
+    match path {
+        "" => wrong(format!("no file is named; {RIGHT}")),
+        ":memory:" => wrong(format!("a database in memory forgets all; {RIGHT}")),
+        _ if path.ends_with('/') => wrong(format!("{path:?} is a folder; name a file in it")),
+        _ if path.contains('?') => wrong(format!("{path:?}: SQLite takes no parameters here")),
+        _ => Ok(DatabaseUrl::file(path)),
+    }
+}
+
+fn server(text: &str) -> Result<DatabaseUrl, StoreError> {
+    let wrong = |cause: String| StoreError::Url { cause };
+    let query = text.split_once('?').map_or("", |(_, query)| query);
+    for name in query.split('&').filter_map(|pair| pair.split('=').next()) {
+        let is_option = name.starts_with("options[") || name.starts_with("options%5B");
+        if !name.is_empty() && !is_option && !PARAMETERS.contains(&name) {
+            let known = PARAMETERS.join(", ");
+            return Err(wrong(format!(
+                "{name:?} is no parameter that can be used; leave it out, or take one of {known}"
+            )));
+        }
+    }
+    // The text may hold a password, so only the cause is told.
+    let options = PgConnectOptions::from_str(text).map_err(|cause| {
+        let cause = cause.to_string();
+        wrong(format!(
+            "{cause}; {RIGHT}, with %40 for @, %23 for # and %2F for / in a password"
+        ))
+    })?;
+    // What is slow is told by the rooms that wait for it.
+    let options = options.disable_statement_logging();
+    Ok(DatabaseUrl(Kind::Postgres(Box::new(options))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_servers_are_told_apart() {
+        for (given, shown) in [
+            ("sqlite:///var/lib/p.db", "sqlite:///var/lib/p.db"),
+            ("sqlite://data/p.db", "sqlite://data/p.db"),
+            ("sqlite:p.db", "sqlite://p.db"),
+            ("data/p.db", "sqlite://data/p.db"),
+            ("postgres://me:s3cret@h/d", "postgres://me@h:5432/d"),
+            (
+                "postgresql://me:s%40cret@h:6543/d?sslmode=verify-full&application_name=x",
+                "postgres://me@h:6543/d",
+            ),
+            (
+                "postgres://me@%2Frun%2Fpg/d",
+                "postgres://me@:5432/d?host=/run/pg",
+            ),
+        ] {
+            let url: DatabaseUrl = given.parse().unwrap();
+            assert_eq!(url.to_string(), shown);
+            assert!(!format!("{url:?}").contains("cret"));
+        }
+    }
+
+    #[test]
+    fn a_wrong_one_is_refused_with_what_would_be_right() {
+        for (given, wanted) in [
+            ("", "no file is named"),
+            (":memory:", "forgets all"),
+            ("sqlite://", "no file is named"),
+            ("data/", "name a file in it"),
+            ("p.db?mode=ro", "no parameters"),
+            ("mysql://me@h/d", "postgres://user:password@host:5432"),
+            ("postgres://me:s#cret@h/d", "%23 for #"),
+            ("postgres://me:secret@h/d?slmode=require", "one of sslmode"),
+            ("postgres://me:secret@h/d?sslmode=perhaps", "sslmode"),
+        ] {
+            let error = given.parse::<DatabaseUrl>().unwrap_err().to_string();
+            assert!(error.contains(wanted), "{given}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}
