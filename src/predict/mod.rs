@@ -24,6 +24,8 @@ mod prices;
 mod replay;
 mod roll;
 mod round;
+#[cfg(test)]
+mod scene;
 mod schedule;
 mod shape;
 mod shared_book;
@@ -55,8 +57,3 @@ pub use self::{
     teller::{Ended, Teller},
     told::{prices_json, tick_calls},
 };
-
-#[cfg(test)]
-mod testing;
-#[cfg(test)]
-mod testing_market;
