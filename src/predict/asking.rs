@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Facts, PredictConfig, Quotes, Roll, Scope, StoreWatch,
+    Facts, PredictConfig, Quotes, Roll, ScheduleConfig, Scope, StoreWatch,
     configs::Configs,
     library::{Library, Reading},
     round::{Asker, call_of},
@@ -70,6 +70,7 @@ pub struct AskingParts {
 pub struct Asking {
     asker: Arc<Asker>,
     speed: f64,
+    patience: Duration,
     table: Timetable,
     configs: Configs,
     library: Library,
@@ -87,7 +88,7 @@ impl Asking {
     /// # Errors
     /// When the method is configured with an argument that is not known here.
     pub fn new(parts: AskingParts) -> Result<Self, ModelsError> {
-        let declared = parts.settings.schedules.iter().map(|it| it.stored());
+        let declared = parts.settings.schedules.iter().map(ScheduleConfig::stored);
         let declared: Vec<_> = declared.collect();
         for config in &declared {
             call_of(&parts.method, parts.settings.answers, config)?;
@@ -118,6 +119,7 @@ impl Asking {
         let mut asking = Self {
             asker: Arc::new(asker),
             speed: parts.speed,
+            patience: FIRST_READING,
             table,
             configs: Configs::new(parts.scope),
             library,
@@ -145,7 +147,7 @@ impl Asking {
         let mut reader = tokio::spawn(self.library.clone().read(tell));
         tokio::select! {
             () = cancel.cancelled() => {}
-            reading = timeout(FIRST_READING, readings.recv()) => {
+            reading = timeout(self.patience, readings.recv()) => {
                 if let Ok(Some(reading)) = reading {
                     self.take(reading);
                 }

@@ -24,6 +24,8 @@ mod prices;
 mod replay;
 mod roll;
 mod round;
+#[cfg(test)]
+mod scene;
 mod schedule;
 mod shape;
 mod shared_book;
@@ -31,6 +33,8 @@ mod teller;
 mod telling;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing_market;
 mod told;
 
 pub use self::{

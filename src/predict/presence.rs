@@ -1,6 +1,6 @@
 //! Keeps the roll current: what the network tells of models, and what the database knew of them.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
@@ -81,21 +81,16 @@ impl Roll {
         loop {
             tokio::select! {
                 () = cancel.cancelled() => break,
-                event = events.recv() => match event {
-                    Ok(event) => {
+                heard = events.recv() => {
+                    if self.take(heard, &network).is_break() {
+                        break;
+                    }
+                    for _ in 0..BATCH {
+                        // What is left, a gap too, comes with the next.
+                        let Ok(event) = events.try_recv() else { break };
                         self.hear(&event);
-                        for _ in 0..BATCH {
-                            // What is left, a gap too, comes with the next.
-                            let Ok(event) = events.try_recv() else { break };
-                            self.hear(&event);
-                        }
                     }
-                    Err(RecvError::Lagged(missed)) => {
-                        self.news.of_a_gap(missed);
-                        self.listed(&network.models());
-                    }
-                    Err(RecvError::Closed) => break,
-                },
+                }
                 _ = keep.tick() => {
                     self.present(&network.models());
                     self.keep();
@@ -106,6 +101,23 @@ impl Roll {
         }
         self.news.turn();
         self.keep();
+    }
+
+    /// Takes news, or the list of models where news were missed.
+    fn take(
+        &self,
+        heard: Result<NetworkEvent, RecvError>,
+        network: &ModelNetwork,
+    ) -> ControlFlow<()> {
+        match heard {
+            Ok(event) => self.hear(&event),
+            Err(RecvError::Lagged(missed)) => {
+                self.news.of_a_gap(missed);
+                self.listed(&network.models());
+            }
+            Err(RecvError::Closed) => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
     }
 
     fn hear(&self, event: &NetworkEvent) {
@@ -152,3 +164,7 @@ impl Roll {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "presence_tests.rs"]
+mod tests;

@@ -91,11 +91,6 @@ impl Timetable {
         self.lines.len()
     }
 
-    /// What is asked for.
-    pub(super) fn configs(&self) -> impl Iterator<Item = &PredictionConfig> {
-        self.lines.values().map(|line| &line.config)
-    }
-
     /// A round is known to be done. Nothing changes when a newer one is.
     pub(super) fn performed(&mut self, key: &ConfigKey, slot: i64) {
         let made = self.made.entry(key.clone()).or_default();

@@ -107,7 +107,7 @@ fn the_first_of_a_key_counts_and_an_interval_of_nothing_does_not() {
         config("ETH", 0, 0),
     ]);
     assert_eq!(table.len(), 1);
-    assert_eq!(table.configs().next().unwrap().interval, 300);
+    assert_eq!(table.due(0)[0].config.interval, 300);
 }
 
 proptest! {
