@@ -12,6 +12,7 @@ mod notices;
 mod origin;
 mod past;
 mod period;
+mod predict;
 mod prices;
 mod process;
 mod rooms;
@@ -41,6 +42,8 @@ enum Command {
     Forecast(forecast::ForecastArgs),
     /// Run the embedded chain alone, or a network of models, for demos and for workers of other processes
     Devnet(devnet::DevnetArgs),
+    /// Call a network of models, and write out what was stored of it
+    Predict(predict::PredictArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),
     /// Print where a worker with these flags writes, for the scripts
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Forecast(args) => forecast::forecast(&args),
         Command::Devnet(args) => devnet::devnet(&args),
+        Command::Predict(args) => predict::predict(&args),
         Command::Prices(args) => prices::prices(&args),
         Command::Locate(args) => locate::locate(&args),
     }

@@ -9,6 +9,7 @@
 mod book;
 mod config;
 mod error;
+mod export;
 mod fact;
 mod feed;
 mod heard;
@@ -25,6 +26,7 @@ pub use self::{
     book::{Book, Refused, Taken, Why},
     config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
     error::PredictError,
+    export::{ExportError, ExportFormat, export},
     fact::Fact,
     feed::{
         ChannelFeed, CsvFeed, Feed, FeedError, LiveConfig, LiveFeed, MarketClock, Replayed,
