@@ -14,6 +14,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    #[allow(dead_code, reason = "the real parts are servers")]
     /// A file of SQLite's.
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");

@@ -5,6 +5,8 @@ use allora_worker::store::{
     PredictionDb, PredictionFilter, PredictionRepository as _, PredictionStatus, StoredPrediction,
 };
 
+use PredictionStatus::{Absent, Failure, Success, Timeout};
+
 use super::{
     Place,
     make::{CRUNCH, at, config, model, prediction, silent},
@@ -278,7 +280,6 @@ pub(crate) async fn the_best_are_those_that_answer(place: &Place) {
         it.exec_time_us = pace;
         it
     };
-    use PredictionStatus::{Absent, Failure, Success, Timeout};
     let mut elsewhere = round(60, "elsewhere", Success, 1);
     elsewhere.crunch_id = "other".into();
     db.save_all(&[

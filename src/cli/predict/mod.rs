@@ -1,23 +1,34 @@
 //! `predict`: the Predict worker, and what it has stored.
 
 mod args;
+mod export;
 mod prices;
 mod work;
 
 use std::process::ExitCode;
 
-use clap::Args;
-
-use self::args::WorkArgs;
+use clap::{Args, Subcommand};
 
 /// Flags of `predict`.
 #[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct PredictArgs {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
-    work: WorkArgs,
+    work: args::WorkArgs,
 }
 
-/// Runs the Predict worker.
+#[derive(Subcommand, Clone, Debug)]
+enum Command {
+    /// Write stored predictions to a CSV or Parquet file, or to standard output
+    Export(export::ExportArgs),
+}
+
+/// Does what the arguments ask for.
 pub(super) fn predict(args: &PredictArgs) -> ExitCode {
-    work::work(&args.work)
+    match &args.command {
+        Some(Command::Export(args)) => export::export(args),
+        None => work::work(&args.work),
+    }
 }

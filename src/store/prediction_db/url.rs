@@ -55,6 +55,15 @@ impl DatabaseUrl {
         Self(Kind::Sqlite(path.into()))
     }
 
+    /// The same, a relative file of SQLite's below a folder.
+    #[must_use]
+    pub fn below(self, folder: &Path) -> Self {
+        match self.0 {
+            Kind::Sqlite(path) => Self::file(folder.join(path)),
+            server @ Kind::Postgres(_) => Self(server),
+        }
+    }
+
     /// The file, when it is one of SQLite's.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
@@ -141,6 +150,7 @@ fn server(text: &str) -> Result<DatabaseUrl, StoreError> {
     // The text may hold a password, so only the cause is told.
     let options = PgConnectOptions::from_str(text).map_err(|cause| {
         let cause = cause.to_string();
+        let cause = cause.trim_start_matches("error with configuration: ");
         wrong(format!(
             "{cause}; {RIGHT}, with %40 for @, %23 for # and %2F for / in a password"
         ))
@@ -188,7 +198,10 @@ mod tests {
             ("mysql://me@h/d", "postgres://user:password@host:5432"),
             ("postgres://me:s#cret@h/d", "%23 for #"),
             ("postgres://me:secret@h/d?slmode=require", "one of sslmode"),
-            ("postgres://me:secret@h/d?sslmode=perhaps", "sslmode"),
+            (
+                "postgres://me:secret@h/d?sslmode=perhaps",
+                "unknown value \"perhaps\"",
+            ),
         ] {
             let error = given.parse::<DatabaseUrl>().unwrap_err().to_string();
             assert!(error.contains(wanted), "{given}: {error}");
