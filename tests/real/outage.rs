@@ -262,6 +262,7 @@ async fn killed_processes_store_nothing_twice_and_go_on_where_they_were() {
     // The last life makes the round anew in whose middle it was killed.
     let running = start(&file, &place.url()).await;
     let slot = next(&running).await;
+    running.drained().await;
     running.outbox.put(round(slot));
     running.stop().await;
     let stored = check(&place).await;

@@ -108,15 +108,24 @@ async fn a_file_that_refuses_is_tried_again_and_nothing_is_lost() {
     let running = scene.start().await;
     // As a full disk: SQLite gets no new page.
     let pool = &running.outbox.file.pool;
-    sqlx::raw_sql("PRAGMA max_page_count = 1").execute(pool).await.unwrap();
+    sqlx::raw_sql("PRAGMA max_page_count = 1")
+        .execute(pool)
+        .await
+        .unwrap();
     running.put((0..10).map(|slot| large(slot, 10_000)));
     scene.recording.wait_for(trouble).await;
     running.put(predictions(10..20));
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     assert!(scene.double.held().predictions.is_empty());
     let told = scene.recording.events();
-    assert!(format!("{told:?}").contains("database or disk is full"), "{told:?}");
-    sqlx::raw_sql("PRAGMA max_page_count = 4294967294").execute(pool).await.unwrap();
+    assert!(
+        format!("{told:?}").contains("database or disk is full"),
+        "{told:?}"
+    );
+    sqlx::raw_sql("PRAGMA max_page_count = 4294967294")
+        .execute(pool)
+        .await
+        .unwrap();
     scene
         .until("all", |held| held.predictions.len() == 20)
         .await;
