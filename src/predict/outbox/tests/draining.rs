@@ -193,7 +193,7 @@ async fn a_database_that_refuses_all_is_given_time() {
     scene.double.held().poison.insert("1".into());
     let running = scene.start().await;
     running.put(predictions(0..200));
-    until("many refused", || running.outbox.waiting().facts < 180).await;
+    running.waiting(179).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(running.outbox.waiting().facts, 179);
     running.kill().await;
