@@ -47,6 +47,12 @@ impl Place {
         place
     }
 
+    /// What another process finds it by.
+    #[allow(dead_code, reason = "only the real parts have other processes")]
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn url(&self) -> DatabaseUrl {
         self.address.parse().expect("the address is right")
     }

@@ -9,6 +9,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    append::TOLD_EVERY,
     connect::Connect,
     file::File,
     intake::Intake,
@@ -26,8 +27,9 @@ use crate::{
 /// Facts of one batch, and about their bytes.
 const MOST: usize = 1_000;
 const MOST_BYTES: usize = 4 << 20;
-/// How often the same trouble is told.
-const TOLD_EVERY: Duration = Duration::from_secs(600);
+/// When so many in a row were refused, it may be the database that is wrong and not they: those that
+/// follow are set aside one a pause, which leaves time to see to it.
+const MANY: u32 = 20;
 
 /// What the drain needs to know of its surroundings.
 pub(super) struct Surroundings {
@@ -58,6 +60,8 @@ pub(super) struct Drain<C> {
     /// Among the facts after `done` and up to this number is one that the database refuses.
     suspect: Option<i64>,
     refused: u64,
+    /// Refused ones since the last that was stored.
+    in_a_row: u32,
     refusals: Seldom,
     troubles: Seldom,
 }
@@ -93,6 +97,7 @@ impl<C: Connect> Drain<C> {
             most: MOST,
             suspect: None,
             refused: 0,
+            in_a_row: 0,
             refusals: Seldom::every(TOLD_EVERY),
             troubles: Seldom::every(TOLD_EVERY),
         }
@@ -200,6 +205,7 @@ impl<C: Connect> Drain<C> {
         self.suspect = self.suspect.filter(|until| *until > self.done);
         self.most = (self.most * 2).min(MOST);
         self.backoff.reset();
+        self.in_a_row = 0;
         self.undeleted = true;
         let newest = self.around.file.newest();
         self.outages.stored(self.done, rows.len(), newest);
@@ -248,6 +254,7 @@ impl<C: Connect> Drain<C> {
         }
         (self.done, self.suspect) = (row.seq, None);
         self.refused += 1;
+        self.in_a_row += 1;
         if self.refusals.due() {
             self.around.reporter.emit(Event::Trouble {
                 cause: format!(
@@ -259,7 +266,11 @@ impl<C: Connect> Drain<C> {
                 remedy: "look at the table refused of that file; what is right can be moved back into its table facts".into(),
             });
         }
-        Step::Went
+        if self.in_a_row > MANY {
+            Step::Failed
+        } else {
+            Step::Went
+        }
     }
 
     fn failed(&mut self, cause: String) -> Step {

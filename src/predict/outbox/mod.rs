@@ -24,12 +24,12 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    append::{Append, Losses},
+    append::{Append, Losses, TOLD_EVERY},
     drain::{Drain, Surroundings},
     file::File,
     intake::Intake,
     outage::Outages,
-    pace::Backoff,
+    pace::{Backoff, Seldom},
 };
 pub use self::{connect::Connect, pending::Pending, retention::Retention};
 use super::{Fact, Facts, PredictConfig, PredictError, ScheduleConfig};
@@ -149,6 +149,7 @@ impl Outbox {
             reporter: reporter.clone(),
             backoff: Backoff::new(options.retry_min, options.retry_max),
             losses: Losses::new(options.cap),
+            troubles: Seldom::every(TOLD_EVERY),
         };
         let around = Surroundings {
             file,
