@@ -32,7 +32,7 @@ fn main() {
     let bytes = prices_json(&month).len();
     println!("{} closes, {bytes} bytes of JSON", month.len());
     timed("30 days to JSON", rounds, || {
-        drop(black_box(prices_json(&month)))
+        drop(black_box(prices_json(&month)));
     });
     timed("30 days to a call", rounds, || {
         drop(black_box(
