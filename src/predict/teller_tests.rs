@@ -461,3 +461,21 @@ async fn the_end_of_the_prices_is_told_and_a_cancelled_teller_ends_at_once() {
         Ended::Cancelled
     );
 }
+
+#[tokio::test]
+async fn ticks_that_wait_for_answers_are_bounded() {
+    let (a, b) = (Stub::start().await, Stub::start().await);
+    let mut scene = Scene::of(&[&a, &b], |config| config.timeout = Duration::from_secs(60)).await;
+    b.bid([Behaviour::Hangs]);
+    scene.desk.clock.set(START + Duration::from_secs(7_200));
+    let mut expected = vec!["tick -5..=-1".to_owned()];
+    for minute in 0..=i64::try_from(OPEN).unwrap() {
+        scene.send([minute]).await;
+        expected.push(format!("tick {minute}"));
+        let heard: Vec<_> = expected.iter().map(String::as_str).collect();
+        a.until_heard(&heard).await;
+    }
+    // The first one's missing answer counts as late, long before its time is over.
+    scene.told = 1;
+    assert_eq!(scene.told().await, [2, 1, 0, 1, 0]);
+}
