@@ -18,6 +18,7 @@
 # Settings, from the environment:
 #   POSTGRES_PORT   the port of a new database   a free one
 #   POSTGRES_BIN    the folder with initdb       the newest that is installed
+#   POSTGRES_FORGET set: 'run' deletes the database when it ends
 set -euo pipefail
 
 die() { printf 'postgres: %s\n' "$*" >&2; exit 1; }
@@ -145,8 +146,14 @@ stop() {
   ! is_running || as_server "$bin/pg_ctl" -D "$folder/data" -m "$1" -w -s stop
 }
 
+leave() {
+  # Whoever read our output may be gone already.
+  stop fast >/dev/null 2>&1 || true
+  [[ -z ${POSTGRES_FORGET:-} ]] || rm -rf "$folder"
+}
+
 run_until_eof() {
-  trap 'stop immediate >/dev/null 2>&1 || true' EXIT
+  trap leave EXIT
   trap 'exit 130' INT TERM
   make_database </dev/null
   start </dev/null

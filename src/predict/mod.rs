@@ -31,6 +31,10 @@ mod shape;
 mod shared_book;
 mod teller;
 mod telling;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod testing_market;
 mod told;
 
 pub use self::{

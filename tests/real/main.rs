@@ -9,6 +9,7 @@
 //! | `ALLORA_REAL_OLDER` | `require`: fails without the older release, too | skips what needs it |
 //! | `ALLORA_NODE_BIN` | the newest node's binary | the one in the cache |
 //! | `ALLORA_WORKER_BIN` | the worker's binary | the one built with the tests |
+//! | `DATABASE_URL` | a PostgreSQL database for its tests, each in a schema of its own | a server of their own |
 //! | `ALLORA_MODELS_PYTHON` | a Python of 3.12 or newer for the real models | the first found |
 //! | `ALLORA_REAL_WINDOWS` | windows in a row | 5 |
 //! | `ALLORA_REAL_WINDOWS_OLDER` | windows in a row on the older release | 3 |
@@ -23,6 +24,7 @@
 //! | `ALLORA_REAL_KEEP` | set: the workers' data folders are kept | unset |
 
 #![allow(
+    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "a test's helpers fail like the test itself"
@@ -51,6 +53,10 @@ mod node;
 mod outranked;
 mod peer;
 mod plan;
+mod postgres;
+mod postgres_server;
+#[path = "../prediction_store/mod.rs"]
+mod prediction_store;
 mod proxy;
 mod script;
 mod secrets;

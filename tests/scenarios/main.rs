@@ -18,6 +18,8 @@ mod events;
 mod gate;
 mod harness;
 mod operator;
+#[path = "../prediction_store/mod.rs"]
+mod prediction_store;
 mod running;
 mod truth;
 mod twin;
@@ -35,6 +37,7 @@ mod each_refusal_has_its_outcome;
 mod endpoints_that_fail_are_passed_over;
 mod every_window_is_answered_once;
 mod obstacles_are_told_and_waited_for;
+mod predictions_are_stored_in_sqlite;
 mod prices_and_gas;
 mod several_answers_share_a_transaction;
 mod the_embedded_chain_answers_as_a_node;

@@ -1,0 +1,61 @@
+//! One suite for every database that predictions can be stored in.
+
+mod closes;
+mod configs;
+mod failures;
+mod make;
+mod models;
+mod place;
+mod rounds;
+mod together;
+
+#[allow(
+    unused_imports,
+    reason = "each binary has tests of its own besides the suite"
+)]
+pub(crate) use self::{make::prediction, place::Place, rounds::all};
+
+/// The suite's cases.
+pub(crate) mod cases {
+    pub(crate) use super::{closes::*, configs::*, failures::*, models::*, rounds::*, together::*};
+}
+
+/// Makes a test of each case, on a place that `$place` gives; none is skipped.
+macro_rules! suite {
+    ($place:path) => {
+        $crate::prediction_store::suite!($place:
+            a_round_is_stored_once,
+            the_order_is_kept_over_many,
+            filters_have_both_ends,
+            whatever_a_model_sends_is_stored,
+            a_config_need_not_be_declared_first,
+            old_predictions_are_pruned_oldest_first,
+            the_best_are_those_that_answer,
+            models_are_kept_as_they_are_now,
+            a_model_named_twice_in_a_batch_is_kept_once,
+            deployments_are_noted_once,
+            configs_follow_the_configuration_file,
+            what_others_wrote_stays,
+            rounds_that_are_done_only_go_forward,
+            closes_are_replaced,
+            nothing_changes_nothing,
+            two_writers_store_a_round_once,
+            many_may_open_it_at_once,
+            a_batch_is_stored_whole_or_not_at_all,
+            a_row_that_makes_no_sense_is_named,
+            a_newer_database_is_refused,
+        );
+    };
+    ($place:path: $($case:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                if let Some(place) = $place().await {
+                    $crate::prediction_store::cases::$case(&place).await;
+                    place.clear().await;
+                }
+            }
+        )*
+    };
+}
+pub(crate) use suite;

@@ -1,0 +1,323 @@
+//! Predictions: stored once, in order, whatever they hold.
+
+use allora_worker::store::{
+    ConfigKey, ModelRepository as _, Packed, Prediction, PredictionConfigRepository as _,
+    PredictionDb, PredictionFilter, PredictionRepository as _, PredictionStatus, StoredPrediction,
+};
+
+use super::{
+    Place,
+    make::{CRUNCH, at, config, model, prediction, silent},
+};
+
+/// All that is stored, in pages of 700.
+pub(crate) async fn all(db: &PredictionDb) -> Vec<StoredPrediction> {
+    let mut all: Vec<StoredPrediction> = Vec::new();
+    loop {
+        let after = all.last().map_or(0, |it| it.id);
+        let none = PredictionFilter::default();
+        let page = db.predictions(&none, after, 700).await;
+        let page = page.expect("it is read");
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+fn bare(stored: Vec<StoredPrediction>) -> Vec<Prediction> {
+    stored.into_iter().map(|it| it.prediction).collect()
+}
+
+pub(crate) async fn a_round_is_stored_once(place: &Place) {
+    let db = place.open().await;
+    let first = [prediction(60, "b"), prediction(60, "a")];
+    assert_eq!(db.save_all(&first).await.unwrap(), 2);
+    assert_eq!(db.save_all(&first).await.unwrap(), 0);
+    // What is there stays as it is, be it twice in a batch.
+    let changed = silent(60, "a", PredictionStatus::Timeout);
+    let new = silent(60, "c", PredictionStatus::Absent);
+    let again = [changed, new.clone(), new.clone()];
+    assert_eq!(db.save_all(&again).await.unwrap(), 1);
+    let mut later = prediction(60, "a");
+    later.config = ConfigKey("BTC/3600/60/best2".into());
+    assert_eq!(
+        db.save_all(&[later.clone(), prediction(120, "a")])
+            .await
+            .unwrap(),
+        2
+    );
+    let [b, a] = first;
+    let expected = [b, a, new, later, prediction(120, "a")];
+    assert_eq!(bare(all(&db).await), expected);
+    // Another process sees the same.
+    assert_eq!(bare(all(&place.open().await).await), expected);
+}
+
+pub(crate) async fn the_order_is_kept_over_many(place: &Place) {
+    let db = place.open().await;
+    let mut given: Vec<_> = (0..2_300_i64)
+        .map(|it| prediction(60 * (it % 7), &format!("m{}", (it * 7_919) % 2_300)))
+        .collect();
+    given[17].payload = None;
+    assert_eq!(db.save_all(&given).await.unwrap(), 2_300);
+    let stored = all(&db).await;
+    assert!(stored.windows(2).all(|two| two[0].id < two[1].id));
+    assert!(
+        bare(stored.clone()) == given,
+        "the order or a value differs"
+    );
+    let filter = PredictionFilter::default();
+    let page = db.predictions(&filter, stored[9].id, 5);
+    assert_eq!(page.await.unwrap(), stored[10..15]);
+    let none = db.predictions(&filter, stored[2_299].id, 5);
+    assert_eq!(none.await.unwrap(), []);
+}
+
+pub(crate) async fn filters_have_both_ends(place: &Place) {
+    let db = place.open().await;
+    let mut eth = prediction(60, "a");
+    eth.asset = "ETH".into();
+    eth.config = config("ETH", 3_600, 60).key();
+    let mut day = prediction(60, "a");
+    day.horizon = 86_400;
+    day.config = config("BTC", 86_400, 60).key();
+    let mut other = prediction(60, "a");
+    other.crunch_id = "other".into();
+    let given = [
+        prediction(0, "a"),
+        prediction(60, "a"),
+        prediction(60, "b"),
+        prediction(120, "a"),
+        eth,
+        day,
+        other,
+    ];
+    assert_eq!(db.save_all(&given).await.unwrap(), 7);
+    let none = PredictionFilter::default;
+    let performed = given[1].performed_at;
+    let a_while = time::Duration::milliseconds(1);
+    for (filter, expected) in [
+        (none(), vec![0, 1, 2, 3, 4, 5, 6]),
+        (
+            PredictionFilter {
+                crunch_id: Some("other".into()),
+                ..none()
+            },
+            vec![6],
+        ),
+        (
+            PredictionFilter {
+                model_id: Some("b".into()),
+                ..none()
+            },
+            vec![2],
+        ),
+        (
+            PredictionFilter {
+                asset: Some("ETH".into()),
+                ..none()
+            },
+            vec![4],
+        ),
+        (
+            PredictionFilter {
+                horizon: Some(86_400),
+                ..none()
+            },
+            vec![5],
+        ),
+        (
+            PredictionFilter {
+                since: Some(performed),
+                ..none()
+            },
+            vec![1, 2, 3, 4, 5, 6],
+        ),
+        (
+            PredictionFilter {
+                since: Some(performed + a_while),
+                ..none()
+            },
+            vec![3],
+        ),
+        (
+            PredictionFilter {
+                until: Some(performed),
+                ..none()
+            },
+            vec![0],
+        ),
+        (
+            PredictionFilter {
+                until: Some(performed + a_while),
+                ..none()
+            },
+            vec![0, 1, 2, 4, 5, 6],
+        ),
+        (
+            PredictionFilter {
+                crunch_id: Some(CRUNCH.into()),
+                model_id: Some("a".into()),
+                asset: Some("BTC".into()),
+                horizon: Some(3_600),
+                since: Some(at(0)),
+                until: Some(at(90)),
+            },
+            vec![0, 1],
+        ),
+    ] {
+        let found = bare(db.predictions(&filter, 0, 100).await.unwrap());
+        let expected: Vec<_> = expected.into_iter().map(|it| given[it].clone()).collect();
+        assert_eq!(found, expected, "{filter:?}");
+    }
+}
+
+pub(crate) async fn whatever_a_model_sends_is_stored(place: &Place) {
+    let db = place.open().await;
+    let mut odd = prediction(60, "模型 \u{1f9ea}\0\"'\\%");
+    odd.detail = Some("boom\0\r\n\u{202e}é".into());
+    odd.deployment_id = "\0".into();
+    odd.exec_time_us = u64::MAX;
+    odd.base = Some(f64::NAN);
+    // Answers are bytes, and no server looks into them.
+    odd.payload = Some(Packed::from_stored(vec![0, 255, 0, 1]));
+    let mut long = prediction(60, &"é".repeat(5_000));
+    long.detail = Some("x".repeat(100_000));
+    long.payload = Some(Packed::from_stored(
+        (0..=255).cycle().take(3_000_000).collect(),
+    ));
+    let mut far = prediction(60, "far");
+    (far.horizon, far.step) = (u32::MAX, u32::MAX);
+    far.config = config("BTC", u32::MAX, u32::MAX).key();
+    far.slot = -1;
+    far.performed_at = time::macros::datetime!(9999-12-31 23:59:59.999 UTC);
+    far.resolvable_at = far.performed_at;
+    let mut early = prediction(60, "");
+    early.performed_at = time::macros::datetime!(0001-01-01 00:00:00.001 UTC);
+    early.payload = Some(Packed::new(""));
+    let given = [odd, long, far, early];
+    assert_eq!(db.save_all(&given).await.unwrap(), 4);
+    // And again, after a crash: it is still the same round.
+    assert_eq!(db.save_all(&given).await.unwrap(), 0);
+    let stored = bare(all(&db).await);
+    let clean = "模型 \u{1f9ea}\u{fffd}\"'\\%";
+    assert_eq!(stored[0].model_id, clean);
+    assert_eq!(
+        stored[0].detail.as_deref(),
+        Some("boom\u{fffd}\r\n\u{202e}é")
+    );
+    assert_eq!(stored[0].exec_time_us, i64::MAX.unsigned_abs());
+    assert_eq!(
+        (stored[0].base, &stored[0].payload),
+        (None, &given[0].payload)
+    );
+    assert!(stored[1].model_id.len() < 256 && stored[1].model_id.starts_with("éé"));
+    assert!(stored[1].payload == given[1].payload && stored[1].detail == given[1].detail);
+    assert_eq!(stored[2..], given[2..]);
+    // It is found by the id that it gave.
+    let filter = PredictionFilter {
+        model_id: Some(given[1].model_id.clone()),
+        ..PredictionFilter::default()
+    };
+    assert_eq!(db.predictions(&filter, 0, 9).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn a_config_need_not_be_declared_first(place: &Place) {
+    let db = place.open().await;
+    let mut early = prediction(60, "a");
+    early.config = ConfigKey("BTC/3600/60/best3".into());
+    assert_eq!(db.save_all(&[early.clone()]).await.unwrap(), 1);
+    // Nobody said how often, so nobody is asked.
+    assert_eq!(db.configs(CRUNCH).await.unwrap(), []);
+    let mut declared = config("BTC", 3_600, 60);
+    declared.best = Some(3);
+    db.declare(CRUNCH, std::slice::from_ref(&declared))
+        .await
+        .unwrap();
+    let configs = db.configs(CRUNCH).await.unwrap();
+    assert_eq!(configs.len(), 1);
+    assert_eq!(configs[0].config, declared);
+    assert_eq!(db.save_all(&[early.clone()]).await.unwrap(), 0);
+    assert_eq!(bare(all(&db).await), [early]);
+    assert_eq!(
+        place
+            .number("SELECT count(*) FROM prediction_configs")
+            .await,
+        1
+    );
+}
+
+pub(crate) async fn old_predictions_are_pruned_oldest_first(place: &Place) {
+    let db = place.open().await;
+    // Stored in another order than performed.
+    let given: Vec<_> = (0..1_200_i64)
+        .map(|it| prediction(60 * ((it * 7) % 1_200), "a"))
+        .collect();
+    db.save_all(&given).await.unwrap();
+    let performed = |slot: i64| prediction(60 * slot, "a").performed_at;
+    assert_eq!(db.prune(performed(0), 10).await.unwrap(), 0);
+    assert_eq!(db.prune(performed(1_000), 0).await.unwrap(), 0);
+    assert_eq!(db.prune(performed(1_000), 10).await.unwrap(), 10);
+    let left = bare(all(&db).await);
+    assert_eq!(
+        left.iter().map(|it| it.performed_at).min(),
+        Some(performed(10))
+    );
+    assert_eq!(db.prune(performed(1_000), 5_000).await.unwrap(), 990);
+    assert_eq!(db.prune(performed(5_000), 5_000).await.unwrap(), 200);
+    // Numbers are given out but once, so that a reader who goes on by them misses nothing.
+    db.save_all(&[prediction(60, "b")]).await.unwrap();
+    assert!(all(&db).await[0].id > 1_200);
+}
+
+pub(crate) async fn the_best_are_those_that_answer(place: &Place) {
+    let db = place.open().await;
+    let round = |slot: i64, model: &str, status, pace| {
+        let mut it = silent(slot, model, status);
+        it.exec_time_us = pace;
+        it
+    };
+    use PredictionStatus::{Absent, Failure, Success, Timeout};
+    let mut elsewhere = round(60, "elsewhere", Success, 1);
+    elsewhere.crunch_id = "other".into();
+    db.save_all(&[
+        round(60, "slow", Success, 900),
+        round(60, "quick", Success, 100),
+        // Before the time that counts.
+        round(0, "quick", Failure, 100),
+        round(60, "half", Success, 1),
+        round(120, "half", Timeout, 1),
+        round(60, "third", Success, 1),
+        round(120, "third", Failure, 1),
+        round(180, "third", Failure, 1),
+        // It was not asked the second time, and failed as another deployment the first time.
+        round(60, "new", Failure, 50),
+        round(120, "new", Absent, 0),
+        round(180, "new", Success, 50),
+        round(60, "never", Absent, 0),
+        elsewhere,
+    ])
+    .await
+    .unwrap();
+    let mut new = model("new", 0);
+    new.metrics_since = at(120);
+    db.keep_models(&[new, model("half", 0), model("unknown", 0)])
+        .await
+        .unwrap();
+    let best = async |most| db.best(CRUNCH, at(30), most).await.unwrap();
+    assert_eq!(best(9).await, ["new", "quick", "slow", "half", "third"]);
+    assert_eq!(best(2).await, ["new", "quick"]);
+    assert_eq!(best(0).await, [""; 0]);
+    // Scores stand above all.
+    place
+        .raw("UPDATE models SET score = 0.25 WHERE model_id = 'half'")
+        .await;
+    place
+        .raw("UPDATE models SET score = -1 WHERE model_id = 'unknown'")
+        .await;
+    assert_eq!(
+        best(9).await,
+        ["half", "unknown", "new", "quick", "slow", "third"]
+    );
+}
