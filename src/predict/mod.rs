@@ -32,8 +32,6 @@ mod shared_book;
 mod teller;
 mod telling;
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod testing_market;
 mod told;
 
