@@ -432,7 +432,7 @@ impl Scene {
             speed: 1.0,
             reporter: self.office.reporter.clone(),
             stores,
-            performed,
+            performed: performed.into_iter().collect(),
         };
         Asking::new(parts).unwrap()
     }
