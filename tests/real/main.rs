@@ -55,6 +55,8 @@ mod outage;
 mod outranked;
 mod peer;
 mod plan;
+mod predict_stand;
+mod predicting;
 mod postgres;
 mod postgres_server;
 #[path = "../prediction_store/mod.rs"]
