@@ -55,10 +55,10 @@ mod outage;
 mod outranked;
 mod peer;
 mod plan;
-mod predict_stand;
-mod predicting;
 mod postgres;
 mod postgres_server;
+mod predict_stand;
+mod predicting;
 #[path = "../prediction_store/mod.rs"]
 mod prediction_store;
 mod proxy;

@@ -3,6 +3,7 @@
 mod args;
 mod export;
 mod prices;
+mod storing;
 mod work;
 
 use std::process::ExitCode;
