@@ -187,8 +187,11 @@ impl Models {
     /// What runs, for the person who started it.
     pub(super) fn words(&self, crunch_id: &str) -> String {
         let address = self.orchestrator.address();
+        let file = self.file.as_ref().map_or_else(String::new, |file| {
+            format!(", and those in {}", file.path().display())
+        });
         format!(
-            "🤖 {} stub models of {crunch_id} are up\n   Orchestrator ws://{address}/{crunch_id}",
+            "🤖 a network of models is up: {} stubs{file}\n   Orchestrator ws://{address}/{crunch_id}",
             self.stubs.len()
         )
     }

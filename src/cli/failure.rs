@@ -26,6 +26,14 @@ impl Failure {
         }
     }
 
+    /// One that stays until somebody corrects it.
+    pub(super) fn lasting(cause: String) -> Self {
+        Self {
+            cause,
+            may_heal: false,
+        }
+    }
+
     pub(super) fn remedy(&self) -> &'static str {
         if self.may_heal {
             "a supervisor such as systemd starts the worker again"

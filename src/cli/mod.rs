@@ -42,7 +42,7 @@ enum Command {
     Forecast(forecast::ForecastArgs),
     /// Run the embedded chain alone, or a network of models, for demos and for workers of other processes
     Devnet(devnet::DevnetArgs),
-    /// Call a network of models, and write out what was stored of it
+    /// Tell a network of models what the market does, ask them what comes, and store what they answer
     Predict(predict::PredictArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),

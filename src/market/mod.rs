@@ -51,4 +51,4 @@ pub use crate::store::{Interval, Origin, Series};
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
-mod testing_store;
+pub(crate) mod testing_store;

@@ -14,7 +14,7 @@ use crate::{
 
 /// Holds one series.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     candles: Mutex<BTreeMap<(i64, Origin), Candle>>,
     aside: Mutex<BTreeMap<(i64, Origin), SetAside>>,
     requests: Mutex<Vec<i64>>,

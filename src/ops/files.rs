@@ -85,10 +85,17 @@ impl Artifacts {
         self.named(".db")
     }
 
-    /// The facts that wait for the database.
+    /// The embedded database of a replay of past prices, which belong to no other time.
     #[must_use]
-    pub fn outbox(&self) -> PathBuf {
-        self.named(".outbox.db")
+    pub fn replay_database(&self) -> PathBuf {
+        self.named(".replay.db")
+    }
+
+    /// The facts that wait for a database. Each database has its own, so that what waits for one is not
+    /// stored in another: `of` names the database.
+    #[must_use]
+    pub fn outbox(&self, of: &str) -> PathBuf {
+        self.named(&format!(".outbox-{of}.db"))
     }
 
     /// Candles that are kept apart from the database.

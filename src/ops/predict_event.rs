@@ -64,6 +64,15 @@ pub enum PredictEvent {
         deployment_id: String,
         cause: String,
     },
+    /// Many models did the same at once: how many did so besides those that were told singly.
+    ModelsChanged {
+        first_seen: u32,
+        joined: u32,
+        deployed: u32,
+        replayed: u32,
+        failed: u32,
+        left: u32,
+    },
     /// All models were told new prices.
     TickTold {
         assets: usize,

@@ -86,6 +86,35 @@ impl PredictEvent {
                 deployment_id,
                 cause,
             } => good("👋", "Model left").with(format!("{model_id} ({deployment_id}): {cause}")),
+            Self::ModelsChanged {
+                first_seen,
+                joined,
+                deployed,
+                replayed,
+                failed,
+                left,
+            } => {
+                let all = [
+                    (first_seen, "new"),
+                    (joined, "joined"),
+                    (deployed, "deployed anew"),
+                    (replayed, "told the past"),
+                    (failed, "failed"),
+                    (left, "left"),
+                ];
+                let some = all.iter().filter(|(count, _)| **count > 0);
+                let some: Vec<_> = some
+                    .map(|(count, what)| format!("{count} {what}"))
+                    .collect();
+                let level = if *failed > 0 {
+                    Level::Warn
+                } else {
+                    Level::Info
+                };
+                good("👥", "More models")
+                    .with(format!(": {}", some.join(", ")))
+                    .at(level)
+            }
             _ => good("", ""),
         }
     }

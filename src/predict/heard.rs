@@ -38,6 +38,8 @@ pub(super) struct Heard {
 struct Place {
     /// It was told all ticks up to this one.
     through: u64,
+    /// It surely took all ticks up to this one.
+    surely: u64,
     /// Large calls that failed in a row.
     strikes: u32,
     /// It is not told what it missed before this tick.
@@ -106,6 +108,7 @@ impl Heard {
         };
         let place = Place {
             through: self.number,
+            surely: self.number,
             seen: self.number,
             replaying: (since != Since::Now).then_some(since),
             ..Place::default()
@@ -127,7 +130,7 @@ impl Heard {
             if is_good {
                 place.replaying = None;
             } else {
-                place.through = 0;
+                (place.through, place.surely) = (0, 0);
             }
         }
     }
@@ -167,6 +170,9 @@ impl Heard {
             if first <= place.through + 1 {
                 place.through = place.through.max(number);
             }
+            if first <= place.surely + 1 {
+                place.surely = place.surely.max(number);
+            }
             if first < number {
                 (place.strikes, place.not_before) = (0, 0);
             }
@@ -181,19 +187,14 @@ impl Heard {
     pub(super) fn missed(&mut self, model: &ModelInfo, first: u64, is_large: bool) {
         let number = self.number;
         if let Some(place) = self.models.get_mut(&key(model)) {
-            place.through = place.through.min(first.saturating_sub(1));
+            let before = first.saturating_sub(1).max(place.surely);
+            place.through = place.through.min(before);
             if is_large {
                 place.strikes = (place.strikes + 1).min(16);
                 let pause = (1 << place.strikes).min(LONGEST_PAUSE);
                 place.not_before = number + pause;
             }
         }
-    }
-
-    /// How many models are remembered.
-    #[cfg(test)]
-    pub(super) fn remembered(&self) -> usize {
-        self.models.len()
     }
 }
 

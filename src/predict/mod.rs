@@ -6,25 +6,41 @@
 //! rounds of predictions. What is to be kept becomes a [`Fact`], goes through the outbox on disk, and
 //! from there into the database; nobody who calls models waits for that.
 
+mod asking;
 mod book;
 mod config;
+mod configs;
+mod entry;
 mod error;
 mod export;
 mod fact;
 mod feed;
 mod heard;
+mod library;
+mod news;
 mod outbox;
 mod ports;
+mod presence;
 mod prices;
 mod replay;
+mod roll;
+mod round;
+#[cfg(test)]
+mod scene;
+mod schedule;
+mod shape;
 mod shared_book;
 mod teller;
 mod telling;
+#[cfg(test)]
+mod testing_market;
 mod told;
 
 pub use self::{
+    asking::{Asking, AskingParts},
     book::{Book, Refused, Taken, Why},
     config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
+    configs::Scope,
     error::PredictError,
     export::{ExportError, ExportFormat, export},
     fact::Fact,
@@ -34,7 +50,9 @@ pub use self::{
     },
     outbox::{Connect, Outbox, OutboxOptions, OutboxTask, Pending, Retention, Waiting},
     ports::{Attendance, Facts, Quotes},
+    presence::StoreWatch,
     prices::Prices,
+    roll::Roll,
     shared_book::{BookConfig, SharedBook},
     teller::{Ended, Teller},
     told::{prices_json, tick_calls},

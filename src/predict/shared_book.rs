@@ -170,7 +170,7 @@ impl SharedBook {
     ///
     /// # Errors
     /// [`FeedError::Tick`]
-    pub(super) async fn calls(&self, first: u64) -> Result<Arc<[Call]>, FeedError> {
+    pub(super) async fn calls_from(&self, first: u64) -> Result<Arc<[Call]>, FeedError> {
         let since = {
             let state = self.state();
             let earliest = (first > 0).then(|| state.heard.earliest(first));

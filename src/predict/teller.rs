@@ -146,14 +146,14 @@ impl Teller {
 
     /// Begins to tell a part of the models. The whole book is left to a task of its own, as encoding it
     /// takes time.
-    async fn speak(&self, tick: &Tick, part: Part) -> Option<Spoken> {
+    async fn speak(&mut self, tick: &Tick, part: Part) -> Option<Spoken> {
         if part.first == 0 {
             return Some(Spoken::later(part));
         }
         let calls = if part.first == tick.number {
             self.book.encode(tick.new.clone()).await
         } else {
-            self.book.calls(part.first).await
+            self.book.calls_from(part.first).await
         };
         match calls {
             Ok(calls) => Some(Spoken::now(&self.network, part, calls)),

@@ -98,7 +98,7 @@ impl Telling {
         } = spoken;
         let calls = match calls {
             Some(calls) => calls,
-            None => match self.book.calls(part.first).await {
+            None => match self.book.calls_from(part.first).await {
                 Ok(calls) => calls,
                 Err(cause) => {
                     self.book.complain(&cause);

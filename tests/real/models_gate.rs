@@ -1,15 +1,8 @@
 //! Whether real model servers can be started: they need Python 3.12 or newer, and packages from `PyPI`.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
-};
+use std::{path::PathBuf, process::Command, sync::OnceLock};
 
 use crate::gate::{say, setting};
-
-const PACKAGES: [&str; 2] = ["crunch-model-runner==0.4.2", "condorgame==0.5.3"];
 
 /// The program that serves a model, or none after having said why the test is skipped.
 pub(crate) fn runner() -> Option<PathBuf> {
@@ -31,64 +24,14 @@ pub(crate) fn runner() -> Option<PathBuf> {
     }
 }
 
-/// Makes the environment in the cache unless it is there.
+/// The script makes the environment in the cache unless it is there.
 fn provide() -> Result<PathBuf, String> {
-    let cache = setting("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| setting("HOME").map(|home| Path::new(&home).join(".cache")))
-        .ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
-    let folder = cache.join("allora-worker/models-venv");
-    let (runner, mark) = (folder.join("bin/model-runner"), folder.join("installed"));
-    let wanted = PACKAGES.join("\n");
-    if runner.is_file() && fs::read_to_string(&mark).is_ok_and(|text| text == wanted) {
-        return Ok(runner);
-    }
-    let python = python().ok_or(
-        "no Python 3.12 or newer was found; install one, or name it in ALLORA_MODELS_PYTHON",
-    )?;
-    say(&format!(
-        "real models: installing {} into {}",
-        PACKAGES.join(" and "),
-        folder.display()
-    ));
-    run(Command::new(&python).args(["-m", "venv"]).arg(&folder))?;
-    let pip = folder.join("bin/pip");
-    run(Command::new(pip)
-        .args(["install", "--quiet", "--disable-pip-version-check"])
-        .args(PACKAGES))?;
-    fs::write(&mark, wanted)
-        .map_err(|error| format!("{} can't be written: {error}", mark.display()))?;
-    Ok(runner)
-}
-
-fn python() -> Option<PathBuf> {
-    let named = setting("ALLORA_MODELS_PYTHON").map(PathBuf::from);
-    let on_path = ["python3.13", "python3.12", "python3"].map(PathBuf::from);
-    let pyenv = setting("PYENV_ROOT")
-        .map(PathBuf::from)
-        .or_else(|| setting("HOME").map(|home| Path::new(&home).join(".pyenv")));
-    let versions = pyenv.and_then(|root| fs::read_dir(root.join("versions")).ok());
-    let managed = versions.into_iter().flatten().flatten();
-    let managed = managed.map(|entry| entry.path().join("bin/python3"));
-    named
-        .into_iter()
-        .chain(on_path)
-        .chain(managed)
-        .find(|python| {
-            let code = "import sys, ensurepip; sys.exit(not (3, 12) <= sys.version_info < (3, 14))";
-            let status = Command::new(python).args(["-c", code]).output();
-            status.is_ok_and(|output| output.status.success())
-        })
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command
-        .output()
-        .map_err(|error| format!("{command:?} can't be run: {error}"))?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/modelnet.sh");
+    let output = Command::new("bash").args([script, "venv"]).output();
+    let output = output.map_err(|error| format!("bash can't be run: {error}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status.success() {
-        return Ok(());
+        return Ok(text(&output.stdout).into());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said: Vec<_> = said.lines().rev().take(3).collect();
-    Err(format!("{command:?} failed: {}", said.join(" / ")))
+    Err(text(&output.stderr))
 }

@@ -30,7 +30,7 @@ pub(super) struct WorkArgs {
     pub(super) data_dir: Option<PathBuf>,
     /// The database: postgres://… or a file [default: DATABASE_URL, else data/artifacts/predict.db].
     /// Others on this machine can read a process's flags: a password belongs into DATABASE_URL
-    #[arg(long, value_name = "URL", hide_env_values = true)]
+    #[arg(long, value_name = "URL")]
     pub(super) database_url: Option<String>,
     /// Leave after this time: 90s, 2h, 30days
     #[arg(long, value_name = "TIME", value_parser = humantime_serde::re::humantime::parse_duration)]

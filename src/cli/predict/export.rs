@@ -15,7 +15,7 @@ use super::super::failure;
 use crate::{
     config::{Overrides, Predicting},
     predict::{ExportError, ExportFormat, export as write_out},
-    store::{DatabaseUrl, PredictionDb, PredictionFilter},
+    store::{DatabaseUrl, PredictionDb, PredictionFilter, StoreError},
 };
 
 /// Flags of `predict export`.
@@ -152,11 +152,9 @@ fn url(args: &ExportArgs) -> Result<DatabaseUrl, Failure> {
         .map(ExposeSecret::expose_secret);
     match args.database_url.as_deref().or(secret) {
         None => Ok(DatabaseUrl::file(settings.artifacts.database())),
-        Some(text) => {
-            let url: Result<DatabaseUrl, _> = text.parse();
-            url.map(|url| url.below(&settings.root))
-                .map_err(|cause| Failure::Refused(cause.to_string()))
-        }
+        Some(text) => text
+            .parse()
+            .map_err(|cause: StoreError| Failure::Refused(cause.to_string())),
     }
 }
 

@@ -1,16 +1,24 @@
 //! `predict`: the Predict worker, and what it has stored.
 
+mod args;
 mod export;
+mod prices;
+mod work;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use self::args::WorkArgs;
+
 /// Flags of `predict`.
 #[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct PredictArgs {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    work: WorkArgs,
 }
 
 #[derive(Subcommand, Clone, Debug)]
@@ -19,9 +27,10 @@ enum Command {
     Export(export::ExportArgs),
 }
 
-/// Does what the arguments ask for.
+/// Runs the Predict worker, or writes out what it has stored.
 pub(super) fn predict(args: &PredictArgs) -> ExitCode {
     match &args.command {
-        Command::Export(args) => export::export(args),
+        None => work::work(&args.work),
+        Some(Command::Export(args)) => export::export(args),
     }
 }

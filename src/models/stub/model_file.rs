@@ -1,6 +1,10 @@
 //! Models that run elsewhere, by a file that lists them.
 
-use std::{collections::BTreeMap, fmt, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
@@ -131,6 +135,12 @@ impl ModelFile {
             done: None,
             known: Vec::new(),
         }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Looks at the file and announces what changed: models that run before those that stopped, as

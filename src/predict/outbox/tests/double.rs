@@ -73,11 +73,10 @@ impl Double {
         };
         let one_of = |chance: f64| rand::random_bool(chance);
         match mood {
-            Mood::Well => Ok(false),
             Mood::Down => Err(down()),
             Mood::Hangs => std::future::pending().await,
             Mood::Slow(most) if predictions > most => std::future::pending().await,
-            Mood::Slow(_) => Ok(false),
+            Mood::Well | Mood::Slow(_) => Ok(false),
             Mood::Flaky(chance) if one_of(chance) => Err(down()),
             Mood::Flaky(chance) => Ok(one_of(chance)),
         }

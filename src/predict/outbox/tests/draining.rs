@@ -37,7 +37,7 @@ async fn all_kinds_come_as_they_were_put() {
     let running = scene.start().await;
     let closes = vec![Close {
         at: 60,
-        price: 90_744.701_234_567_89,
+        price: 90_744.5,
     }];
     let facts = [
         Fact::Model(model("1", 0)),
@@ -58,7 +58,8 @@ async fn all_kinds_come_as_they_were_put() {
     assert_eq!(held.models, [model("1", 0)]);
     assert_eq!(held.deployments.len(), 1);
     assert_eq!(held.performed.values().collect::<Vec<_>>(), [&60]);
-    assert_eq!(held.closes[&("BTC".to_owned(), 60)], 90_744.701_234_567_89);
+    let closes: Vec<_> = held.closes.clone().into_iter().collect();
+    assert_eq!(closes, [(("BTC".to_owned(), 60), 90_744.5)]);
     assert_eq!(held.declared, scene.options.configs.len());
     assert!(held.orphans.is_empty());
     assert!(scene.recording.events().is_empty());

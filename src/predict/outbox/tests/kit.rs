@@ -129,7 +129,7 @@ pub(super) fn prediction(slot: i64, model: &str) -> Prediction {
         exec_time_us: 1_234,
         payload: Some(Packed::new(&format!("[{slot}, \"{model}\"]"))),
         detail: None,
-        base: Some(90_744.701_234_567_89),
+        base: Some(90_744.701_234_567_9),
         performed_at: BEGIN + Duration::from_secs(slot.unsigned_abs()),
         resolvable_at: BEGIN + Duration::from_secs(slot.unsigned_abs() + 3_600),
     }

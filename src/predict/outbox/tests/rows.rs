@@ -8,9 +8,9 @@ use crate::{
     store::Close,
 };
 
-fn there_and_back(fact: Fact) {
+fn there_and_back(fact: &Fact) {
     let row = Row::encode(fact.clone()).unwrap();
-    assert_eq!(row.decode().unwrap(), fact);
+    assert_eq!(&row.decode().unwrap(), fact);
 }
 
 #[test]
@@ -22,11 +22,11 @@ fn all_kinds_come_back_and_say_what_they_are() {
     ];
     for (fact, kind) in facts {
         assert_eq!(Row::encode(fact.clone()).unwrap().kind, kind);
-        there_and_back(fact);
+        there_and_back(&fact);
     }
     let mut bare = prediction(7, "1");
     (bare.payload, bare.base, bare.detail) = (None, None, Some("late\0\n\"é\"".into()));
-    there_and_back(Fact::Prediction(bare));
+    there_and_back(&Fact::Prediction(bare));
 }
 
 proptest! {
@@ -34,8 +34,8 @@ proptest! {
     fn prices_keep_their_last_bit(prices in prop::collection::vec(1e-9..1e9_f64, 1..20)) {
         let mut with_base = prediction(7, "1");
         with_base.base = Some(prices[0]);
-        there_and_back(Fact::Prediction(with_base));
+        there_and_back(&Fact::Prediction(with_base));
         let closes = prices.iter().zip(0..).map(|(&price, at)| Close { at, price });
-        there_and_back(Fact::Closes { asset: "BTC".into(), closes: closes.collect() });
+        there_and_back(&Fact::Closes { asset: "BTC".into(), closes: closes.collect() });
     }
 }

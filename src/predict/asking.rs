@@ -1,0 +1,273 @@
+//! The asking side: makes each round when it is due. Rounds wait neither for each other, nor for ticks,
+//! nor for the database.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::mpsc,
+    task::{Id, JoinError, JoinSet},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Facts, PredictConfig, Quotes, Roll, ScheduleConfig, Scope, StoreWatch,
+    configs::Configs,
+    library::{Library, Reading},
+    round::{Asker, call_of},
+    schedule::{Due, Timetable},
+};
+use crate::{
+    clock::SharedClock,
+    models::{MethodConfig, ModelNetwork, ModelsError},
+    ops::{Event, PredictEvent, Reporter},
+    store::{ConfigKey, PredictionConfig},
+};
+
+/// The longest sleep: a clock that was set, or a host that was suspended, is noticed after this.
+const LONGEST_SLEEP: Duration = Duration::from_millis(200);
+/// Rounds of one config that may be under way at once; hanging models keep them open until the call's
+/// deadline.
+const MOST_OPEN: usize = 4;
+/// How long the first round waits for the database, which knows what was done before.
+const FIRST_READING: Duration = Duration::from_secs(10);
+
+/// What the asking side is made of.
+pub struct AskingParts {
+    /// The crunch.
+    pub crunch_id: String,
+    /// Section `[predict]`.
+    pub settings: PredictConfig,
+    /// What models can be asked for, by the prices that they are told.
+    pub scope: Scope,
+    /// The method that gives a prediction.
+    pub method: MethodConfig,
+    /// The models.
+    pub network: Arc<ModelNetwork>,
+    /// Who they are.
+    pub roll: Arc<Roll>,
+    /// What they were told.
+    pub quotes: Arc<dyn Quotes>,
+    /// Takes what is to be stored.
+    pub facts: Arc<dyn Facts>,
+    /// Tells when rounds are due.
+    pub clock: SharedClock,
+    /// How many seconds the clock advances in a second: 1 but in a replay.
+    pub speed: f64,
+    /// Takes what is to be told.
+    pub reporter: Reporter,
+    /// The database, once it is there.
+    pub stores: StoreWatch,
+    /// Rounds that are done and wait in the outbox.
+    pub performed: Vec<(ConfigKey, i64)>,
+}
+
+/// Makes rounds when they are due.
+pub struct Asking {
+    asker: Arc<Asker>,
+    speed: f64,
+    patience: Duration,
+    table: Timetable,
+    configs: Configs,
+    library: Library,
+    /// The best performers, best first; none while nobody knows.
+    best: Vec<String>,
+    rounds: JoinSet<()>,
+    open: HashMap<Id, ConfigKey>,
+    /// Those that wait for the best performers to be known, which was told.
+    waiting: HashSet<ConfigKey>,
+}
+
+impl Asking {
+    /// Prepares rounds of the configuration's schedules.
+    ///
+    /// # Errors
+    /// When the method is configured with an argument that is not known here.
+    pub fn new(parts: AskingParts) -> Result<Self, ModelsError> {
+        let declared = parts.settings.schedules.iter().map(ScheduleConfig::stored);
+        let declared: Vec<_> = declared.collect();
+        for config in &declared {
+            call_of(&parts.method, parts.settings.answers, config)?;
+        }
+        let mut table = Timetable::default();
+        for (key, slot) in &parts.performed {
+            table.performed(key, *slot);
+        }
+        let asker = Asker {
+            crunch_id: parts.crunch_id.clone(),
+            method: parts.method,
+            answers: parts.settings.answers,
+            network: parts.network,
+            roll: parts.roll,
+            quotes: parts.quotes,
+            facts: parts.facts,
+            clock: Arc::clone(&parts.clock),
+            reporter: parts.reporter.clone(),
+        };
+        let library = Library {
+            crunch_id: parts.crunch_id,
+            declared: declared.clone(),
+            performance: parts.settings.performance,
+            clock: parts.clock,
+            reporter: parts.reporter,
+            stores: parts.stores,
+        };
+        let mut asking = Self {
+            asker: Arc::new(asker),
+            speed: parts.speed,
+            patience: FIRST_READING,
+            table,
+            configs: Configs::new(parts.scope),
+            library,
+            best: Vec::new(),
+            rounds: JoinSet::new(),
+            open: HashMap::new(),
+            waiting: HashSet::new(),
+        };
+        let (good, complaints) = asking.configs.sift(declared);
+        asking.adopt(good, complaints);
+        Ok(asking)
+    }
+
+    /// How many predictions are asked for again and again.
+    #[must_use]
+    pub fn schedules(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Makes rounds until it is cancelled. It is begun when models have been told the past: the first
+    /// rounds are due at once. Rounds that are under way at the end are given up, and made again at
+    /// the next start.
+    pub async fn run(mut self, cancel: CancellationToken) {
+        let (tell, mut readings) = mpsc::channel(1);
+        let mut reader = tokio::spawn(self.library.clone().read(tell));
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            reading = timeout(self.patience, readings.recv()) => {
+                if let Ok(Some(reading)) = reading {
+                    self.take(reading);
+                }
+            }
+        }
+        while !cancel.is_cancelled() {
+            let now = self.now();
+            for due in self.table.due(now) {
+                self.begin(due);
+            }
+            let pause = self.pause();
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                Some(reading) = readings.recv() => self.take(reading),
+                Some(ended) = self.rounds.join_next_with_id() => self.ended(ended),
+                _ = &mut reader => break,
+                () = sleep(pause) => {}
+            }
+        }
+        reader.abort();
+        self.rounds.shutdown().await;
+    }
+
+    fn now(&self) -> i64 {
+        self.asker.clock.now().unix_timestamp()
+    }
+
+    /// Until the next slot, or until it is time to look at the clock again.
+    fn pause(&self) -> Duration {
+        let now = self.asker.clock.now();
+        let Some(next) = self.table.next(now.unix_timestamp()) else {
+            return LONGEST_SLEEP;
+        };
+        let ahead = next as f64 - now.unix_timestamp_nanos() as f64 / 1e9;
+        let pause = Duration::try_from_secs_f64(ahead / self.speed).unwrap_or(LONGEST_SLEEP);
+        pause.clamp(Duration::from_millis(1), LONGEST_SLEEP)
+    }
+
+    fn begin(&mut self, due: Due) {
+        let open = self.open.values().filter(|key| **key == due.key).count();
+        if open >= MOST_OPEN {
+            return;
+        }
+        let only = match due.config.best {
+            Some(_) if self.best.is_empty() => return self.wait_for_the_best(&due.key),
+            Some(most) => {
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                Some(self.best.iter().take(most).cloned().collect())
+            }
+            None => None,
+        };
+        self.waiting.remove(&due.key);
+        self.table.begin(&due);
+        if due.missed > 0 {
+            self.tell_missed(&due);
+        }
+        let key = due.key.clone();
+        let task = self.rounds.spawn(Arc::clone(&self.asker).ask(due, only));
+        self.open.insert(task.id(), key);
+    }
+
+    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+        let key = self.open.remove(&id);
+        if let (Err(error), Some(key)) = (ended, key) {
+            self.emit(Event::Trouble {
+                cause: format!("a round of {key} broke off: {error}"),
+                remedy: "the next round is made when it is due; report this with the output log"
+                    .into(),
+            });
+        }
+    }
+
+    fn tell_missed(&self, due: &Due) {
+        let cause = if due.is_running {
+            "the worker was held up, the clock was set forward, or earlier rounds were still open"
+        } else {
+            "the worker was away"
+        };
+        let event = PredictEvent::RoundsMissed {
+            config: due.key.0.clone(),
+            rounds: due.missed,
+            cause: cause.into(),
+        };
+        self.emit(event.into());
+    }
+
+    fn wait_for_the_best(&mut self, key: &ConfigKey) {
+        if self.waiting.insert(key.clone()) {
+            self.emit(Event::Notice {
+                cause: format!("{key} waits: the best performers are not known yet"),
+                remedy: "they are known once the database is there and models have answered; other schedules go on".into(),
+            });
+        }
+    }
+
+    fn take(&mut self, reading: Reading) {
+        let (good, complaints, slots) = self.configs.sift_rows(reading.rows);
+        for (key, slot) in slots {
+            self.table.performed(&key, slot);
+        }
+        self.adopt(good, complaints);
+        if let Some(best) = reading.best {
+            self.best = best;
+        }
+    }
+
+    fn adopt(&mut self, good: Vec<PredictionConfig>, complaints: Vec<String>) {
+        for cause in complaints {
+            let remedy = "correct predict.schedules, or the row in the database".into();
+            self.emit(Event::Notice { cause, remedy });
+        }
+        self.table.set(good);
+    }
+
+    fn emit(&self, event: Event) {
+        self.asker.reporter.emit(event);
+    }
+}
+
+#[cfg(test)]
+#[path = "asking_tests.rs"]
+mod tests;

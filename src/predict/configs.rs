@@ -1,0 +1,187 @@
+//! What is asked for: the configuration's schedules, and the rows of the database once it is there.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::store::{ConfigKey, PredictionConfig, StoredConfig};
+
+/// What can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The assets whose prices models are told.
+    pub assets: BTreeSet<String>,
+    /// Seconds from one told price to the next.
+    pub resolution: u32,
+}
+
+impl Scope {
+    /// Checks whether models can be asked for this.
+    ///
+    /// # Errors
+    /// What is wrong, and what would be right.
+    pub(super) fn check(&self, config: &PredictionConfig) -> Result<(), String> {
+        let PredictionConfig {
+            asset,
+            horizon,
+            step,
+            interval,
+            ..
+        } = config;
+        if !self.assets.contains(asset) {
+            let known: Vec<_> = self.assets.iter().map(String::as_str).collect();
+            return Err(format!(
+                "models are told no prices of {asset}; the assets are {}",
+                known.join(", ")
+            ));
+        }
+        if *interval == 0 {
+            return Err("its interval is 0; give the seconds from one round to the next".into());
+        }
+        if config.best == Some(0) {
+            return Err("its best are 0 models; give 1 or more, or none for all models".into());
+        }
+        let resolution = self.resolution.max(1);
+        for (name, seconds) in [("horizon", horizon), ("step", step)] {
+            if *seconds == 0 || seconds % resolution != 0 {
+                return Err(format!(
+                    "its {name} of {seconds} s is no multiple of {resolution} s, which lie between one price and the next; give a multiple, or finer prices"
+                ));
+            }
+        }
+        if horizon % step != 0 {
+            return Err(format!(
+                "its step of {step} s does not divide its horizon of {horizon} s; give one that does"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Tells which configs count, and complains once of each that can't.
+#[derive(Debug)]
+pub(super) struct Configs {
+    scope: Scope,
+    /// The complaints about what is left out now.
+    told: HashMap<ConfigKey, String>,
+}
+
+impl Configs {
+    pub(super) fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            told: HashMap::new(),
+        }
+    }
+
+    /// The active ones that can be asked for, and complaints that are new.
+    pub(super) fn sift(
+        &mut self,
+        configs: impl IntoIterator<Item = PredictionConfig>,
+    ) -> (Vec<PredictionConfig>, Vec<String>) {
+        let (mut good, mut new, mut told) = (Vec::new(), Vec::new(), HashMap::new());
+        for config in configs.into_iter().filter(|config| config.active) {
+            let Err(wrong) = self.scope.check(&config) else {
+                good.push(config);
+                continue;
+            };
+            let key = config.key();
+            if self.told.get(&key) != Some(&wrong) {
+                new.push(format!("{key} is not asked for: {wrong}"));
+            }
+            told.insert(key, wrong);
+        }
+        self.told = told;
+        (good, new)
+    }
+
+    /// As [`Configs::sift`], for rows of the database, and which slots they say are done.
+    pub(super) fn sift_rows(
+        &mut self,
+        rows: Vec<StoredConfig>,
+    ) -> (Vec<PredictionConfig>, Vec<String>, Vec<(ConfigKey, i64)>) {
+        let slots = rows
+            .iter()
+            .filter_map(|row| Some((row.config.key(), row.performed?)));
+        let slots = slots.collect();
+        let (good, complaints) = self.sift(rows.into_iter().map(|row| row.config));
+        (good, complaints, slots)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(asset: &str, horizon: u32, step: u32, interval: u32) -> PredictionConfig {
+        PredictionConfig {
+            asset: asset.into(),
+            horizon,
+            step,
+            interval,
+            active: true,
+            order: 0,
+            best: None,
+        }
+    }
+
+    fn hourly() -> Configs {
+        Configs::new(Scope {
+            assets: ["BTC".to_owned(), "ETH".to_owned()].into(),
+            resolution: 3_600,
+        })
+    }
+
+    #[test]
+    fn what_can_not_be_asked_for_is_told_once() {
+        let mut configs = hourly();
+        let all = || {
+            vec![
+                config("BTC", 86_400, 3_600, 720),
+                config("BTC", 86_400, 300, 3_600),
+                config("BTC", 1_800, 1_800, 3_600),
+                config("BTC", 10_800, 7_200, 3_600),
+                config("BTC", 3_600, 0, 3_600),
+                config("BTC", 7_200, 3_600, 0),
+                config("XAU", 3_600, 3_600, 3_600),
+                PredictionConfig {
+                    best: Some(0),
+                    ..config("ETH", 3_600, 3_600, 60)
+                },
+                PredictionConfig {
+                    active: false,
+                    ..config("DOGE", 1, 7, 0)
+                },
+            ]
+        };
+        let (good, complaints) = configs.sift(all());
+        assert_eq!(good, [config("BTC", 86_400, 3_600, 720)]);
+        let expected = [
+            "BTC/86400/300 is not asked for: its step of 300 s is no multiple of 3600 s",
+            "BTC/1800/1800 is not asked for: its horizon of 1800 s is no multiple of 3600 s",
+            "its step of 7200 s does not divide its horizon of 10800 s",
+            "its step of 0 s is no multiple",
+            "its interval is 0",
+            "no prices of XAU; the assets are BTC, ETH",
+            "its best are 0 models",
+        ];
+        assert_eq!(complaints.len(), expected.len());
+        for (complaint, expected) in complaints.iter().zip(expected) {
+            assert!(complaint.contains(expected), "{complaint}");
+        }
+        assert_eq!(configs.sift(all()).1, Vec::<String>::new());
+        let (_, corrected) = configs.sift([]);
+        assert_eq!(corrected, Vec::<String>::new());
+        assert_eq!(configs.sift(all()).1.len(), expected.len(), "it came back");
+    }
+
+    #[test]
+    fn rows_bring_their_slots() {
+        let row = |asset: &str, performed| StoredConfig {
+            config: config(asset, 3_600, 3_600, 60),
+            performed,
+        };
+        let rows = vec![row("BTC", Some(120)), row("ETH", None)];
+        let (good, complaints, slots) = hourly().sift_rows(rows);
+        assert_eq!((good.len(), complaints.len()), (2, 0));
+        assert_eq!(slots, [(ConfigKey("BTC/3600/3600".into()), 120)]);
+    }
+}
