@@ -15,7 +15,7 @@ use super::super::failure;
 use crate::{
     config::{Overrides, Predicting},
     predict::{ExportError, ExportFormat, export as write_out},
-    store::{DatabaseUrl, PredictionDb, PredictionFilter},
+    store::{DatabaseUrl, PredictionDb, PredictionFilter, StoreError},
 };
 
 /// Flags of `predict export`.
@@ -99,8 +99,10 @@ pub(super) fn export(args: &ExportArgs) -> ExitCode {
         .and_then(|runtime| runtime.block_on(carry_out(args)));
     match done {
         Ok((rows, url)) => {
-            // Standard output may hold the predictions.
-            eprintln!("📤 {rows} predictions from {url}");
+            // Standard output may hold the predictions. Who has left before their end knows it.
+            if let Some(rows) = rows {
+                eprintln!("📤 {rows} predictions from {url}");
+            }
             ExitCode::SUCCESS
         }
         Err(Failure::Refused(cause)) => {
@@ -114,7 +116,7 @@ pub(super) fn export(args: &ExportArgs) -> ExitCode {
     }
 }
 
-async fn carry_out(args: &ExportArgs) -> Result<(u64, DatabaseUrl), Failure> {
+async fn carry_out(args: &ExportArgs) -> Result<(Option<u64>, DatabaseUrl), Failure> {
     let is_for_people = args.out.is_none() && io::stdout().is_terminal();
     if args.format == Format::Parquet && is_for_people {
         let cause = "a Parquet file is nothing for a terminal; name a file with --out";
@@ -133,7 +135,7 @@ async fn carry_out(args: &ExportArgs) -> Result<(u64, DatabaseUrl), Failure> {
         .await
         .map_err(|it| failed(&it))?;
     let rows = match &args.out {
-        Some(path) => to_file(args, &store, path).await,
+        Some(path) => to_file(args, &store, path).await.map(Some),
         None => to_stdout(args, &store).await,
     };
     rows.map(|rows| (rows, url)).map_err(|cause| failed(&cause))
@@ -152,11 +154,9 @@ fn url(args: &ExportArgs) -> Result<DatabaseUrl, Failure> {
         .map(ExposeSecret::expose_secret);
     match args.database_url.as_deref().or(secret) {
         None => Ok(DatabaseUrl::file(settings.artifacts.database())),
-        Some(text) => {
-            let url: Result<DatabaseUrl, _> = text.parse();
-            url.map(|url| url.below(&settings.root))
-                .map_err(|cause| Failure::Refused(cause.to_string()))
-        }
+        Some(text) => text
+            .parse()
+            .map_err(|cause: StoreError| Failure::Refused(cause.to_string())),
     }
 }
 
@@ -171,12 +171,12 @@ fn filter(args: &ExportArgs) -> PredictionFilter {
     }
 }
 
-async fn to_stdout(args: &ExportArgs, store: &PredictionDb) -> Result<u64, ExportError> {
+async fn to_stdout(args: &ExportArgs, store: &PredictionDb) -> Result<Option<u64>, ExportError> {
     let to = BufWriter::new(io::stdout());
     match write_out(store, &filter(args), args.format.into(), to).await {
         // Whoever reads it has seen enough.
-        Err(cause) if cause.is_broken_pipe() => Ok(0),
-        done => done,
+        Err(cause) if cause.is_broken_pipe() => Ok(None),
+        done => done.map(Some),
     }
 }
 

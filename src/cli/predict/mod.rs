@@ -10,6 +10,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use self::args::WorkArgs;
+
 /// Flags of `predict`.
 #[derive(Args, Clone, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -17,7 +19,7 @@ pub(super) struct PredictArgs {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    work: args::WorkArgs,
+    work: WorkArgs,
 }
 
 #[derive(Subcommand, Clone, Debug)]
@@ -26,10 +28,10 @@ enum Command {
     Export(export::ExportArgs),
 }
 
-/// Does what the arguments ask for.
+/// Runs the Predict worker, or writes out what it has stored.
 pub(super) fn predict(args: &PredictArgs) -> ExitCode {
     match &args.command {
-        Some(Command::Export(args)) => export::export(args),
         None => work::work(&args.work),
+        Some(Command::Export(args)) => export::export(args),
     }
 }
