@@ -98,7 +98,7 @@ impl StoreError {
             return false;
         };
         match cause {
-            sqlx::Error::Encode(_) | sqlx::Error::Decode(_) => false,
+            sqlx::Error::Encode(_) => false,
             sqlx::Error::Database(told) => told.code().is_none_or(|code| !refuses_the_row(&code)),
             _ => true,
         }
