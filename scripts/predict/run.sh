@@ -59,6 +59,8 @@ start_models() {
   shift
   # A listener and a connection for each model.
   ulimit -n 16384 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+  # It is read below before the process may have opened it.
+  : >"$home/models.log"
   "$binary" devnet --models --stubs "$count" --models-listen 127.0.0.1:0 "$@" \
     </dev/null >"$home/models.log" 2>&1 &
   models=$!
