@@ -39,10 +39,11 @@ impl Storing {
         let (crunch, name) = (&*settings.models.crunch_id, database.to_string());
         let options = OutboxOptions::new(&settings.predict, crunch, name, reporter.clone());
         let (outbox, task) = Outbox::open(&path, options).await?;
+        let limit = settings.predict.write_timeout;
         let connect = move || {
-            let database = database.clone();
+            let db = PredictionDb::new(database.clone()).within(limit);
             async move {
-                let db = PredictionDb::connect(&database).await?;
+                let db = db.opened().await?;
                 Ok::<_, StoreError>(Arc::new(db) as Arc<dyn PredictionStore>)
             }
         };

@@ -180,7 +180,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
     let settled = network.settled(settings.predict.settle).await;
     let (closes, clock) = (book.len(), Arc::clone(&source.clock));
     let asking = Asking::new(AskingParts {
-        crunch_id: settings.models.crunch_id,
+        crunch_id: settings.models.crunch_id.clone(),
         settings: settings.predict.clone(),
         scope: source.scope,
         method: settings.models.predict,
@@ -205,6 +205,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
     group.spawn("rounds", asking.run(group.token()));
     let retention = Retention {
         store: storing.outbox.store(),
+        crunch_id: settings.models.crunch_id,
         keep: settings.predict.retention,
         clock,
         reporter,
