@@ -8,14 +8,13 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 
-use super::super::failure;
+use super::{super::failure, database};
 use crate::{
     config::{Overrides, Predicting},
     predict::{ExportError, ExportFormat, export as write_out},
-    store::{DatabaseUrl, PredictionDb, PredictionFilter, StoreError},
+    store::{DatabaseUrl, PredictionDb, PredictionFilter},
 };
 
 /// Flags of `predict export`.
@@ -148,16 +147,8 @@ fn url(args: &ExportArgs) -> Result<DatabaseUrl, Failure> {
         ..Overrides::default()
     })
     .map_err(|cause| Failure::Refused(cause.to_string()))?;
-    let secret = settings
-        .database_url
-        .as_ref()
-        .map(ExposeSecret::expose_secret);
-    match args.database_url.as_deref().or(secret) {
-        None => Ok(DatabaseUrl::file(settings.artifacts.database())),
-        Some(text) => text
-            .parse()
-            .map_err(|cause: StoreError| Failure::Refused(cause.to_string())),
-    }
+    database::of_today(&settings, args.database_url.as_deref())
+        .map_err(|cause| Failure::Refused(cause.to_string()))
 }
 
 fn filter(args: &ExportArgs) -> PredictionFilter {

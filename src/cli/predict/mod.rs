@@ -1,6 +1,7 @@
 //! `predict`: the Predict worker, and what it has stored.
 
 mod args;
+mod database;
 mod export;
 mod prices;
 mod storing;

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::database;
 use crate::{
     cli::failure::Failure,
     config::Predicting,
@@ -88,6 +89,10 @@ pub(super) async fn newest_round(
             "the database {database} does not answer, which knows where the replay stood"
         )));
     };
-    let newest = configs?.iter().filter_map(|it| it.performed).max();
+    let newest = configs
+        .map_err(|it| database::failed(&it))?
+        .iter()
+        .filter_map(|it| it.performed)
+        .max();
     Ok(newest.and_then(|slot| OffsetDateTime::from_unix_timestamp(slot).ok()))
 }

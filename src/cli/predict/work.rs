@@ -6,6 +6,7 @@ use tokio::time::sleep;
 
 use super::{
     args::WorkArgs,
+    database::{self, Chosen},
     prices,
     storing::{self, Storing},
 };
@@ -51,10 +52,11 @@ struct Start {
 }
 
 fn prepare(args: &WorkArgs) -> Result<(Start, Pidfile), Failure> {
-    let settings = Predicting::load(&args.overrides())?;
+    let mut settings = Predicting::load(&args.overrides())?;
     prices::expect_any(&settings, args)?;
     let files = prices::files(&settings, &args.prices)?;
-    let database = database(&settings, args)?;
+    let Chosen { database, notice } = choose(&settings, args)?;
+    settings.notices.extend(notice);
     let mut secrets = settings.secrets();
     secrets.extend(args.database_url.clone().map(Into::into));
     let first = PredictEvent::PredictStarting {
@@ -83,19 +85,14 @@ fn prepare(args: &WorkArgs) -> Result<(Start, Pidfile), Failure> {
     Ok((start, pidfile))
 }
 
-/// The database that is named, or a file of its own: past prices that are played again are not stored
-/// among those of today.
-fn database(settings: &Predicting, args: &WorkArgs) -> Result<DatabaseUrl, StoreError> {
-    let named = settings.database_url.as_ref();
-    let named = args
-        .database_url
-        .as_deref()
-        .or(named.map(secrecy::ExposeSecret::expose_secret));
-    match named {
-        Some(url) => url.parse(),
-        None if args.prices.is_empty() => Ok(DatabaseUrl::file(settings.artifacts.database())),
-        None => Ok(DatabaseUrl::file(settings.artifacts.replay_database())),
+fn choose(settings: &Predicting, args: &WorkArgs) -> Result<Chosen, StoreError> {
+    let flag = args.database_url.as_deref();
+    if args.prices.is_empty() {
+        let database = database::of_today(settings, flag)?;
+        let notice = None;
+        return Ok(Chosen { database, notice });
     }
+    database::of_a_replay(settings, flag)
 }
 
 /// From the first signal handler to the last task; gives why it ended.
@@ -167,7 +164,13 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
         Arc::clone(&source.clock),
         reporter.clone(),
     )?;
-    book.fill(source.feed.history().await?);
+    book.fill(
+        source
+            .feed
+            .history()
+            .await
+            .map_err(|it| database::no_prices(&it))?,
+    );
     // Models that an earlier process told prices are then known, and told only what they missed.
     roll.is_loaded_within(PATIENCE).await;
 

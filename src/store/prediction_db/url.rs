@@ -55,6 +55,15 @@ impl DatabaseUrl {
         Self(Kind::Sqlite(path.into()))
     }
 
+    /// The same, a relative file of SQLite's below a folder.
+    #[must_use]
+    pub fn below(self, folder: &Path) -> Self {
+        match self.0 {
+            Kind::Sqlite(path) => Self::file(folder.join(path)),
+            server @ Kind::Postgres(_) => Self(server),
+        }
+    }
+
     /// The file, when it is one of SQLite's.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
