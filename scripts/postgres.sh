@@ -18,7 +18,7 @@
 # Settings, from the environment:
 #   POSTGRES_PORT   the port of a new database   a free one
 #   POSTGRES_BIN    the folder with initdb       the newest that is installed
-#   POSTGRES_FORGET set: 'run' deletes the database when it ends
+#   POSTGRES_FORGET set: 'run' deletes the database when it ends, and nothing waits for the disk
 set -euo pipefail
 
 die() { printf 'postgres: %s\n' "$*" >&2; exit 1; }
@@ -111,6 +111,8 @@ port = $port
 unix_socket_directories = ''
 max_connections = 100
 END
+  [[ -z ${POSTGRES_FORGET:-} ]] ||
+    printf 'fsync = off\n' | as_server tee -a "$folder/data/postgresql.conf" >/dev/null
 }
 
 start() {

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::models::{
     Value,
     stub::{
-        Behaviour, Change, Forecaster, Mind, ModelFile, StubItem, StubModel, StubOptions,
+        Behaviour, Change, Forecaster, Load, Mind, ModelFile, StubItem, StubModel, StubOptions,
         StubOrchestrator, Style,
     },
 };
@@ -115,6 +115,9 @@ pub(super) struct Models {
     file: Option<ModelFile>,
     reported: usize,
     connected: usize,
+    load: Arc<Load>,
+    /// Tellings of the past at the last look, and those that were told of.
+    past: (usize, usize),
 }
 
 impl Models {
@@ -140,6 +143,8 @@ impl Models {
             file: args.model_file.clone().map(ModelFile::new),
             reported: 0,
             connected: 0,
+            load: Arc::default(),
+            past: (0, 0),
         };
         for number in 1..=stubs {
             let behaviour = args.behaviour(stubs - number);
@@ -160,6 +165,7 @@ impl Models {
             mind: Some(Arc::new(move || {
                 Box::new(Forecaster::new(style, half_life)) as Box<dyn Mind>
             })),
+            load: Some(Arc::clone(&self.load)),
             ..StubOptions::default()
         };
         let model = StubModel::with(options, ([127, 0, 0, 1], 0).into())
@@ -213,6 +219,7 @@ impl Models {
             self.connected = connected;
             words.push("🔌 a worker has connected".into());
         }
+        words.extend(self.look_at_the_past());
         let reports = self.orchestrator.reports();
         for report in reports.iter().skip(self.reported) {
             let field = |key: &str| report[key].as_str().unwrap_or_default().to_owned();
@@ -232,6 +239,20 @@ impl Models {
             Change::Unreadable(_) => format!("⚠️ {change}"),
         }));
         words
+    }
+}
+
+impl Models {
+    /// Tells that models were told the past, once no more are.
+    fn look_at_the_past(&mut self) -> Option<String> {
+        let (before, told) = self.past;
+        let all = self.load.all();
+        let is_news = all == before && all > told;
+        self.past = (all, if is_news { all } else { told });
+        is_news.then(|| {
+            let most = self.load.most();
+            format!("📼 models were told the past {all} times, at most {most} at once")
+        })
     }
 }
 
@@ -265,60 +286,5 @@ fn deployment(number: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        models: ModelsArgs,
-    }
-
-    fn line(flags: &str) -> ModelsArgs {
-        let words = ["x", "--models", "--models-listen", "127.0.0.1:0"];
-        let line = Line::try_parse_from(words.into_iter().chain(flags.split_whitespace()));
-        line.unwrap().models
-    }
-
-    #[tokio::test]
-    async fn stubs_have_names_and_the_last_ones_misbehave() {
-        let args = line("--stubs 8 --hanging 1 --raising 1 --nonsense 1");
-        let models = Models::start(&args).await.unwrap();
-        let running = models.orchestrator.running();
-        let names: Vec<_> = running
-            .iter()
-            .map(|item| item.model_name.as_deref().unwrap())
-            .collect();
-        let expected = [
-            "gaussian-day-1",
-            "drift-day-2",
-            "mixture-day-3",
-            "student-t-day-4",
-            "laplace-day-5",
-            "nonsense-6",
-            "raises-7",
-            "hangs-8",
-        ];
-        assert_eq!(names, expected);
-        assert_eq!(running[7].cruncher_name.as_deref(), Some("ada"));
-        let id = running[7].deployment_id.strip_prefix("8_").unwrap();
-        assert_eq!(id.len(), "20261121_210030_061".len(), "{id}");
-    }
-
-    #[tokio::test]
-    async fn what_can_not_be_is_refused() {
-        for (flags, count) in [("", 5), ("--hanging 7", 7), ("--model-file none", 0)] {
-            let models = Models::start(&line(flags)).await.unwrap();
-            assert_eq!(models.stubs.len(), count, "{flags}");
-        }
-        let few = Models::start(&line("--stubs 1 --raising 2")).await.err();
-        assert!(few.unwrap().to_string().contains("--stubs to 2"));
-        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut args = line("");
-        args.models_listen = taken.local_addr().unwrap();
-        let taken = Models::start(&args).await.err().unwrap().to_string();
-        assert!(taken.contains("--models-listen"), "{taken}");
-    }
-}
+#[path = "devnet_models_tests.rs"]
+mod tests;

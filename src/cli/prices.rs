@@ -136,7 +136,7 @@ fn ticker_of(asked: Option<&String>, settings: &Settings) -> String {
 }
 
 /// Reads a day or a time, in UTC.
-fn time_of(text: &str) -> Result<OffsetDateTime, String> {
+pub(super) fn time_of(text: &str) -> Result<OffsetDateTime, String> {
     let day = time::macros::format_description!("[year]-[month]-[day]");
     let midnight = |date: Date| date.midnight().assume_utc();
     Date::parse(text, day)

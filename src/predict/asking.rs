@@ -63,7 +63,7 @@ pub struct AskingParts {
     /// The database, once it is there.
     pub stores: StoreWatch,
     /// Rounds that are done and wait in the outbox.
-    pub performed: Vec<(ConfigKey, i64)>,
+    pub performed: HashMap<ConfigKey, i64>,
 }
 
 /// Makes rounds when they are due.

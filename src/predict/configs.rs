@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::PredictConfig;
 use crate::store::{ConfigKey, PredictionConfig, StoredConfig};
 
 /// What can be asked for.
@@ -14,6 +15,16 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// What the configuration's own prices serve.
+    #[must_use]
+    pub fn of(settings: &PredictConfig) -> Self {
+        let resolution = settings.resolution.seconds();
+        Self {
+            assets: settings.assets.keys().cloned().collect(),
+            resolution: u32::try_from(resolution).unwrap_or(u32::MAX),
+        }
+    }
+
     /// Checks whether models can be asked for this.
     ///
     /// # Errors
@@ -171,6 +182,17 @@ mod tests {
         let (_, corrected) = configs.sift([]);
         assert_eq!(corrected, Vec::<String>::new());
         assert_eq!(configs.sift(all()).1.len(), expected.len(), "it came back");
+    }
+
+    #[test]
+    fn the_defaults_are_in_their_own_scope() {
+        let settings = PredictConfig::default();
+        let all = settings
+            .schedules
+            .iter()
+            .map(crate::predict::ScheduleConfig::stored);
+        let (good, complaints) = Configs::new(Scope::of(&settings)).sift(all);
+        assert_eq!((good.len(), complaints), (3, Vec::new()));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod config;
 mod configs;
 mod entry;
 mod error;
+mod export;
 mod fact;
 mod feed;
 mod heard;
@@ -41,6 +42,7 @@ pub use self::{
     config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
     configs::Scope,
     error::PredictError,
+    export::{ExportError, ExportFormat, export},
     fact::Fact,
     feed::{
         ChannelFeed, CsvFeed, Feed, FeedError, LiveConfig, LiveFeed, MarketClock, Replayed,

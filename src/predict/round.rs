@@ -11,12 +11,13 @@ use super::{
     entry::plain,
     roll::{Absentee, to_the_millisecond},
     schedule::Due,
+    telling::has_answered,
 };
 use crate::{
     clock::SharedClock,
     models::{
-        Call, CallStatus, Calling, Cause, MethodConfig, ModelInfo, ModelNetwork, ModelsError,
-        Outcome, Payload, Subset, Value,
+        Call, CallStatus, Calling, MethodConfig, ModelNetwork, ModelsError, Outcome, Payload,
+        Subset, Value,
     },
     ops::{Event, PredictEvent, Reporter},
     store::{ConfigKey, Packed, Prediction, PredictionConfig, PredictionStatus},
@@ -134,9 +135,8 @@ impl Asker {
     /// many are.
     fn note_who(&self, stamp: &Stamp, calling: &Calling, only: Option<&[String]>) -> usize {
         self.roll.vouch(calling.asked());
-        let ids = |model: &'_ Arc<ModelInfo>| Arc::clone(model);
-        let models: Vec<_> = calling.asked().iter().map(ids).collect();
-        let asked: HashSet<&str> = models.iter().map(|it| it.model_id.as_str()).collect();
+        let ids = calling.asked().iter().map(|it| it.model_id.as_str());
+        let asked: HashSet<&str> = ids.collect();
         let only: Option<HashSet<&str>> =
             only.map(|only| only.iter().map(String::as_str).collect());
         let absent = self
@@ -193,16 +193,6 @@ impl Counts {
             CallStatus::Timeout => self.timed_out += 1,
         }
     }
-}
-
-/// Whether an answer came from the model itself, be it a refusal.
-fn has_answered(outcome: &Outcome) -> bool {
-    outcome.trouble().is_none_or(|trouble| {
-        matches!(
-            trouble.cause,
-            Cause::Raised | Cause::Nonsense | Cause::WrongShape | Cause::AnswerTooLarge
-        )
-    })
 }
 
 /// An answer as JSON text. Numbers that JSON has no words for are written as Python does: `NaN`,

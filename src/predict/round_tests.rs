@@ -2,7 +2,7 @@ use time::macros::datetime;
 
 use super::*;
 use crate::{
-    models::{Json, Trouble, stub::Behaviour},
+    models::{Json, stub::Behaviour},
     predict::scene::{LIMIT, NOW, Office, Scene, Shelf, config, due, record, until},
 };
 
@@ -159,37 +159,6 @@ fn the_method_takes_what_it_is_configured_with() {
     assert!(call("['step DOUBLE']").is_ok());
     let error = call("['width INT']").unwrap_err().to_string();
     assert!(error.contains("asset, horizon, step, steps"), "{error}");
-}
-
-#[test]
-fn only_a_models_own_word_is_an_answer() {
-    let model = ModelInfo {
-        model_id: "a".into(),
-        deployment_id: "a1".into(),
-        model_name: None,
-        cruncher_id: None,
-        cruncher_name: None,
-        wallet_pubkey: None,
-        hotkey: None,
-    };
-    let outcome = |result| Outcome {
-        model: Arc::new(model.clone()),
-        result,
-        exec_time_us: 1,
-    };
-    assert!(has_answered(&outcome(Ok(Payload::None))));
-    for (cause, expected) in [
-        (Cause::Raised, true),
-        (Cause::WrongShape, true),
-        (Cause::Deadline, false),
-        (Cause::Busy, false),
-        (Cause::Unavailable, false),
-        (Cause::Skipped, false),
-    ] {
-        let detail = String::new();
-        let outcome = outcome(Err(Trouble { cause, detail }));
-        assert_eq!(has_answered(&outcome), expected, "{cause:?}");
-    }
 }
 
 #[test]

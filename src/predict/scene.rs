@@ -144,7 +144,10 @@ impl PredictionRepository for Shelf {
     ) -> Result<Vec<StoredPrediction>, StoreError> {
         Ok(Vec::new())
     }
-    async fn prune(&self, _: OffsetDateTime, _: u32) -> Result<u64, StoreError> {
+    async fn newest(&self, _: &str) -> Result<Option<OffsetDateTime>, StoreError> {
+        Ok(None)
+    }
+    async fn prune(&self, _: &str, _: OffsetDateTime, _: u32) -> Result<u64, StoreError> {
         Ok(0)
     }
     async fn best(&self, _: &str, _: OffsetDateTime, most: u32) -> Result<Vec<String>, StoreError> {
@@ -432,7 +435,7 @@ impl Scene {
             speed: 1.0,
             reporter: self.office.reporter.clone(),
             stores,
-            performed,
+            performed: performed.into_iter().collect(),
         };
         Asking::new(parts).unwrap()
     }

@@ -132,6 +132,14 @@ struct Scene {
 
 impl Scene {
     async fn of(stubs: &[&Stub], change: impl FnOnce(&mut ModelsConfig)) -> Self {
+        Self::with(stubs, change, |_| ()).await
+    }
+
+    async fn with(
+        stubs: &[&Stub],
+        change: impl FnOnce(&mut ModelsConfig),
+        tune: impl FnOnce(&mut Teller),
+    ) -> Self {
         let orchestrator = StubOrchestrator::start(CRUNCH, ([127, 0, 0, 1], 0).into())
             .await
             .unwrap();
@@ -153,12 +161,13 @@ impl Scene {
         let (batches, feed) = mpsc::channel(16);
         let feed = ChannelFeed::new(Prices::default(), feed, Duration::from_secs(60));
         let book = Arc::clone(&desk.book);
-        let teller = Teller::new(
+        let mut teller = Teller::new(
             Box::new(feed),
             Arc::clone(&network),
             book,
             desk.reporter.clone(),
         );
+        tune(&mut teller);
         assert_eq!(network.settled(WAIT).await.serving, stubs.len());
         let cancel = CancellationToken::new();
         let running = tokio::spawn(teller.run(cancel.clone()));
@@ -416,6 +425,33 @@ async fn a_model_whose_replay_failed_is_told_all_with_a_tick() {
 }
 
 #[tokio::test]
+async fn how_a_replay_went_is_heard_before_prices_come() {
+    let a = Stub::start().await;
+    let scene = Scene::of(&[&a], |_| ()).await;
+    let is_heard = async {
+        while scene.desk.present.answered.lock().unwrap().is_empty() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(WAIT, is_heard).await.expect("no tick is needed");
+}
+
+#[tokio::test]
+async fn a_replay_whose_news_were_missed_is_told_with_a_tick() {
+    let a = Stub::start().await;
+    let (news, few) = broadcast::channel(1);
+    for _ in 0..3 {
+        news.send(NetworkEvent::Listed { models: 1 }).unwrap();
+    }
+    let tune = |teller: &mut Teller| teller.news = few;
+    let mut scene = Scene::with(&[&a], |_| (), tune).await;
+    assert_eq!(scene.tick(0).await, [1, 1, 0, 0, 1]);
+    assert_eq!(scene.tick(1).await, [1, 1, 0, 0, 0]);
+    a.until_heard(&["tick -5..=-1", "tick -5..=0", "tick 1"])
+        .await;
+}
+
+#[tokio::test]
 async fn batches_that_gathered_are_one_tick_and_what_is_known_is_none() {
     let a = Stub::start().await;
     let mut scene = Scene::of(&[&a], |_| ()).await;
@@ -460,4 +496,22 @@ async fn the_end_of_the_prices_is_told_and_a_cancelled_teller_ends_at_once() {
         timeout(WAIT, scene.running).await.unwrap().unwrap(),
         Ended::Cancelled
     );
+}
+
+#[tokio::test]
+async fn ticks_that_wait_for_answers_are_bounded() {
+    let (a, b) = (Stub::start().await, Stub::start().await);
+    let mut scene = Scene::of(&[&a, &b], |config| config.timeout = Duration::from_secs(60)).await;
+    b.bid([Behaviour::Hangs]);
+    scene.desk.clock.set(START + Duration::from_secs(7_200));
+    let mut expected = vec!["tick -5..=-1".to_owned()];
+    for minute in 0..=i64::try_from(OPEN).unwrap() {
+        scene.send([minute]).await;
+        expected.push(format!("tick {minute}"));
+        let heard: Vec<_> = expected.iter().map(String::as_str).collect();
+        a.until_heard(&heard).await;
+    }
+    // The first one's missing answer counts as late, long before its time is over.
+    scene.told = 1;
+    assert_eq!(scene.told().await, [2, 1, 0, 1, 0]);
 }

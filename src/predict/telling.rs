@@ -183,7 +183,7 @@ impl Telling {
 }
 
 /// Whether the model itself said something.
-fn has_answered(outcome: &Outcome) -> bool {
+pub(super) fn has_answered(outcome: &Outcome) -> bool {
     outcome.trouble().is_none_or(|trouble| {
         matches!(
             trouble.cause,

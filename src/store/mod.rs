@@ -98,10 +98,21 @@ impl StoreError {
             return false;
         };
         match cause {
-            sqlx::Error::Encode(_) | sqlx::Error::Decode(_) => false,
+            sqlx::Error::Encode(_) => false,
             sqlx::Error::Database(told) => told.code().is_none_or(|code| !refuses_the_row(&code)),
             _ => true,
         }
+    }
+
+    /// Whether the database took longer than it may (57014, which also stands for an administrator who
+    /// stopped the statement): less at a time may go well.
+    #[must_use]
+    pub fn is_slow(&self) -> bool {
+        let (Self::Database { cause, .. } | Self::Server { cause, .. }) = self else {
+            return false;
+        };
+        let told = cause.as_database_error().and_then(|told| told.code());
+        told.is_some_and(|code| code == "57014")
     }
 }
 

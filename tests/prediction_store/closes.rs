@@ -9,8 +9,8 @@ use super::{Place, rounds::all};
 pub(crate) async fn closes_are_replaced(place: &Place) {
     let db = place.open().await;
     let close = |at, price| Close { at, price };
-    let given: Vec<_> = (0..1_234)
-        .map(|it| close(60 * it, 0.1 + f64::from(it as i32)))
+    let given: Vec<_> = (0..1_234_i32)
+        .map(|it| close(60 * i64::from(it), 0.1 + f64::from(it)))
         .collect();
     db.keep_closes("BTC", &given).await.unwrap();
     db.keep_closes("ETH", &[close(60, 2.5)]).await.unwrap();

@@ -14,6 +14,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    #[allow(dead_code, reason = "the real parts are servers")]
     /// A file of SQLite's.
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -44,6 +45,12 @@ impl Place {
             .await;
         place.raw(&format!("CREATE SCHEMA {schema}")).await;
         place
+    }
+
+    /// What another process finds it by.
+    #[allow(dead_code, reason = "only the real parts have other processes")]
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     pub(crate) fn url(&self) -> DatabaseUrl {

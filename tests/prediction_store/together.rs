@@ -22,7 +22,9 @@ pub(crate) async fn two_writers_store_a_round_once(place: &Place) {
         let mut rounds = rounds.clone();
         if is_other_way {
             rounds.reverse();
-            rounds.iter_mut().for_each(|round| round.reverse());
+            for round in &mut rounds {
+                round.reverse();
+            }
         }
         writers.spawn(async move {
             start.wait().await;

@@ -19,6 +19,7 @@
 //! | `ALLORA_REAL_EPOCHS_STAGGERED` | epochs with one a block | 1 |
 //! | `ALLORA_REAL_ENDPOINT_WINDOWS` | windows for each trouble of an endpoint | 2 |
 //! | `ALLORA_REAL_LAG` | blocks that an endpoint lags | 10 |
+//! | `ALLORA_REAL_OUTAGE` | seconds for which the predictions' database is away | 10 |
 //! | `ALLORA_REAL_KILLS` | kills at random moments | 3 |
 //! | `ALLORA_REAL_SEED` | seed of those moments | random, and printed |
 //! | `ALLORA_REAL_KEEP` | set: the workers' data folders are kept | unset |
@@ -50,6 +51,7 @@ mod models_field;
 mod models_gate;
 mod models_server;
 mod node;
+mod outage;
 mod outranked;
 mod peer;
 mod plan;

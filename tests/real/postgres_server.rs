@@ -31,7 +31,7 @@ impl Server {
         std::fs::set_permissions(folder.path(), open).map_err(|error| error.to_string())?;
         let mut child = Command::new(SCRIPT)
             .arg("run")
-            .arg(folder.path().join("postgres"))
+            .arg(folder.path())
             .env("POSTGRES_FORGET", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -58,10 +58,9 @@ impl Server {
 
     /// Has the script do something with this server: `stop`, `start` or `kill`.
     pub(crate) fn command(&self, word: &str) {
-        let folder = self.folder.path().join("postgres");
         let status = Command::new(SCRIPT)
             .arg(word)
-            .arg(folder)
+            .arg(self.folder.path())
             .stdout(Stdio::null())
             .status();
         assert!(status.expect("the script runs").success(), "{word}");

@@ -75,25 +75,35 @@ impl Home {
         fs::read_to_string(self.artifact(name)).unwrap_or_default()
     }
 
-    /// The event log's lines.
+    /// The lines of the worker's event log.
     pub(crate) fn events(&self) -> Vec<Value> {
-        let log = self.text("logs/worker_continuous.log");
+        self.events_of("worker")
+    }
+
+    /// The lines of a process's event log: `worker` or `predict`.
+    pub(crate) fn events_of(&self, process: &str) -> Vec<Value> {
+        let log = self.text(&format!("logs/{process}_continuous.log"));
         // The last line may be half written.
         let whole = log.rfind('\n').map_or("", |end| &log[..end]);
         let lines = whole.lines().map(serde_json::from_str);
         lines.map(Result::unwrap).collect()
     }
 
-    /// Waits until so many events of this name are in the log.
+    /// Waits until so many events of this name are in the worker's log.
     pub(crate) async fn told(&self, name: &str, times: usize) -> Vec<Value> {
+        self.told_by("worker", name, times).await
+    }
+
+    /// Waits until so many events of this name are in a process's log.
+    pub(crate) async fn told_by(&self, process: &str, name: &str, times: usize) -> Vec<Value> {
         let end = Instant::now() + PATIENCE;
         loop {
-            let mut found = self.events();
+            let mut found = self.events_of(process);
             found.retain(|event| event["event"] == name);
             if found.len() >= times {
                 return found;
             }
-            let log = || self.text("logs/worker_output.log");
+            let log = || self.text(&format!("logs/{process}_output.log"));
             assert!(
                 Instant::now() < end,
                 "{name} {times} times, not in:\n{}",

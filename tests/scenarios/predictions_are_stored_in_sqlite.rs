@@ -4,8 +4,8 @@ use allora_worker::store::{PredictionDb, PredictionFilter, PredictionRepository 
 
 use crate::prediction_store::{Place, suite};
 
-async fn sqlite() -> Option<Place> {
-    Some(Place::sqlite())
+fn sqlite() -> std::future::Ready<Option<Place>> {
+    std::future::ready(Some(Place::sqlite()))
 }
 
 suite!(sqlite);

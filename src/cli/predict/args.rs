@@ -28,8 +28,9 @@ pub(super) struct WorkArgs {
     /// Where everything is written, in its subfolder artifacts [default: data]
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
-    /// The database: postgres://… or a file [default: DATABASE_URL, else data/artifacts/predict.db].
-    /// Others on this machine can read a process's flags: a password belongs into DATABASE_URL
+    /// The database: postgres://… or a file [default: `DATABASE_URL`, else data/artifacts/predict.db; with
+    /// --prices always data/artifacts/predict.replay.db].
+    /// Others on this machine can read a process's flags: a password belongs into `DATABASE_URL`
     #[arg(long, value_name = "URL")]
     pub(super) database_url: Option<String>,
     /// Leave after this time: 90s, 2h, 30days

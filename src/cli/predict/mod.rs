@@ -1,23 +1,38 @@
 //! `predict`: the Predict worker, and what it has stored.
 
 mod args;
+mod database;
+mod export;
 mod prices;
+mod storing;
 mod work;
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use self::args::WorkArgs;
 
 /// Flags of `predict`.
 #[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct PredictArgs {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     work: WorkArgs,
 }
 
-/// Runs the Predict worker.
+#[derive(Subcommand, Clone, Debug)]
+enum Command {
+    /// Write stored predictions to a CSV or Parquet file, or to standard output
+    Export(export::ExportArgs),
+}
+
+/// Runs the Predict worker, or writes out what it has stored.
 pub(super) fn predict(args: &PredictArgs) -> ExitCode {
-    work::work(&args.work)
+    match &args.command {
+        None => work::work(&args.work),
+        Some(Command::Export(args)) => export::export(args),
+    }
 }

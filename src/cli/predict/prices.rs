@@ -9,7 +9,10 @@ use std::{
 
 use time::OffsetDateTime;
 
-use super::args::{PricesFile, WorkArgs};
+use super::{
+    args::{PricesFile, WorkArgs},
+    database,
+};
 use crate::{
     cli::{
         failure::Failure,
@@ -111,7 +114,8 @@ pub(super) async fn open_live(
     reporter: &Reporter,
 ) -> Result<Source, Failure> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let store = Arc::new(Store::open(&settings.artifacts.candles()).await?);
+    let store = Store::open(&settings.artifacts.candles()).await;
+    let store = Arc::new(store.map_err(|it| database::failed(&it))?);
     let (first, second) = rooms::sources(&settings.market, live(settings), &store, &clock)?;
     let config = LiveConfig {
         assets: settings.predict.assets.clone(),

@@ -2,15 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use secrecy::ExposeSecret as _;
-use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::sleep;
 
 use super::{
     args::WorkArgs,
-    prices::{self, Source},
+    database::{self, Chosen},
+    prices,
+    storing::{self, Storing},
 };
 use crate::{
     cli::{failure::Failure, process},
@@ -18,16 +16,16 @@ use crate::{
     models::ModelNetwork,
     ops::{Pidfile, PredictEvent, Reporter, Shutdown, TaskGroup},
     predict::{
-        Asking, AskingParts, BookConfig, Ended, Outbox, OutboxOptions, OutboxTask, Retention, Roll,
-        SharedBook, Teller,
+        Asking, AskingParts, BookConfig, Ended, Retention, Roll, SharedBook, StoreWatch, Teller,
     },
-    store::{
-        DatabaseUrl, PredictionConfigRepository as _, PredictionDb, PredictionStore, StoreError,
-    },
+    store::{DatabaseUrl, StoreError},
 };
 
 /// How long the start waits for a database that is slow to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What a model is told again that was there before this process: it may have hung, or prices may have
+/// been late, before the last one ended.
+const MARGIN: Duration = Duration::from_hours(6);
 
 /// Runs the Predict worker until it is stopped. Exits 0 when it was asked to end, 78 when something has
 /// to be corrected first, and 1 when a supervisor should start it again.
@@ -54,10 +52,11 @@ struct Start {
 }
 
 fn prepare(args: &WorkArgs) -> Result<(Start, Pidfile), Failure> {
-    let settings = Predicting::load(&args.overrides())?;
+    let mut settings = Predicting::load(&args.overrides())?;
     prices::expect_any(&settings, args)?;
     let files = prices::files(&settings, &args.prices)?;
-    let database = database(&settings, args)?;
+    let Chosen { database, notice } = choose(&settings, args)?;
+    settings.notices.extend(notice);
     let mut secrets = settings.secrets();
     secrets.extend(args.database_url.clone().map(Into::into));
     let first = PredictEvent::PredictStarting {
@@ -86,19 +85,14 @@ fn prepare(args: &WorkArgs) -> Result<(Start, Pidfile), Failure> {
     Ok((start, pidfile))
 }
 
-/// The database that is named, or a file of its own: past prices that are played again are not stored
-/// among those of today.
-fn database(settings: &Predicting, args: &WorkArgs) -> Result<DatabaseUrl, StoreError> {
-    let named = settings.database_url.as_ref();
-    let named = args
-        .database_url
-        .as_deref()
-        .or(named.map(|it| it.expose_secret()));
-    match named {
-        Some(url) => url.parse(),
-        None if args.prices.is_empty() => Ok(DatabaseUrl::file(settings.artifacts.database())),
-        None => Ok(DatabaseUrl::file(settings.artifacts.replay_database())),
+fn choose(settings: &Predicting, args: &WorkArgs) -> Result<Chosen, StoreError> {
+    let flag = args.database_url.as_deref();
+    if args.prices.is_empty() {
+        let database = database::of_today(settings, flag)?;
+        let notice = None;
+        return Ok(Chosen { database, notice });
     }
+    database::of_a_replay(settings, flag)
 }
 
 /// From the first signal handler to the last task; gives why it ended.
@@ -118,14 +112,7 @@ async fn live(start: Start) -> Result<String, Failure> {
 /// What outlives the tasks: the connections to models, and the way into the database.
 struct Opened {
     network: Arc<ModelNetwork>,
-    outbox: Storing,
-}
-
-/// The outbox at work. It ends last, so that what the others put at their end is kept.
-struct Storing {
-    outbox: Outbox,
-    stop: CancellationToken,
-    task: tokio::task::JoinHandle<()>,
+    storing: Storing,
 }
 
 impl Opened {
@@ -133,9 +120,7 @@ impl Opened {
         if let Some(network) = Arc::into_inner(self.network) {
             network.close().await;
         }
-        self.outbox.stop.cancel();
-        // One that panicked has told so, and what it had appended waits on disk.
-        let _ = self.outbox.task.await;
+        self.storing.close().await;
     }
 }
 
@@ -148,147 +133,113 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
         duration,
         reporter,
     } = start;
-    let crunch = settings.models.crunch_id.clone();
-    let Source {
-        mut feed,
-        clock,
-        speed,
-        scope,
-    } = if files.is_empty() {
+    let is_replay = !files.is_empty();
+    let mut source = if files.is_empty() {
         prices::open_live(&settings, &reporter).await?
     } else {
-        let resume = resume(&database, &crunch).await?;
+        let resume = storing::newest_round(&database, &settings.models.crunch_id).await?;
         prices::replay(&settings, files, speed, resume, &reporter)?
     };
-
-    let path = settings.artifacts.outbox(&slug(&database));
-    let name = database.to_string();
-    let options = OutboxOptions::new(&settings.predict, &*crunch, name, reporter.clone());
-    let (outbox, task) = Outbox::open(&path, options).await?;
-    let pending = outbox.pending().await?;
-    let facts = Arc::new(outbox.clone());
-    let storing = store(group, outbox, task, database);
-
+    let storing = Storing::open(group, &settings, database, &reporter).await?;
+    let pending = storing.outbox.pending().await?;
+    let facts = Arc::new(storing.outbox.clone());
     let roll = Arc::new(Roll::new(
-        &*crunch,
+        &*settings.models.crunch_id,
         &settings.predict,
-        Arc::clone(&clock),
+        Arc::clone(&source.clock),
         Arc::clone(&facts) as _,
         reporter.clone(),
         pending.models,
     ));
-    let (learning, stores) = (Arc::clone(&roll), storing.outbox.store());
-    group.spawn_minor("known models", move || {
-        let learn = Arc::clone(&learning).learn(stores.clone());
-        async {
-            learn.await;
-            std::future::pending::<()>().await;
-        }
-    });
-    let candle = Duration::from_secs(scope.resolution.into());
+    learn(group, &roll, storing.outbox.store());
+    let candle = Duration::from_secs(source.scope.resolution.into());
     let book = SharedBook::new(
         BookConfig {
             history: settings.predict.history,
-            margin: feed.pace() + candle * 2,
+            margin: MARGIN.max(source.feed.pace() + candle * 2),
             tick: settings.models.tick.clone(),
         },
         Arc::clone(&roll) as _,
         Arc::clone(&facts) as _,
-        Arc::clone(&clock),
+        Arc::clone(&source.clock),
         reporter.clone(),
     )?;
-    book.fill(feed.history().await?);
+    book.fill(
+        source
+            .feed
+            .history()
+            .await
+            .map_err(|it| database::no_prices(&it))?,
+    );
     // Models that an earlier process told prices are then known, and told only what they missed.
     roll.is_loaded_within(PATIENCE).await;
 
     let network = ModelNetwork::start(settings.models.clone(), Arc::clone(&book) as _)?;
     let network = Arc::new(network);
-    let teller = Teller::new(
-        feed,
-        Arc::clone(&network),
-        Arc::clone(&book),
-        reporter.clone(),
-    );
-    let token = group.token();
-    group.spawn(
-        "roll",
-        Arc::clone(&roll).follow(Arc::clone(&network), token),
-    );
+    let (told, reported) = (Arc::clone(&book), reporter.clone());
+    let teller = Teller::new(source.feed, Arc::clone(&network), told, reported);
+    let following = Arc::clone(&roll).follow(Arc::clone(&network), group.token());
+    group.spawn("roll", following);
     let settled = network.settled(settings.predict.settle).await;
+    let (closes, clock) = (book.len(), Arc::clone(&source.clock));
     let asking = Asking::new(AskingParts {
-        crunch_id: crunch,
+        crunch_id: settings.models.crunch_id.clone(),
         settings: settings.predict.clone(),
-        scope,
-        method: settings.models.predict.clone(),
+        scope: source.scope,
+        method: settings.models.predict,
         network: Arc::clone(&network),
         roll,
-        quotes: Arc::clone(&book) as _,
+        quotes: book,
         facts,
-        clock: Arc::clone(&clock),
-        speed,
+        clock: source.clock,
+        speed: source.speed,
         reporter: reporter.clone(),
         stores: storing.outbox.store(),
         performed: pending.performed.into_iter().collect(),
     })?;
-    reporter.emit(
-        PredictEvent::PredictReady {
-            models: settled.serving,
-            joining: settled.joining,
-            schedules: asking.schedules(),
-            closes: book.len(),
-        }
-        .into(),
-    );
-    let (token, shutdown) = (group.token(), group.shutdown());
-    group.spawn("ticks", async move {
-        if teller.run(token.clone()).await == Ended::Prices {
-            shutdown.request("the prices have come to their end");
-            token.cancelled().await;
-        }
-    });
+    let ready = PredictEvent::PredictReady {
+        models: settled.serving,
+        joining: settled.joining,
+        schedules: asking.schedules(),
+        closes,
+    };
+    reporter.emit(ready.into());
+    tell(group, teller, is_replay);
     group.spawn("rounds", asking.run(group.token()));
     let retention = Retention {
         store: storing.outbox.store(),
+        crunch_id: settings.models.crunch_id,
         keep: settings.predict.retention,
         clock,
         reporter,
     };
     group.spawn_minor("retention", move || retention.clone().run());
     end_when_asked(group, duration);
-    Ok(Opened {
-        network,
-        outbox: storing,
-    })
+    Ok(Opened { network, storing })
 }
 
-/// Starts the outbox, whose end ends all.
-fn store(
-    group: &mut TaskGroup,
-    outbox: Outbox,
-    task: OutboxTask,
-    database: DatabaseUrl,
-) -> Storing {
-    let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-    let (guard, stopped) = (ended.clone().drop_guard(), stop.clone());
-    let connect = move || {
-        let database = database.clone();
-        async move {
-            let db = PredictionDb::connect(&database).await?;
-            Ok::<_, StoreError>(Arc::new(db) as Arc<dyn PredictionStore>)
-        }
-    };
-    let task = tokio::spawn(async move {
-        let _tells_its_end = guard;
-        task.run(connect, stopped).await;
-    });
-    let token = group.token();
-    group.spawn("outbox", async move {
-        tokio::select! {
-            () = ended.cancelled() => {}
-            () = token.cancelled() => {}
+/// Lets the roll learn once what the database knows.
+fn learn(group: &mut TaskGroup, roll: &Arc<Roll>, stores: StoreWatch) {
+    let roll = Arc::clone(roll);
+    group.spawn_minor("known models", move || {
+        let learn = Arc::clone(&roll).learn(stores.clone());
+        async {
+            learn.await;
+            std::future::pending::<()>().await;
         }
     });
-    Storing { outbox, stop, task }
+}
+
+/// Tells ticks. The end of a file's prices is the end of all; prices that come in by themselves don't
+/// end.
+fn tell(group: &mut TaskGroup, teller: Teller, is_replay: bool) {
+    let (token, shutdown) = (group.token(), group.shutdown());
+    group.spawn("ticks", async move {
+        if teller.run(token.clone()).await == Ended::Prices && is_replay {
+            shutdown.request("the prices have come to their end");
+            token.cancelled().await;
+        }
+    });
 }
 
 /// Ends the group when a signal comes, or the time is over.
@@ -307,25 +258,4 @@ fn end_when_asked(group: &mut TaskGroup, duration: Option<Duration>) {
             () = time => shutdown.request("the time is over"),
         }
     });
-}
-
-/// Names the outbox of a database in a file's name.
-fn slug(database: &DatabaseUrl) -> String {
-    let digest = Sha256::digest(database.to_string());
-    hex::encode(&digest[..4])
-}
-
-/// Where an earlier replay into the same database stood: at its newest round.
-async fn resume(database: &DatabaseUrl, crunch: &str) -> Result<Option<OffsetDateTime>, Failure> {
-    let db = PredictionDb::new(database.clone());
-    let configs = match timeout(PATIENCE, db.configs(crunch)).await {
-        Ok(configs) => configs?,
-        Err(_) => {
-            return Err(Failure::passing(format!(
-                "the database {database} does not answer, which knows where the replay stood"
-            )));
-        }
-    };
-    let newest = configs.iter().filter_map(|it| it.performed).max();
-    Ok(newest.and_then(|slot| OffsetDateTime::from_unix_timestamp(slot).ok()))
 }

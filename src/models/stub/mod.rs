@@ -6,6 +6,7 @@
 mod behaviour;
 mod forecaster;
 mod item;
+mod load;
 mod mind;
 mod model;
 mod model_file;
@@ -17,6 +18,7 @@ pub use self::{
     behaviour::Behaviour,
     forecaster::{Forecaster, Style},
     item::StubItem,
+    load::Load,
     mind::{Maker, Mind},
     model::{Caller, Guard, StubModel, StubOptions},
     model_file::{Change, ModelFile},

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Behaviour, Maker,
+    Behaviour, Load, Maker,
     server::{Shared, locked},
 };
 
@@ -45,6 +45,8 @@ pub struct StubOptions {
     pub setup_fails: Option<(String, String)>,
     /// The largest request that is read, bytes; 64 MiB unless given.
     pub reads: Option<usize>,
+    /// Counts how many large calls are in hand at once, those of other stubs with it.
+    pub load: Option<Arc<Load>>,
 }
 
 impl fmt::Debug for StubOptions {

@@ -235,6 +235,8 @@ impl Shared {
             return reply::outcome("INVALID_ARGUMENT", "methodName cannot be empty", None);
         }
         self.note(&request.method_name, message.len());
+        let load = self.options.load.as_ref();
+        let _in_hand = load.and_then(|load| load.take(message.len()));
         match self.behaviour(&request).await.act(&request) {
             Act::Answer(answer) => answer,
             Act::Break => {

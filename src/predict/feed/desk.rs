@@ -1,18 +1,14 @@
 //! Asks for candles: those of the past once, then the new ones, each asset once in each pace.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, time::Duration};
 
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 
-use super::{FeedError, LiveConfig, live::Supplies, stall::Stall};
+use super::{LiveConfig, live::Supplies, stall::Stall};
 use crate::{
     clock::SharedClock,
     forecast::Candle,
-    market::{self, FetchError, Fetched, MarketError, PriceSource},
+    market::{FetchError, Fetched, MarketError, PriceSource},
     ops::{Event, Reporter},
     predict::Prices,
     store::{Close, Series, StoreError},
@@ -25,22 +21,24 @@ const REFUSED: i64 = 3_600;
 
 /// Looks after all assets.
 pub(super) struct Desk {
-    config: LiveConfig,
+    pub(super) config: LiveConfig,
     pace: i64,
-    supplies: Supplies,
-    clock: SharedClock,
-    reporter: Reporter,
-    assets: Vec<Asset>,
+    pub(super) supplies: Supplies,
+    pub(super) clock: SharedClock,
+    pub(super) reporter: Reporter,
+    pub(super) assets: Vec<Asset>,
     /// Fetches of the past that are under way, by the asset's place.
-    fetches: JoinSet<(usize, Result<Fetched, FetchError>)>,
+    pub(super) fetches: JoinSet<(usize, Result<Fetched, FetchError>)>,
+    /// Assets whose past lacks something, and when it is asked for, unix seconds.
+    pub(super) missing: Vec<(i64, usize)>,
 }
 
 /// One asset.
-struct Asset {
-    name: String,
-    series: Series,
-    /// The newest candle that was told.
-    newest: Option<(i64, f64)>,
+pub(super) struct Asset {
+    pub(super) name: String,
+    pub(super) series: Series,
+    /// The newest candle that was told: its start and close.
+    pub(super) newest: Option<(i64, f64)>,
     stall: Stall,
 }
 
@@ -66,98 +64,8 @@ impl Desk {
             clock,
             reporter,
             fetches: JoinSet::new(),
+            missing: Vec::new(),
         }
-    }
-
-    /// Fetches the past, as far as it comes in time; the rest goes on behind.
-    pub(super) async fn history(&mut self) -> Result<Prices, FeedError> {
-        for place in 0..self.assets.len() {
-            self.begin_fetch(place).await?;
-        }
-        let deadline = Instant::now() + self.config.patience;
-        let mut failed = None;
-        while let Ok(Some(Ok((place, done)))) = timeout_at(deadline, self.fetches.join_next()).await
-        {
-            failed = self.note_fetch(place, done).or(failed);
-        }
-        let mut prices = Prices::default();
-        for place in 0..self.assets.len() {
-            prices.merge(self.load(place).await?);
-        }
-        match failed.filter(|_| prices.is_empty() && self.fetches.is_empty()) {
-            Some(cause) => Err(FeedError::NoPrices { cause }),
-            None => Ok(prices),
-        }
-    }
-
-    /// Asks the first source for what is missing; the second where the first one's quota would make it
-    /// take too long.
-    async fn begin_fetch(&mut self, place: usize) -> Result<(), StoreError> {
-        let series = self.assets[place].series.clone();
-        let Supplies {
-            first,
-            second,
-            store,
-        } = self.supplies.clone();
-        let within = self.past();
-        let known = store.candles(&series, within.clone()).await?.len();
-        let wanted = (within.end - within.start) / self.config.interval.seconds();
-        let missing = usize::try_from(wanted).unwrap_or(0).saturating_sub(known);
-        let rows = usize::try_from(self.config.market.step_days).unwrap_or(1) * 24;
-        let takes = first.takes(missing.div_ceil(rows)).await;
-        let mut sources = vec![first];
-        if let Some(second) = second {
-            if takes > self.config.patience {
-                self.reporter.emit(Event::Notice {
-                    cause: format!(
-                        "{} of the past would take {} min of {}'s quota",
-                        series,
-                        takes.as_secs() / 60,
-                        sources[0].origin()
-                    ),
-                    remedy: format!("they are asked of {} instead", second.origin()),
-                });
-                sources.clear();
-            }
-            sources.push(second);
-        }
-        let mut market = self.config.market.clone();
-        market.history = self.config.history;
-        let clock = Arc::clone(&self.clock);
-        self.fetches.spawn(async move {
-            let fetching =
-                market::fetch(store.as_ref(), &series, &sources, &market, &clock, |_| ());
-            (place, fetching.await)
-        });
-        Ok(())
-    }
-
-    /// Tells of a fetch that failed; gives why.
-    fn note_fetch(&self, place: usize, done: Result<Fetched, FetchError>) -> Option<String> {
-        let cause = done.err()?.to_string();
-        self.reporter.emit(Event::Trouble {
-            cause: format!("the past of {} is not complete", self.assets[place].series),
-            remedy: cause.clone(),
-        });
-        Some(cause)
-    }
-
-    /// The past that is kept of an asset.
-    async fn load(&mut self, place: usize) -> Result<Prices, StoreError> {
-        let within = self.past();
-        let span = self.config.interval.seconds();
-        let asset = &mut self.assets[place];
-        let kept = self.supplies.store.candles(&asset.series, within).await?;
-        if let Some(last) = kept.last() {
-            let last = (last.candle.start, last.candle.close);
-            asset.newest = Some(
-                asset
-                    .newest
-                    .map_or(last, |known| if known.0 < last.0 { last } else { known }),
-            );
-        }
-        let closes = kept.iter().map(|it| close(&it.candle, span)).collect();
-        Ok(Prices::of(&asset.name, closes))
     }
 
     /// Asks and sends until nobody listens.
@@ -207,17 +115,21 @@ impl Desk {
         let now = self.clock.now().unix_timestamp();
         let span = self.config.interval.seconds();
         let end = (now - seconds(self.config.market.settle)).div_euclid(span) * span;
+        self.fetch_again(now).await;
         let mut prices = Prices::default();
         let mut is_complete = true;
         for place in 0..self.assets.len() {
             let from = self.assets[place].newest.map(|(start, _)| start + span);
-            let rows = i64::from(self.config.market.step_days) * 24;
-            let oldest = end - seconds(self.config.history).min(rows * span);
+            let oldest = end - seconds(self.config.history).min(self.most() * span);
             let range = from.unwrap_or(oldest).max(oldest)..end;
             if range.is_empty() {
                 continue;
             }
             let candles = self.ask(place, range, now).await;
+            if !candles.is_empty() && from.is_some_and(|from| from < oldest) {
+                // One request does not bring all.
+                self.miss(now, place);
+            }
             let asset = &mut self.assets[place];
             if let Some(last) = candles.last() {
                 asset.newest = Some((last.start, last.close));
@@ -229,6 +141,15 @@ impl Desk {
             );
         }
         (prices, is_complete)
+    }
+
+    /// The most candles that one request brings, whoever is asked.
+    fn most(&self) -> i64 {
+        let Supplies { first, second, .. } = &self.supplies;
+        let sources = std::iter::once(first).chain(second);
+        let most = sources.filter_map(|source| source.most()).min();
+        let step = self.config.market.step_days * 24;
+        i64::from(most.map_or(step, |most| most.min(step)))
     }
 
     /// Asks the first source, and the second where that stands in.
@@ -321,21 +242,13 @@ impl Desk {
         }
     }
 
-    fn not_kept(&self, cause: &StoreError) -> Prices {
+    pub(super) fn not_kept(&self, cause: &StoreError) -> Prices {
         self.reporter.emit(Event::Trouble {
             cause: cause.to_string(),
             remedy: "prices are told all the same; after a restart they have to be asked for again"
                 .into(),
         });
         Prices::default()
-    }
-
-    /// The past that is wanted, by the starts of candles.
-    fn past(&self) -> Range<i64> {
-        let span = self.config.interval.seconds();
-        let now = self.clock.now().unix_timestamp() - seconds(self.config.market.settle);
-        let full = |time: i64| time.div_euclid(span) * span;
-        full(now - seconds(self.config.history))..full(now)
     }
 }
 
@@ -362,14 +275,14 @@ fn believed(candles: &[Candle], before: Option<f64>, max_jump: f64) -> Vec<Candl
 }
 
 /// A candle's close is known at its end.
-fn close(candle: &Candle, span: i64) -> Close {
+pub(super) fn close(candle: &Candle, span: i64) -> Close {
     Close {
         at: candle.start + span,
         price: candle.close,
     }
 }
 
-fn seconds(time: Duration) -> i64 {
+pub(super) fn seconds(time: Duration) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 

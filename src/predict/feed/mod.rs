@@ -6,6 +6,7 @@ mod desk;
 mod error;
 mod live;
 mod market_clock;
+mod past;
 mod stall;
 
 use std::time::Duration;

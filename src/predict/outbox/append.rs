@@ -21,8 +21,8 @@ use crate::{
 
 /// About the bytes of one transaction, by which the file may exceed its share for a moment.
 const BITE: u64 = 8 << 20;
-/// How often the loss of facts is told.
-const TOLD_EVERY: Duration = Duration::from_secs(600);
+/// How often the same is told.
+pub(super) const TOLD_EVERY: Duration = Duration::from_secs(600);
 /// How long a file that can't be written is tried again after the end was asked for.
 const LAST_TRIES: Duration = Duration::from_secs(5);
 
@@ -35,6 +35,7 @@ pub(super) struct Append {
     pub(super) reporter: Reporter,
     pub(super) backoff: Backoff,
     pub(super) losses: Losses,
+    pub(super) troubles: Seldom,
 }
 
 /// Facts that were lost because the disk's share was full.
@@ -126,10 +127,9 @@ impl Append {
 
     /// Tries until it is done; gives whether it is.
     async fn append(&mut self, rows: &[Row], stop: &CancellationToken) -> bool {
-        let mut told = false;
         let mut stopped: Option<Instant> = None;
         while let Err(cause) = self.file.append(rows).await {
-            if !std::mem::replace(&mut told, true) {
+            if self.troubles.due() {
                 self.trouble(
                     format!(
                         "the outbox {} can't be written: {cause}; what is to be stored waits in memory",

@@ -84,8 +84,9 @@ impl ConfigId {
 
     /// Reads a key from its end: an asset may hold a slash.
     pub(super) fn of_key(crunch_id: &str, key: &ConfigKey) -> Option<Self> {
-        let (rest, best) = match key.0.rsplit_once("/best") {
-            Some((rest, best)) => (rest, best.parse().ok().filter(|best| *best > 0)?),
+        let (rest, last) = key.0.rsplit_once('/')?;
+        let (rest, best) = match last.strip_prefix("best") {
+            Some(best) => (rest, best.parse().ok().filter(|best| *best > 0)?),
             None => (key.0.as_str(), 0),
         };
         let (rest, step) = rest.rsplit_once('/')?;

@@ -106,21 +106,24 @@ async fn what_waits_in_memory_is_bounded_and_a_refusal_is_told_once() {
 async fn a_file_that_refuses_is_tried_again_and_nothing_is_lost() {
     let scene = Scene::new();
     let running = scene.start().await;
-    let file = &running.outbox.file;
-    // As a full disk: no new page can be had.
-    sqlx::raw_sql(
-        "CREATE TRIGGER full BEFORE INSERT ON facts BEGIN SELECT raise(ABORT, 'disk is full'); END",
-    )
-    .execute(&file.pool)
-    .await
-    .unwrap();
-    running.put(predictions(0..10));
+    // As a full disk: SQLite gets no new page.
+    let pool = &running.outbox.file.pool;
+    sqlx::raw_sql("PRAGMA max_page_count = 1")
+        .execute(pool)
+        .await
+        .unwrap();
+    running.put((0..10).map(|slot| large(slot, 10_000)));
     scene.recording.wait_for(trouble).await;
     running.put(predictions(10..20));
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     assert!(scene.double.held().predictions.is_empty());
-    sqlx::raw_sql("DROP TRIGGER full")
-        .execute(&file.pool)
+    let told = scene.recording.events();
+    assert!(
+        format!("{told:?}").contains("database or disk is full"),
+        "{told:?}"
+    );
+    sqlx::raw_sql("PRAGMA max_page_count = 4294967294")
+        .execute(pool)
         .await
         .unwrap();
     scene

@@ -141,13 +141,27 @@ impl PredictionRepository for Double {
         Ok(Vec::new())
     }
 
-    async fn prune(&self, before: OffsetDateTime, most: u32) -> Result<u64, StoreError> {
+    async fn newest(&self, crunch_id: &str) -> Result<Option<OffsetDateTime>, StoreError> {
+        let held = self.held();
+        let of_it = held
+            .predictions
+            .iter()
+            .filter(|it| it.crunch_id == crunch_id);
+        Ok(of_it.map(|it| it.performed_at).max())
+    }
+
+    async fn prune(
+        &self,
+        crunch_id: &str,
+        before: OffsetDateTime,
+        most: u32,
+    ) -> Result<u64, StoreError> {
         self.try_call(0).await?;
         let mut held = self.held();
         let mut left = most;
         let all = held.predictions.len();
         held.predictions.retain(|it| {
-            let goes = left > 0 && it.performed_at < before;
+            let goes = left > 0 && it.crunch_id == crunch_id && it.performed_at < before;
             left -= u32::from(goes);
             !goes
         });

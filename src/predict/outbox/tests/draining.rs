@@ -186,6 +186,20 @@ async fn facts_that_are_refused_are_set_aside_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn a_database_that_refuses_all_is_given_time() {
+    let mut scene = Scene::new();
+    scene.options.retry_min = Duration::from_secs(60);
+    scene.options.retry_max = Duration::from_secs(60);
+    scene.double.held().poison.insert("1".into());
+    let running = scene.start().await;
+    running.put(predictions(0..200));
+    running.waiting(179).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(running.outbox.waiting().facts, 179);
+    running.kill().await;
+}
+
+#[tokio::test]
 async fn a_row_that_makes_no_sense_is_set_aside() {
     let scene = Scene::new();
     scene.double.become_(Mood::Down);

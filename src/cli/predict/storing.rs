@@ -1,0 +1,98 @@
+//! The outbox at work, and what the database knows before it begins.
+
+use std::{sync::Arc, time::Duration};
+
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use tokio::{task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::database;
+use crate::{
+    cli::failure::Failure,
+    config::Predicting,
+    ops::{Reporter, TaskGroup},
+    predict::{Outbox, OutboxOptions},
+    store::{
+        DatabaseUrl, PredictionConfigRepository as _, PredictionDb, PredictionStore, StoreError,
+    },
+};
+
+/// How long the start waits for a database that is slow to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The way into the database. It ends last, so that what the others put at their end is kept.
+pub(super) struct Storing {
+    pub(super) outbox: Outbox,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Storing {
+    /// Opens the outbox of a database and sets it to work; when it ends before its time, the group does.
+    pub(super) async fn open(
+        group: &mut TaskGroup,
+        settings: &Predicting,
+        database: DatabaseUrl,
+        reporter: &Reporter,
+    ) -> Result<Self, Failure> {
+        let path = settings.artifacts.outbox(&slug(&database));
+        let (crunch, name) = (&*settings.models.crunch_id, database.to_string());
+        let options = OutboxOptions::new(&settings.predict, crunch, name, reporter.clone());
+        let (outbox, task) = Outbox::open(&path, options).await?;
+        let limit = settings.predict.write_timeout;
+        let connect = move || {
+            let db = PredictionDb::new(database.clone()).within(limit);
+            async move {
+                let db = db.opened().await?;
+                Ok::<_, StoreError>(Arc::new(db) as Arc<dyn PredictionStore>)
+            }
+        };
+        let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+        let (tells_its_end, stopped) = (ended.clone().drop_guard(), stop.clone());
+        let task = tokio::spawn(async move {
+            let _tells_its_end = tells_its_end;
+            task.run(connect, stopped).await;
+        });
+        let token = group.token();
+        group.spawn("outbox", async move {
+            tokio::select! {
+                () = ended.cancelled() => {}
+                () = token.cancelled() => {}
+            }
+        });
+        Ok(Self { outbox, stop, task })
+    }
+
+    /// Keeps what was put, and waits for that.
+    pub(super) async fn close(self) {
+        self.stop.cancel();
+        // What one that panicked had appended waits on disk.
+        let _ = self.task.await;
+    }
+}
+
+/// Names the outbox of a database in a file's name.
+fn slug(database: &DatabaseUrl) -> String {
+    let digest = Sha256::digest(database.to_string());
+    hex::encode(&digest[..4])
+}
+
+/// When the newest round was due that a database holds: an earlier replay stood there.
+pub(super) async fn newest_round(
+    database: &DatabaseUrl,
+    crunch: &str,
+) -> Result<Option<OffsetDateTime>, Failure> {
+    let db = PredictionDb::new(database.clone());
+    let Ok(configs) = timeout(PATIENCE, db.configs(crunch)).await else {
+        return Err(Failure::passing(format!(
+            "the database {database} does not answer, which knows where the replay stood"
+        )));
+    };
+    let newest = configs
+        .map_err(|it| database::failed(&it))?
+        .iter()
+        .filter_map(|it| it.performed)
+        .max();
+    Ok(newest.and_then(|slot| OffsetDateTime::from_unix_timestamp(slot).ok()))
+}
