@@ -420,8 +420,7 @@ impl Scene {
             crunch_id: CRUNCH.into(),
             settings,
             scope: Scope {
-                assets: ["BTC".to_owned(), "ETH".to_owned()].into(),
-                resolution: 60,
+                assets: ["BTC", "ETH"].map(|it| (it.to_owned(), 60)).into(),
             },
             method: ModelsConfig::default().predict,
             network: Arc::clone(&self.network),

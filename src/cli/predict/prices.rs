@@ -1,11 +1,6 @@
 //! Where the Predict worker's prices come from, and by which clock.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 
@@ -84,7 +79,6 @@ pub(super) fn replay(
     resume: Option<OffsetDateTime>,
     reporter: &Reporter,
 ) -> Result<Source, Failure> {
-    let assets: BTreeSet<_> = files.keys().cloned().collect();
     let feed = CsvFeed::open(&Replayed {
         files,
         history: settings.predict.history,
@@ -99,12 +93,12 @@ pub(super) fn replay(
             });
         }
     }
-    let resolution = u32::try_from(feed.interval().seconds()).unwrap_or(u32::MAX);
+    let scope = Scope::of(feed.intervals().iter().map(|(asset, it)| (asset, *it)));
     Ok(Source {
         clock: Arc::new(feed.clock()),
         feed: Box::new(feed),
         speed,
-        scope: Scope { assets, resolution },
+        scope,
     })
 }
 
@@ -130,15 +124,12 @@ pub(super) async fn open_live(
         store,
     };
     let feed = LiveFeed::new(config, supplies, Arc::clone(&clock), reporter.clone())?;
-    let seconds = settings.predict.resolution.seconds();
+    let assets = settings.predict.assets.keys();
     Ok(Source {
         feed: Box::new(feed),
         clock,
         speed: 1.0,
-        scope: Scope {
-            assets: settings.predict.assets.keys().cloned().collect(),
-            resolution: u32::try_from(seconds).unwrap_or(u32::MAX),
-        },
+        scope: Scope::of(assets.map(|it| (it, settings.predict.resolution))),
     })
 }
 

@@ -152,7 +152,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
         pending.models,
     ));
     learn(group, &roll, storing.outbox.store());
-    let candle = Duration::from_secs(source.scope.resolution.into());
+    let candle = Duration::from_secs(source.scope.coarsest().into());
     let book = SharedBook::new(
         BookConfig {
             history: settings.predict.history,

@@ -38,7 +38,7 @@ pub struct CsvFeed {
     /// What is still to come, the next one last.
     ahead: Vec<(i64, String, f64)>,
     clock: MarketClock,
-    interval: Interval,
+    intervals: BTreeMap<String, Interval>,
     reports: Vec<(PathBuf, CsvReport)>,
 }
 
@@ -53,11 +53,11 @@ impl CsvFeed {
             return Err(FeedError::Speed { speed });
         }
         let mut closes = Vec::new();
-        let mut interval = Interval::Day;
+        let mut intervals = BTreeMap::new();
         let mut reports = Vec::new();
         for (asset, path) in &replayed.files {
             let (found, prices) = read(path)?;
-            interval = interval.min(found);
+            intervals.insert(asset.clone(), found);
             closes.extend(prices.candles.iter().map(|candle| {
                 let at = candle.start + found.seconds();
                 (at, asset.clone(), candle.close)
@@ -79,7 +79,7 @@ impl CsvFeed {
             history,
             ahead: closes,
             clock: MarketClock::standing_at(date, speed),
-            interval,
+            intervals,
             reports,
         })
     }
@@ -90,10 +90,10 @@ impl CsvFeed {
         self.clock.clone()
     }
 
-    /// The shortest interval of the files' candles.
+    /// The assets, each with the interval of its candles.
     #[must_use]
-    pub const fn interval(&self) -> Interval {
-        self.interval
+    pub const fn intervals(&self) -> &BTreeMap<String, Interval> {
+        &self.intervals
     }
 
     /// What was found in each file beside candles: gaps, duplicates, rows that are of no use.
@@ -124,7 +124,8 @@ impl Feed for CsvFeed {
     }
 
     fn pace(&self) -> Duration {
-        Duration::from_secs(self.interval.seconds().unsigned_abs())
+        let seconds = self.intervals.values().map(|it| it.seconds()).min();
+        Duration::from_secs(seconds.unwrap_or_default().unsigned_abs())
     }
 }
 

@@ -47,10 +47,7 @@ fn btc(closes: &[f64]) -> Vec<(String, Vec<f64>)> {
 async fn hourly_candles_come_one_a_second_at_3600_times_the_speed() {
     let hours = file(3_600, 0..8);
     let mut feed = CsvFeed::open(&replayed(&[("BTC", &hours)], 2, 3_600.0)).unwrap();
-    assert_eq!(
-        (feed.interval(), feed.pace().as_secs()),
-        (Interval::Hour, 3_600)
-    );
+    assert_eq!(feed.pace().as_secs(), 3_600);
     let clock = feed.clock();
     let history = feed.history().await.unwrap();
     // A close is known at the end of its candle.
@@ -98,7 +95,10 @@ async fn several_assets_of_different_intervals_come_by_time() {
     let (minutes, fives) = (file(60, 0..30), file(300, 0..6));
     let files = [("BTC", &minutes), ("ETH", &fives)];
     let mut feed = CsvFeed::open(&replayed(&files, 0, 60.0)).unwrap();
-    assert_eq!(feed.interval(), Interval::Minute);
+    let intervals = feed.intervals();
+    assert_eq!(intervals["BTC"], Interval::Minute);
+    assert_eq!(intervals["ETH"], Interval::FiveMinutes);
+    assert_eq!(feed.pace().as_secs(), 60);
     assert_eq!(prices(&feed.history().await.unwrap()), btc(&[100.0]));
     for close in [101.0, 102.0, 103.0] {
         assert_eq!(prices(&feed.next().await.unwrap()), btc(&[close]));
