@@ -30,6 +30,15 @@ impl Scope {
         self.assets.values().copied().max().unwrap_or_default()
     }
 
+    /// Where a replay stood, by what a database holds: the oldest of the newest slots of what is asked
+    /// for here, unix seconds. What is further is made again, which changes nothing.
+    #[must_use]
+    pub fn stood(&self, rows: &[StoredConfig]) -> Option<i64> {
+        let asked = |row: &&StoredConfig| row.config.active && self.check(&row.config).is_ok();
+        let slots = rows.iter().filter(asked).filter_map(|row| row.performed);
+        slots.min()
+    }
+
     /// Checks whether models can be asked for this.
     ///
     /// # Errors
@@ -125,6 +134,7 @@ impl Configs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::predict::PredictConfig;
 
     fn config(asset: &str, horizon: u32, step: u32, interval: u32) -> PredictionConfig {
         PredictionConfig {
@@ -210,6 +220,28 @@ mod tests {
         assert_eq!(complaints.len(), 1);
         let expected = "ETH/3600/60 is not asked for: its step of 60 s is no multiple of 3600 s";
         assert!(complaints[0].contains(expected), "{}", complaints[0]);
+    }
+
+    #[test]
+    fn a_replay_stood_where_the_slowest_of_its_own_rounds_was() {
+        let row = |asset: &str, active, performed| StoredConfig {
+            config: PredictionConfig {
+                active,
+                ..config(asset, 3_600, 3_600, 60)
+            },
+            performed,
+        };
+        let rows = [
+            row("BTC", true, Some(1_800)),
+            row("ETH", true, Some(1_200)),
+            row("ETH", false, Some(600)),
+            row("XAU", true, Some(60)),
+            row("BTC", true, None),
+            row("BTC", false, Some(9_000)),
+        ];
+        let scope = hourly().scope;
+        assert_eq!(scope.stood(&rows), Some(1_200));
+        assert_eq!(scope.stood(&rows[2..]), None);
     }
 
     #[test]

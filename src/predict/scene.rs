@@ -393,6 +393,7 @@ impl Scene {
             crunch_id: CRUNCH.into(),
             method: ModelsConfig::default().predict,
             answers: AnswerShape::Densities,
+            limit: PredictConfig::default().answer_limit(),
             network: Arc::clone(&self.network),
             roll: Arc::clone(&self.office.roll),
             quotes: Arc::new(OnePrice),
