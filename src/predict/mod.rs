@@ -44,10 +44,7 @@ pub use self::{
     error::PredictError,
     export::{ExportError, ExportFormat, export},
     fact::Fact,
-    feed::{
-        ChannelFeed, CsvFeed, Feed, FeedError, LiveConfig, LiveFeed, MarketClock, Replayed,
-        Supplies,
-    },
+    feed::{CsvFeed, Feed, FeedError, LiveConfig, LiveFeed, Replayed, Supplies},
     outbox::{Connect, Outbox, OutboxOptions, OutboxTask, Pending, Retention, Waiting},
     ports::{Attendance, Facts, Quotes},
     presence::StoreWatch,

@@ -396,6 +396,7 @@ impl Scene {
             crunch_id: CRUNCH.into(),
             method: ModelsConfig::default().predict,
             answers: AnswerShape::Densities,
+            limit: PredictConfig::default().answer_limit(),
             network: Arc::clone(&self.network),
             roll: Arc::clone(&self.office.roll),
             quotes: Arc::new(OnePrice),
@@ -423,8 +424,7 @@ impl Scene {
             crunch_id: CRUNCH.into(),
             settings,
             scope: Scope {
-                assets: ["BTC".to_owned(), "ETH".to_owned()].into(),
-                resolution: 60,
+                assets: ["BTC", "ETH"].map(|it| (it.to_owned(), 60)).into(),
             },
             method: ModelsConfig::default().predict,
             network: Arc::clone(&self.network),

@@ -15,7 +15,7 @@ use crate::{
     },
     ops::Event,
     predict::{
-        ChannelFeed,
+        feed::ChannelFeed,
         testing_market::{Desk, START, btc, minute},
     },
 };

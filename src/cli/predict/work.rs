@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     args::WorkArgs,
     database::{self, Chosen},
     prices,
-    storing::{self, Storing},
+    storing::Storing,
 };
 use crate::{
     cli::{failure::Failure, process},
@@ -137,8 +138,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
     let mut source = if files.is_empty() {
         prices::open_live(&settings, &reporter).await?
     } else {
-        let resume = storing::newest_round(&database, &settings.models.crunch_id).await?;
-        prices::replay(&settings, files, speed, resume, &reporter)?
+        prices::replay(&settings, files, speed, &database, &reporter).await?
     };
     let storing = Storing::open(group, &settings, database, &reporter).await?;
     let pending = storing.outbox.pending().await?;
@@ -152,7 +152,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
         pending.models,
     ));
     learn(group, &roll, storing.outbox.store());
-    let candle = Duration::from_secs(source.scope.resolution.into());
+    let candle = Duration::from_secs(source.scope.coarsest().into());
     let book = SharedBook::new(
         BookConfig {
             history: settings.predict.history,
@@ -204,8 +204,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
         closes,
     };
     reporter.emit(ready.into());
-    tell(group, teller, is_replay);
-    group.spawn("rounds", asking.run(group.token()));
+    tell(group, teller, asking, is_replay);
     let retention = Retention {
         store: storing.outbox.store(),
         crunch_id: settings.models.crunch_id,
@@ -230,14 +229,22 @@ fn learn(group: &mut TaskGroup, roll: &Arc<Roll>, stores: StoreWatch) {
     });
 }
 
-/// Tells ticks. The end of a file's prices is the end of all; prices that come in by themselves don't
-/// end.
-fn tell(group: &mut TaskGroup, teller: Teller, is_replay: bool) {
-    let (token, shutdown) = (group.token(), group.shutdown());
+/// Tells ticks and makes rounds. The end of a file's prices is the end of all once the last rounds are
+/// done; prices that come in by themselves don't end.
+fn tell(group: &mut TaskGroup, teller: Teller, asking: Asking, is_replay: bool) {
+    let (token, over) = (group.token(), CancellationToken::new());
+    let told = over.clone();
     group.spawn("ticks", async move {
         if teller.run(token.clone()).await == Ended::Prices && is_replay {
-            shutdown.request("the prices have come to their end");
+            told.cancel();
             token.cancelled().await;
+        }
+    });
+    let (token, shutdown) = (group.token(), group.shutdown());
+    group.spawn("rounds", async move {
+        asking.run(token, over.clone()).await;
+        if over.is_cancelled() {
+            shutdown.request("the prices have come to their end");
         }
     });
 }
