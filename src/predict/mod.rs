@@ -42,7 +42,7 @@ pub use self::{
     config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
     configs::Scope,
     error::PredictError,
-    export::{ExportError, ExportFormat, export},
+    export::{ExportError, ExportFormat, Exported, export},
     fact::Fact,
     feed::{
         ChannelFeed, CsvFeed, Feed, FeedError, LiveConfig, LiveFeed, MarketClock, Replayed,
