@@ -188,11 +188,14 @@ async fn facts_that_are_refused_are_set_aside_and_the_rest_goes_on() {
 #[tokio::test]
 async fn a_fact_that_takes_for_ever_is_set_aside_while_the_database_answers() {
     let mut scene = Scene::new();
-    scene.options.write_timeout = Duration::from_millis(20);
+    scene.options.write_timeout = Duration::from_millis(40);
     scene.double.held().sleepers.insert("slow".into());
     let running = scene.start().await;
     let who = |slot| if slot == 5 { "slow" } else { "1" };
     running.put((0..10).map(|slot| Fact::Prediction(prediction(slot, who(slot)))));
+    scene
+        .until("the others", |held| held.predictions.len() == 9)
+        .await;
     running.waiting(0).await;
     assert_eq!(running.outbox.file.refused().await.unwrap(), 1);
     // The whole database hangs: nothing is set aside.
@@ -216,6 +219,9 @@ async fn what_was_set_aside_can_be_put_back_with_any_number() {
     let running = scene.start().await;
     let who = |slot| if slot % 2 == 0 { "bad" } else { "1" };
     running.put((0..10).map(|slot| Fact::Prediction(prediction(slot, who(slot)))));
+    scene
+        .until("the others", |held| held.predictions.len() == 5)
+        .await;
     running.waiting(0).await;
     scene.double.held().poison.clear();
     for put_back in [
