@@ -42,7 +42,7 @@ pub use self::{
     config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
     configs::Scope,
     error::PredictError,
-    export::{ExportError, ExportFormat, export},
+    export::{ExportError, ExportFormat, Exported, export},
     fact::Fact,
     feed::{CsvFeed, Feed, FeedError, LiveConfig, LiveFeed, Replayed, Supplies},
     outbox::{Connect, Outbox, OutboxOptions, OutboxTask, Pending, Retention, Waiting},

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use super::{super::failure, database};
 use crate::{
     config::{Overrides, Predicting},
-    predict::{ExportError, ExportFormat, export as write_out},
+    predict::{ExportError, ExportFormat, Exported, export as write_out},
     store::{DatabaseUrl, PredictionDb, PredictionFilter},
 };
 
@@ -97,10 +97,16 @@ pub(super) fn export(args: &ExportArgs) -> ExitCode {
         .map_err(|cause| Failure::Failed(cause.to_string()))
         .and_then(|runtime| runtime.block_on(carry_out(args)));
     match done {
-        Ok((rows, url)) => {
+        Ok((done, url)) => {
             // Standard output may hold the predictions. Who has left before their end knows it.
-            if let Some(rows) = rows {
+            if let Some(Exported { rows, unreadable }) = done {
                 eprintln!("📤 {rows} predictions from {url}");
+                if unreadable > 0 {
+                    eprintln!(
+                        "⚠️ {unreadable} of them have answers that can't be read: their payload is empty, \
+                         and the column detail says why"
+                    );
+                }
             }
             ExitCode::SUCCESS
         }
@@ -115,7 +121,7 @@ pub(super) fn export(args: &ExportArgs) -> ExitCode {
     }
 }
 
-async fn carry_out(args: &ExportArgs) -> Result<(Option<u64>, DatabaseUrl), Failure> {
+async fn carry_out(args: &ExportArgs) -> Result<(Option<Exported>, DatabaseUrl), Failure> {
     let is_for_people = args.out.is_none() && io::stdout().is_terminal();
     if args.format == Format::Parquet && is_for_people {
         let cause = "a Parquet file is nothing for a terminal; name a file with --out";
@@ -133,11 +139,11 @@ async fn carry_out(args: &ExportArgs) -> Result<(Option<u64>, DatabaseUrl), Fail
     let store = PredictionDb::connect(&url)
         .await
         .map_err(|it| failed(&it))?;
-    let rows = match &args.out {
+    let done = match &args.out {
         Some(path) => to_file(args, &store, path).await.map(Some),
         None => to_stdout(args, &store).await,
     };
-    rows.map(|rows| (rows, url)).map_err(|cause| failed(&cause))
+    done.map(|done| (done, url)).map_err(|cause| failed(&cause))
 }
 
 fn url(args: &ExportArgs) -> Result<DatabaseUrl, Failure> {
@@ -162,7 +168,10 @@ fn filter(args: &ExportArgs) -> PredictionFilter {
     }
 }
 
-async fn to_stdout(args: &ExportArgs, store: &PredictionDb) -> Result<Option<u64>, ExportError> {
+async fn to_stdout(
+    args: &ExportArgs,
+    store: &PredictionDb,
+) -> Result<Option<Exported>, ExportError> {
     let to = BufWriter::new(io::stdout());
     match write_out(store, &filter(args), args.format.into(), to).await {
         // Whoever reads it has seen enough.
@@ -172,17 +181,21 @@ async fn to_stdout(args: &ExportArgs, store: &PredictionDb) -> Result<Option<u64
 }
 
 /// Writes beside the file and gives it its name when it is complete.
-async fn to_file(args: &ExportArgs, store: &PredictionDb, path: &Path) -> Result<u64, ExportError> {
+async fn to_file(
+    args: &ExportArgs,
+    store: &PredictionDb,
+    path: &Path,
+) -> Result<Exported, ExportError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".part-{}", std::process::id()));
     let beside = path.with_file_name(name);
     let work = async {
         let file = File::create(&beside)?;
         let to = BufWriter::new(&file);
-        let rows = write_out(store, &filter(args), args.format.into(), to).await?;
+        let done = write_out(store, &filter(args), args.format.into(), to).await?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
-        Ok(rows)
+        Ok(done)
     };
     let done = work.await;
     if done.is_err() {

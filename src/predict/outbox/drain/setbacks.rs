@@ -11,7 +11,7 @@ use crate::{
     store::{PredictionStore, StoreError},
 };
 
-/// How often the database may be too slow for one fact alone, while it answers otherwise.
+/// How often in a row the database may be too slow for one fact alone and yet answer afterwards.
 const LATE: u32 = 3;
 
 /// Why a batch was not stored, in words.
@@ -69,8 +69,9 @@ impl<C: Connect> Drain<C> {
         if let [row] = rows {
             let before = self.late.filter(|(seq, _)| *seq == row.seq);
             let times = before.map_or(1, |(_, times)| times + 1);
-            self.late = Some((row.seq, times));
-            if times >= LATE && self.answers(store).await {
+            // Asked each time: a database that hung may come back at any moment.
+            self.late = self.answers(store).await.then_some((row.seq, times));
+            if self.late.is_some() && times >= LATE {
                 return self.refuse(row, &cause).await;
             }
         }

@@ -36,6 +36,8 @@ pub(super) struct Held {
     pub(super) mood: Mood,
     /// Models whose predictions are refused.
     pub(super) poison: HashSet<String>,
+    /// Models whose predictions take for ever.
+    pub(super) sleepers: HashSet<String>,
     pub(super) predictions: Vec<Prediction>,
     known: HashSet<(ConfigKey, i64, String)>,
     /// Sizes of the calls of `save_all` that came through.
@@ -105,6 +107,13 @@ const fn ended(fails: bool) -> Result<(), ()> {
 impl PredictionRepository for Double {
     async fn save_all(&self, predictions: &[Prediction]) -> Result<u64, StoreError> {
         let fails = self.try_call(predictions.len()).await?;
+        let sleeps = {
+            let sleepers = &self.held().sleepers;
+            predictions.iter().any(|it| sleepers.contains(&it.model_id))
+        };
+        if sleeps {
+            std::future::pending::<()>().await;
+        }
         let mut held = self.held();
         if predictions
             .iter()
