@@ -10,6 +10,7 @@ mod connect;
 mod drain;
 mod file;
 mod intake;
+mod left;
 mod merge;
 mod outage;
 mod pace;
@@ -143,6 +144,7 @@ impl Outbox {
     ) -> Result<(Self, OutboxTask), PredictError> {
         let file = Arc::new(File::open(path).await?);
         let reporter = options.reporter.clone();
+        left::tell_stranded(path, &reporter).await;
         let intake = Arc::new(Intake::new(options.memory, file.place(), reporter.clone()));
         let (shown, store) = watch::channel(None);
         let appended = Arc::new(Notify::new());
