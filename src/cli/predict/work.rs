@@ -16,6 +16,7 @@ use crate::{
     ops::{Pidfile, PredictEvent, Reporter, Shutdown, TaskGroup},
     predict::{
         Asking, AskingParts, BookConfig, Ended, Retention, Roll, SharedBook, StoreWatch, Teller,
+        stored_closes,
     },
     store::{DatabaseUrl, StoreError},
 };
@@ -167,7 +168,9 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
         Arc::clone(&source.clock),
         reporter.clone(),
     )?;
-    book.fill(source.feed.history().await?);
+    let history = source.feed.history().await?;
+    let stored = stored_closes(storing.outbox.store(), &history, PATIENCE).await;
+    book.fill_known(history, &stored);
     // Models that an earlier process told prices are then known, and told only what they missed.
     roll.is_loaded_within(PATIENCE).await;
 
