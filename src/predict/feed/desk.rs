@@ -255,7 +255,9 @@ impl Desk {
         let is_all = asset
             .newest
             .is_none_or(|(start, _)| start + span >= range.start);
-        candles.iter().for_each(|candle| asset.told(candle));
+        for candle in &candles {
+            asset.told(candle);
+        }
         let closes = candles.iter().map(|candle| close(candle, span)).collect();
         let prices = Prices::of(&asset.name, closes);
         let (series, store) = (asset.series.clone(), self.supplies.store.clone());
