@@ -1,8 +1,9 @@
 //! A store in memory that works at once: a database's thread would not be waited for by paused time.
 
-use std::{collections::BTreeMap, ops::Range, sync::Mutex};
+use std::{collections::BTreeMap, ops::Range, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
+use tokio::time::sleep;
 
 use crate::{
     forecast::Candle,
@@ -18,6 +19,8 @@ pub(crate) struct Memory {
     candles: Mutex<BTreeMap<(i64, Origin), Candle>>,
     aside: Mutex<BTreeMap<(i64, Origin), SetAside>>,
     requests: Mutex<Vec<i64>>,
+    /// How long it takes to keep candles.
+    pub(crate) keep_takes: Mutex<Duration>,
 }
 
 #[async_trait]
@@ -38,6 +41,10 @@ impl CandleRepository for Memory {
     }
 
     async fn keep(&self, _: &Series, origin: Origin, candles: &[Candle]) -> Result<(), StoreError> {
+        let takes = *self.keep_takes.lock().expect("takes");
+        if !takes.is_zero() {
+            sleep(takes).await;
+        }
         for candle in candles {
             let key = (candle.start, origin);
             self.candles.lock().expect("kept").insert(key, *candle);

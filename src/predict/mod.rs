@@ -30,6 +30,7 @@ mod scene;
 mod schedule;
 mod shape;
 mod shared_book;
+mod stored;
 mod teller;
 mod telling;
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub use self::{
     prices::Prices,
     roll::Roll,
     shared_book::{BookConfig, SharedBook},
+    stored::stored_closes,
     teller::{Ended, Teller},
     told::{prices_json, tick_calls},
 };

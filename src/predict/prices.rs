@@ -81,6 +81,21 @@ impl Prices {
         self.assets.values().flatten().map(|close| close.at).max()
     }
 
+    /// Those that are not, with the same price, among others, whose times are in order.
+    pub(super) fn without(&self, known: &Self) -> Self {
+        let mut rest = Self::default();
+        for (asset, closes) in self.iter() {
+            let known = known.assets.get(asset).map_or(&[][..], Vec::as_slice);
+            let is_known = |close: &Close| {
+                let place = known.binary_search_by_key(&close.at, |it| it.at);
+                place.is_ok_and(|place| known[place] == *close)
+            };
+            let new = closes.iter().filter(|close| !is_known(close));
+            rest.extend(asset, new.copied());
+        }
+        rest
+    }
+
     /// Those before a time, and those from it on.
     pub(super) fn split(self, at: i64) -> (Self, Self) {
         let (mut before, mut after) = (Self::default(), Self::default());

@@ -108,9 +108,18 @@ impl SharedBook {
     /// Takes in the history that all models are told when they join: before the network starts. Gives
     /// how many closes are new.
     pub fn fill(&self, prices: Prices) -> usize {
-        let Some(tick) = self.take(prices) else {
+        self.fill_known(prices, &Prices::default())
+    }
+
+    /// As [`SharedBook::fill`], where the database surely has some of the closes: see [`stored_closes`].
+    /// They are not handed over again.
+    ///
+    /// [`stored_closes`]: super::stored_closes
+    pub fn fill_known(&self, prices: Prices, stored: &Prices) -> usize {
+        let Some(tick) = self.take_in(prices) else {
             return 0;
         };
+        self.facts.put(facts(&tick.new.without(stored)));
         self.sent(&tick);
         tick.new.len()
     }
@@ -129,6 +138,12 @@ impl SharedBook {
 
     /// Takes in a batch; gives what is new as a tick.
     pub(super) fn take(&self, prices: Prices) -> Option<Tick> {
+        let tick = self.take_in(prices)?;
+        self.facts.put(facts(&tick.new));
+        Some(tick)
+    }
+
+    fn take_in(&self, prices: Prices) -> Option<Tick> {
         let latest = self.clock.now().unix_timestamp() + AHEAD;
         let (tick, complaint) = {
             let mut state = self.state();
@@ -142,9 +157,6 @@ impl SharedBook {
         };
         if let Some(complaint) = complaint {
             self.reporter.emit(complaint);
-        }
-        if let Some(tick) = &tick {
-            self.facts.put(facts(&tick.new));
         }
         tick
     }

@@ -18,6 +18,7 @@ use crate::{
     ops::{Pidfile, PredictEvent, Reporter, Shutdown, TaskGroup},
     predict::{
         Asking, AskingParts, BookConfig, Ended, Retention, Roll, SharedBook, StoreWatch, Teller,
+        stored_closes,
     },
     store::{DatabaseUrl, StoreError},
 };
@@ -164,6 +165,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
         Arc::clone(&source.clock),
         reporter.clone(),
     )?;
+<<<<<<< HEAD
     book.fill(
         source
             .feed
@@ -171,6 +173,11 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
             .await
             .map_err(|it| database::no_prices(&it))?,
     );
+=======
+    let history = source.feed.history().await?;
+    let stored = stored_closes(storing.outbox.store(), &history, PATIENCE).await;
+    book.fill_known(history, &stored);
+>>>>>>> refs/heads/feed
     // Models that an earlier process told prices are then known, and told only what they missed.
     roll.is_loaded_within(PATIENCE).await;
 

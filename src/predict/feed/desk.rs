@@ -1,23 +1,33 @@
-//! Asks for candles: those of the past once, then the new ones, each asset once in each pace.
+//! Looks after all assets: the past of each once, then what is new, each asset once in each pace. Nothing
+//! here waits for a source or for the store, so that no asset waits for another one's.
 
 use std::{ops::Range, time::Duration};
 
-use tokio::{sync::mpsc, task::JoinSet, time::sleep};
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+    time::{Instant, sleep_until},
+};
 
-use super::{LiveConfig, live::Supplies, stall::Stall};
+use super::{
+    LiveConfig,
+    inquiry::{Answer, Inquiry},
+    live::Supplies,
+    stall::Stall,
+    until::{seconds, until},
+};
 use crate::{
     clock::SharedClock,
     forecast::Candle,
-    market::{FetchError, Fetched, MarketError, PriceSource},
+    market::{FetchError, Fetched},
     ops::{Event, Reporter},
     predict::Prices,
-    store::{Close, Series, StoreError},
+    store::{Close, Series, StoreError, StoredCandle},
 };
 
-/// Longest sleep at a stretch: a clock that is set, or a host that slept, is noticed after it.
-const NAP: Duration = Duration::from_secs(30);
-/// How long a source that refuses is left alone, in seconds.
-const REFUSED: i64 = 3_600;
+/// How long what came of one asset waits for what is asked for of others, so that models are told both
+/// at once.
+const GATHER: Duration = Duration::from_secs(1);
 
 /// Looks after all assets.
 pub(super) struct Desk {
@@ -27,10 +37,16 @@ pub(super) struct Desk {
     pub(super) clock: SharedClock,
     pub(super) reporter: Reporter,
     pub(super) assets: Vec<Asset>,
-    /// Fetches of the past that are under way, by the asset's place.
-    pub(super) fetches: JoinSet<(usize, Result<Fetched, FetchError>)>,
+    /// What is under way.
+    pub(super) works: JoinSet<Done>,
     /// Assets whose past lacks something, and when it is asked for, unix seconds.
     pub(super) missing: Vec<(i64, usize)>,
+    /// What came and was not sent so far.
+    batch: Prices,
+    /// When it is sent at the latest.
+    send_at: Instant,
+    /// A pace's number, and the seconds that its requests are late by chance.
+    jitter: (i64, i64),
 }
 
 /// One asset.
@@ -38,8 +54,37 @@ pub(super) struct Asset {
     pub(super) name: String,
     pub(super) series: Series,
     /// The newest candle that was told: its start and close.
-    pub(super) newest: Option<(i64, f64)>,
+    newest: Option<(i64, f64)>,
     stall: Stall,
+    /// When it is asked for, unix seconds.
+    due: i64,
+    asking: Option<AbortHandle>,
+}
+
+/// What was under way and is done, with its asset's place.
+pub(super) enum Done {
+    /// The past was fetched, or not.
+    Fetched(usize, Result<Fetched, FetchError>),
+    /// What the store keeps of the past was read.
+    Loaded(usize, Result<Vec<StoredCandle>, StoreError>),
+    /// The sources answered, or not.
+    Asked(Answer),
+    /// New candles were kept.
+    Kept(Result<(), StoreError>),
+}
+
+impl Asset {
+    /// A candle is told.
+    pub(super) fn told(&mut self, candle: &Candle) {
+        if self.newest.is_none_or(|(start, _)| start < candle.start) {
+            self.newest = Some((candle.start, candle.close));
+        }
+    }
+
+    /// Whether it may be asked for: one whose task panicked may be, when it is due.
+    fn is_free(&self) -> bool {
+        self.asking.as_ref().is_none_or(AbortHandle::is_finished)
+    }
 }
 
 impl Desk {
@@ -55,6 +100,8 @@ impl Desk {
             series: Series::new(ticker, config.interval),
             newest: None,
             stall: Stall::default(),
+            due: 0,
+            asking: None,
         });
         Self {
             assets: assets.collect(),
@@ -63,84 +110,171 @@ impl Desk {
             supplies,
             clock,
             reporter,
-            fetches: JoinSet::new(),
+            works: JoinSet::new(),
             missing: Vec::new(),
+            batch: Prices::default(),
+            send_at: Instant::now(),
+            jitter: (0, 0),
         }
     }
 
     /// Asks and sends until nobody listens.
     pub(super) async fn run(mut self, sender: mpsc::Sender<Prices>) {
-        let mut due = self.next_due(true);
+        let first = self.next_due(self.clock.now().unix_timestamp());
+        for asset in &mut self.assets {
+            asset.due = first;
+        }
         loop {
-            let prices = tokio::select! {
-                Some(done) = self.fetches.join_next(), if !self.fetches.is_empty() => {
-                    let Ok((place, done)) = done else { continue };
-                    self.note_fetch(place, done);
-                    self.load(place).await.unwrap_or_else(|cause| self.not_kept(&cause))
+            let free = self.assets.iter().filter(|asset| asset.is_free());
+            let due = free.map(|asset| asset.due).min().unwrap_or(i64::MAX);
+            tokio::select! {
+                // First what is known.
+                biased;
+                Some(done) = self.works.join_next() => {
+                    if let Ok(done) = done {
+                        self.take(done);
+                    }
                 }
-                () = until(&self.clock, due) => {
-                    let (prices, is_complete) = self.poll().await;
-                    due = self.next_due(is_complete);
-                    prices
+                () = until(&self.clock, due) => self.ask(),
+                () = sleep_until(self.send_at), if !self.batch.is_empty() => {}
+            }
+            let is_alone = self.assets.iter().all(|asset| asset.asking.is_none());
+            let is_time = is_alone || self.send_at <= Instant::now();
+            if is_time && !self.batch.is_empty() {
+                let batch = std::mem::take(&mut self.batch);
+                if sender.send(batch).await.is_err() {
+                    return;
                 }
-            };
-            if !prices.is_empty() && sender.send(prices).await.is_err() {
-                return;
             }
         }
     }
 
-    /// When to ask again, unix seconds: soon after the candles of the next pace have ended.
-    fn next_due(&self, is_complete: bool) -> i64 {
+    /// When what is new is asked for next, unix seconds: soon after the candles of the next pace have
+    /// ended, and of all assets at once.
+    fn next_due(&mut self, now: i64) -> i64 {
         let market = &self.config.market;
-        let now = self.clock.now().unix_timestamp();
-        let jitter = market.jitter.mul_f64(rand::random_range(0.0..1.0));
         let settle = seconds(market.settle);
-        let next =
-            ((now - settle).div_euclid(self.pace) + 1) * self.pace + settle + seconds(jitter);
-        if is_complete {
-            return next;
+        let number = (now - settle).div_euclid(self.pace) + 1;
+        if self.jitter.0 != number {
+            let jitter = market.jitter.mul_f64(rand::random_range(0.0..1.0));
+            self.jitter = (number, seconds(jitter));
         }
-        // No sooner than the quota allows.
+        number * self.pace + settle + self.jitter.1
+    }
+
+    /// How soon what is missing is asked for again, in seconds: no sooner than the quota allows.
+    fn soonest(&self) -> i64 {
         let quota = if self.pace > self.config.interval.seconds() {
             self.pace
         } else {
             0
         };
-        next.min(now + seconds(market.poll).max(quota).max(1))
+        seconds(self.config.market.poll).max(quota).max(1)
     }
 
-    /// Asks for what is new of all assets; gives it, and whether nothing is missing.
-    async fn poll(&mut self) -> (Prices, bool) {
+    /// Asks for what is new of all assets that are due.
+    fn ask(&mut self) {
         let now = self.clock.now().unix_timestamp();
         let span = self.config.interval.seconds();
         let end = (now - seconds(self.config.market.settle)).div_euclid(span) * span;
-        self.fetch_again(now).await;
-        let mut prices = Prices::default();
-        let mut is_complete = true;
+        let oldest = end - seconds(self.config.history).min(self.most() * span);
+        let next = self.next_due(now);
         for place in 0..self.assets.len() {
-            let from = self.assets[place].newest.map(|(start, _)| start + span);
-            let oldest = end - seconds(self.config.history).min(self.most() * span);
-            let range = from.unwrap_or(oldest).max(oldest)..end;
-            if range.is_empty() {
+            let asset = &mut self.assets[place];
+            if !asset.is_free() || asset.due > now {
                 continue;
             }
-            let candles = self.ask(place, range, now).await;
-            if !candles.is_empty() && from.is_some_and(|from| from < oldest) {
-                // One request does not bring all.
-                self.miss(now, place);
+            asset.due = next;
+            let from = asset.newest.map_or(oldest, |(start, _)| start + span);
+            let range = from.max(oldest)..end;
+            if !range.is_empty() {
+                self.begin(place, range, now);
             }
-            let asset = &mut self.assets[place];
-            if let Some(last) = candles.last() {
-                asset.newest = Some((last.start, last.close));
-            }
-            is_complete &= candles.last().is_some_and(|last| last.start + span == end);
-            prices.extend(
-                &asset.name,
-                candles.iter().map(|candle| close(candle, span)),
-            );
         }
-        (prices, is_complete)
+        self.fetch_again(now);
+    }
+
+    fn begin(&mut self, place: usize, range: Range<i64>, now: i64) {
+        let asset = &mut self.assets[place];
+        let market = &self.config.market;
+        let inquiry = Inquiry {
+            place,
+            series: asset.series.clone(),
+            range,
+            now,
+            before: asset.newest.map(|(_, close)| close),
+            stall: std::mem::take(&mut asset.stall),
+            patience: seconds(market.stand_in_after),
+            max_jump: market.max_jump,
+            pace: self.pace,
+            supplies: self.supplies.clone(),
+            reporter: self.reporter.clone(),
+        };
+        let asking = async move { Done::Asked(inquiry.ask().await) };
+        self.assets[place].asking = Some(self.works.spawn(asking));
+    }
+
+    fn take(&mut self, done: Done) {
+        match done {
+            Done::Fetched(place, done) => {
+                self.note_fetch(place, done);
+                let loading = self.load(place);
+                let loading = async move { Done::Loaded(place, loading.await) };
+                self.works.spawn(loading);
+            }
+            Done::Loaded(place, Ok(kept)) => {
+                let past = self.remember(place, &kept);
+                self.hold(past);
+            }
+            Done::Asked(answer) => self.answered(answer),
+            Done::Loaded(_, Err(cause)) | Done::Kept(Err(cause)) => self.not_kept(&cause),
+            Done::Kept(Ok(())) => {}
+        }
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        let Answer {
+            place,
+            range,
+            stall,
+            candles,
+            origin,
+        } = answer;
+        let now = self.clock.now().unix_timestamp();
+        let span = self.config.interval.seconds();
+        let soonest = now + self.soonest();
+        let asset = &mut self.assets[place];
+        (asset.stall, asset.asking) = (stall, None);
+        if candles.last().map(|last| last.start + span) != Some(range.end) {
+            asset.due = asset.due.min(soonest);
+        }
+        if candles.is_empty() {
+            return;
+        }
+        // One request may not bring all.
+        let is_all = asset
+            .newest
+            .is_none_or(|(start, _)| start + span >= range.start);
+        for candle in &candles {
+            asset.told(candle);
+        }
+        let closes = candles.iter().map(|candle| close(candle, span)).collect();
+        let prices = Prices::of(&asset.name, closes);
+        let (series, store) = (asset.series.clone(), self.supplies.store.clone());
+        if !is_all {
+            self.miss(now, place);
+        }
+        self.hold(prices);
+        let keeping = async move { Done::Kept(store.keep(&series, origin, &candles).await) };
+        self.works.spawn(keeping);
+    }
+
+    /// Has prices sent soon.
+    fn hold(&mut self, prices: Prices) {
+        if self.batch.is_empty() {
+            self.send_at = Instant::now() + GATHER;
+        }
+        self.batch.merge(prices);
     }
 
     /// The most candles that one request brings, whoever is asked.
@@ -152,126 +286,13 @@ impl Desk {
         i64::from(most.map_or(step, |most| most.min(step)))
     }
 
-    /// Asks the first source, and the second where that stands in.
-    async fn ask(&mut self, place: usize, range: Range<i64>, now: i64) -> Vec<Candle> {
-        let Supplies { first, second, .. } = self.supplies.clone();
-        let patience = seconds(self.config.market.stand_in_after);
-        let mut is_spent = false;
-        if now >= self.assets[place].stall.not_before {
-            let asked = self.ask_one(first.as_ref(), place, range.clone()).await;
-            match asked {
-                Ok(candles) if !candles.is_empty() => {
-                    let Asset { series, stall, .. } = &mut self.assets[place];
-                    let back = stall.end(now, series, first.origin());
-                    self.tell(back);
-                    return candles;
-                }
-                Ok(_) => self.assets[place].stall.begin(now),
-                Err(cause) => {
-                    is_spent = matches!(cause, MarketError::QuotaSpent { .. });
-                    self.note(place, &cause, now);
-                }
-            }
-        }
-        let Some(second) = second else {
-            return Vec::new();
-        };
-        let asset = &mut self.assets[place];
-        if !is_spent && !asset.stall.is_over(now, patience) {
-            return Vec::new();
-        }
-        let stands_in = asset
-            .stall
-            .stand_in(now, &asset.series, second.origin(), first.origin());
-        self.tell(stands_in);
-        match self.ask_one(second.as_ref(), place, range).await {
-            Ok(candles) => candles,
-            Err(cause) => {
-                self.complain(place, &cause, now);
-                Vec::new()
-            }
-        }
-    }
-
-    /// Asks one source, and keeps what came and can be believed.
-    async fn ask_one(
-        &self,
-        source: &dyn PriceSource,
-        place: usize,
-        range: Range<i64>,
-    ) -> Result<Vec<Candle>, MarketError> {
-        let asset = &self.assets[place];
-        let mut candles = source
-            .candles(&asset.series, range.clone(), false)
-            .await?
-            .candles;
-        candles.retain(|candle| range.contains(&candle.start));
-        candles.sort_by_key(|candle| candle.start);
-        candles.dedup_by_key(|candle| candle.start);
-        let before = asset.newest.map(|(_, close)| close);
-        let candles = believed(&candles, before, self.config.market.max_jump);
-        if let Err(cause) = self
-            .supplies
-            .store
-            .keep(&asset.series, source.origin(), &candles)
-            .await
-        {
-            self.not_kept(&cause);
-        }
-        Ok(candles)
-    }
-
-    fn note(&mut self, place: usize, cause: &MarketError, now: i64) {
-        let stall = &mut self.assets[place].stall;
-        stall.begin(now);
-        if !cause.is_transient() {
-            stall.refuse(now + REFUSED);
-        }
-        self.complain(place, cause, now);
-    }
-
-    fn complain(&mut self, place: usize, cause: &MarketError, now: i64) {
-        let Asset { series, stall, .. } = &mut self.assets[place];
-        let complaint = stall.complaint(now, series, cause, self.pace);
-        self.tell(complaint);
-    }
-
-    fn tell(&self, event: Option<Event>) {
-        if let Some(event) = event {
-            self.reporter.emit(event);
-        }
-    }
-
-    pub(super) fn not_kept(&self, cause: &StoreError) -> Prices {
+    pub(super) fn not_kept(&self, cause: &StoreError) {
         self.reporter.emit(Event::Trouble {
             cause: cause.to_string(),
             remedy: "prices are told all the same; after a restart they have to be asked for again"
                 .into(),
         });
-        Prices::default()
     }
-}
-
-/// Those up to a close that jumps: the newest one that does is held back until the next one confirms it,
-/// and one that the next one takes back is left out.
-fn believed(candles: &[Candle], before: Option<f64>, max_jump: f64) -> Vec<Candle> {
-    let mut good = Vec::with_capacity(candles.len());
-    let mut last = before;
-    let far = |one: f64, other: f64| (one / other).ln().abs();
-    for (place, candle) in candles.iter().enumerate() {
-        let jumps = last.filter(|last| (candle.close / last - 1.0).abs() > max_jump);
-        if let Some(last) = jumps {
-            let next = candles.get(place + 1);
-            let is_confirmed =
-                next.is_some_and(|next| far(next.close, candle.close) < far(next.close, last));
-            if !is_confirmed {
-                continue;
-            }
-        }
-        last = Some(candle.close);
-        good.push(*candle);
-    }
-    good
 }
 
 /// A candle's close is known at its end.
@@ -279,19 +300,5 @@ pub(super) fn close(candle: &Candle, span: i64) -> Close {
     Close {
         at: candle.start + span,
         price: candle.close,
-    }
-}
-
-pub(super) fn seconds(time: Duration) -> i64 {
-    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
-}
-
-async fn until(clock: &SharedClock, due: i64) {
-    loop {
-        let left = due - clock.now().unix_timestamp();
-        if left <= 0 {
-            return;
-        }
-        sleep(NAP.min(Duration::from_secs(left.unsigned_abs()))).await;
     }
 }

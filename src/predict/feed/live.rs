@@ -127,5 +127,5 @@ pub(super) fn pace(config: &LiveConfig, first: Origin) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "live_tests.rs"]
+#[path = "live_tests/mod.rs"]
 mod tests;

@@ -5,10 +5,12 @@ mod channel;
 mod csv;
 mod desk;
 mod error;
+mod inquiry;
 mod live;
 mod market_clock;
 mod past;
 mod stall;
+mod until;
 
 use std::time::Duration;
 
