@@ -165,19 +165,10 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
         Arc::clone(&source.clock),
         reporter.clone(),
     )?;
-<<<<<<< HEAD
-    book.fill(
-        source
-            .feed
-            .history()
-            .await
-            .map_err(|it| database::no_prices(&it))?,
-    );
-=======
-    let history = source.feed.history().await?;
+    let history = source.feed.history().await;
+    let history = history.map_err(|it| database::no_prices(&it))?;
     let stored = stored_closes(storing.outbox.store(), &history, PATIENCE).await;
     book.fill_known(history, &stored);
->>>>>>> refs/heads/feed
     // Models that an earlier process told prices are then known, and told only what they missed.
     roll.is_loaded_within(PATIENCE).await;
 
