@@ -111,7 +111,9 @@ impl StoreError {
         let (Self::Database { cause, .. } | Self::Server { cause, .. }) = self else {
             return false;
         };
-        let told = cause.as_database_error().and_then(|told| told.code());
+        let told = cause
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
         told.is_some_and(|code| code == "57014")
     }
 }

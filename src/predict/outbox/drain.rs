@@ -190,14 +190,12 @@ impl<C: Connect> Drain<C> {
             }
             Ok(())
         };
-        match timeout(self.around.write_timeout, all).await {
-            Ok(written) => written.map_err(|cause: StoreError| cause.into()),
-            Err(_) => {
-                let limit = self.around.write_timeout.as_secs_f64();
-                let cause = format!("{facts_in_all} facts were not written within {limit} s");
-                Err(Setback::Late(cause))
-            }
+        if let Ok(written) = timeout(self.around.write_timeout, all).await {
+            return written.map_err(|cause: StoreError| cause.into());
         }
+        let limit = self.around.write_timeout.as_secs_f64();
+        let cause = format!("{facts_in_all} facts were not written within {limit} s");
+        Err(Setback::Late(cause))
     }
 
     async fn went(&mut self, rows: &[Row]) -> Step {
