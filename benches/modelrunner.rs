@@ -52,7 +52,9 @@ fn main() {
     let port = arguments[place + 1].parse().expect("a port");
     let models = arguments[place + 2].parse().expect("a number");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
-    runtime.block_on(serve(port, models));
+    // As in the worker, those who call are tasks: on the main thread each answer would wake another one.
+    let serving = runtime.spawn(serve(port, models));
+    runtime.block_on(serving).expect("it does not panic");
 }
 
 /// Joins the network and does as it is told until the standard input ends.
@@ -76,9 +78,13 @@ async fn serve(port: u16, models: usize) {
         network,
         at: 1_763_164_800,
     };
-    let lines = std::io::stdin().lines();
-    for line in lines {
-        let line = line.expect("it can be read");
+    let (told, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            let _ = told.send(line);
+        }
+    });
+    while let Some(line) = lines.recv().await {
         let (kind, rounds) = line.split_once(' ').expect("a kind and a number");
         let rounds = rounds.parse().expect("a number");
         println!("{}", client.measure(kind, rounds).await);

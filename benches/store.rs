@@ -174,7 +174,9 @@ async fn ask(db: &PredictionDb, load: Load) {
         began.elapsed().as_secs_f64() * 1e3
     );
     let began = Instant::now();
-    let old = db.prune(OffsetDateTime::now_utc(), 1_000).await;
+    let old = db
+        .prune("condorgame", OffsetDateTime::now_utc(), 1_000)
+        .await;
     println!(
         "           {} pruned in {:.0} ms",
         old.expect("it is pruned"),

@@ -80,6 +80,9 @@ up() {
     [[ -f $root/scripts/models/$number/main.py ]] || die "there is no submission '$number'; those that there are: $(cd "$root/scripts/models" && echo *)"
   done
   ! orchestrator_runs || die "it is up already; 'scripts/modelnet.sh down' ends it"
+  # What is deleted here was made here.
+  [[ ! -e $home || -z $(ls -A "$home") || -f $home/orchestrator.log ]] ||
+    die "$home holds other things; let MODELNET_HOME name a folder of its own"
   find_worker
   runner=$(provide_runner)
   end_all

@@ -49,7 +49,8 @@ start_orchestrator() {
   printf '%s\n' $! >"$home/orchestrator.pid"
   local until=$((SECONDS + start_limit))
   until grep -q Orchestrator "$home/orchestrator.log"; do
-    orchestrator_runs || { tail -n 5 "$home/orchestrator.log" >&2; die "the orchestrator ended; its last lines stand above"; }
+    # A child that has just been started does not bear its own arguments yet.
+    kill -0 "$(<"$home/orchestrator.pid")" 2>/dev/null || { tail -n 5 "$home/orchestrator.log" >&2; die "the orchestrator ended; its last lines stand above"; }
     ((SECONDS < until)) || die "the orchestrator did not start within $start_limit s; see $home/orchestrator.log"
     sleep 0.1
   done
@@ -80,7 +81,7 @@ await_all() {
   local folder until=$((SECONDS + start_limit))
   for folder in "${waiting[@]}"; do
     until listens "$(<"$folder/port")"; do
-      is_ours "$folder" || { tail -n 15 "$folder/log" >&2; die "a model's server ended; its last lines stand above"; }
+      kill -0 "$(<"$folder/pid")" 2>/dev/null || { tail -n 15 "$folder/log" >&2; die "a model's server ended; its last lines stand above"; }
       ((SECONDS < until)) || die "a model's server did not listen within $start_limit s; see $folder/log"
       sleep 0.1
     done

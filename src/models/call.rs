@@ -18,6 +18,7 @@ pub struct Call {
     pub(super) body: Bytes,
     pub(super) timeout: Option<Duration>,
     pub(super) check: Option<Arc<Check>>,
+    pub(super) limit: Option<usize>,
 }
 
 /// Says what is wrong with the shape of an answer.
@@ -68,6 +69,7 @@ impl Call {
             body: framed(&request),
             timeout: None,
             check: None,
+            limit: None,
         })
     }
 
@@ -75,6 +77,14 @@ impl Call {
     #[must_use]
     pub const fn within(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// The same call with a limit for each answer on the wire, in bytes: a larger one is that model's
+    /// failure, and its content is not looked at.
+    #[must_use]
+    pub const fn limited(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
         self
     }
 

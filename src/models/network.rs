@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     Call, Calling, ModelInfo, ModelsConfig, ModelsError, NetworkEvent, Replay,
     keeper::{Keeper, Standing},
-    model::{Common, Run, ask},
+    model::{Common, Run, Turn, ask},
     orchestrator::Orchestrator,
 };
 
@@ -130,7 +130,8 @@ impl ModelNetwork {
     }
 
     /// Calls all models or some of them at once. The time begins now; it is the call's own limit or
-    /// else the configured one. What was begun goes on when the answers are not waited for.
+    /// else the configured one. What was begun goes on when the answers are not waited for. Calls of one
+    /// model reach it in the order in which they are made here.
     #[must_use]
     pub fn call(&self, call: &Call, subset: &Subset) -> Calling {
         let deadline = Instant::now() + call.timeout.unwrap_or(self.common.config.timeout);
@@ -147,10 +148,11 @@ impl ModelNetwork {
         let (sender, outcomes) = mpsc::unbounded_channel();
         let asked = chosen.iter().map(|run| run.info()).collect();
         for run in chosen {
+            let turn = Turn::take(run);
             let (run, call, sender) = (Arc::clone(run), call.clone(), sender.clone());
             tokio::spawn(async move {
                 // The caller may have gone on.
-                let _ = sender.send(ask(run, call, deadline).await);
+                let _ = sender.send(ask(run, call, turn, deadline).await);
             });
         }
         Calling::new(asked, outcomes)

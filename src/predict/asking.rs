@@ -90,8 +90,9 @@ impl Asking {
     pub fn new(parts: AskingParts) -> Result<Self, ModelsError> {
         let declared = parts.settings.schedules.iter().map(ScheduleConfig::stored);
         let declared: Vec<_> = declared.collect();
+        let limit = parts.settings.answer_limit();
         for config in &declared {
-            call_of(&parts.method, parts.settings.answers, config)?;
+            call_of(&parts.method, parts.settings.answers, limit, config)?;
         }
         let mut table = Timetable::default();
         for (key, slot) in &parts.performed {
@@ -101,6 +102,7 @@ impl Asking {
             crunch_id: parts.crunch_id.clone(),
             method: parts.method,
             answers: parts.settings.answers,
+            limit,
             network: parts.network,
             roll: parts.roll,
             quotes: parts.quotes,
@@ -141,8 +143,9 @@ impl Asking {
 
     /// Makes rounds until it is cancelled. It is begun when models have been told the past: the first
     /// rounds are due at once. Rounds that are under way at the end are given up, and made again at
-    /// the next start.
-    pub async fn run(mut self, cancel: CancellationToken) {
+    /// the next start. Once the market is `over`, no round becomes due any more: it ends when those that
+    /// are due by then are done.
+    pub async fn run(mut self, cancel: CancellationToken, over: CancellationToken) {
         let (tell, mut readings) = mpsc::channel(1);
         let mut reader = tokio::spawn(self.library.clone().read(tell));
         tokio::select! {
@@ -154,9 +157,13 @@ impl Asking {
             }
         }
         while !cancel.is_cancelled() {
+            let is_over = over.is_cancelled();
             let now = self.now();
             for due in self.table.due(now) {
                 self.begin(due);
+            }
+            if is_over && self.open.is_empty() {
+                break;
             }
             let pause = self.pause();
             tokio::select! {
@@ -164,6 +171,7 @@ impl Asking {
                 Some(reading) = readings.recv() => self.take(reading),
                 Some(ended) = self.rounds.join_next_with_id() => self.ended(ended),
                 _ = &mut reader => break,
+                () = over.cancelled(), if !is_over => {}
                 () = sleep(pause) => {}
             }
         }

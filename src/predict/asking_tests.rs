@@ -49,7 +49,7 @@ impl Run {
             asking.patience = Duration::from_millis(20);
         }
         let cancel = CancellationToken::new();
-        let task = tokio::spawn(asking.run(cancel.clone()));
+        let task = tokio::spawn(asking.run(cancel.clone(), CancellationToken::new()));
         Self { cancel, task }
     }
 
@@ -88,6 +88,20 @@ async fn schedules_go_on_after_a_restart() {
     second.stop().await;
     let missed = |event: &Event| matches!(event, Event::Predict(PredictEvent::RoundsMissed { .. }));
     assert_eq!(scene.office.told.count(missed), 0);
+}
+
+#[tokio::test]
+async fn the_rounds_that_are_due_at_the_markets_end_are_made() {
+    let scene = Scene::of(2).await;
+    scene.models[0].behave_in("predict", Behaviour::Takes(Duration::from_millis(300)));
+    let only = settings(vec![schedule("BTC", None)]);
+    let (cancel, over) = (CancellationToken::new(), CancellationToken::new());
+    over.cancel();
+    let run = scene.asking(only, Vec::new()).run(cancel, over);
+    timeout(WAIT, run).await.expect("it ends by itself");
+    let facts = &scene.office.facts;
+    assert_eq!(facts.performed(), ["BTC/3600/1200 1758027600"]);
+    assert_eq!(facts.statuses(), ["a SUCCESS", "b SUCCESS"]);
 }
 
 #[tokio::test]
@@ -239,6 +253,6 @@ async fn a_method_with_an_unknown_argument_is_refused_at_the_start() {
     let scene = Scene::of(0).await;
     let method = toml::from_str("name = 'predict'\narguments = ['width INT']").unwrap();
     let asker = scene.asker();
-    let error = call_of(&method, asker.answers, &config("BTC", 600)).unwrap_err();
+    let error = call_of(&method, asker.answers, asker.limit, &config("BTC", 600)).unwrap_err();
     assert!(error.to_string().contains("width"), "{error}");
 }

@@ -25,6 +25,8 @@ pub struct PredictConfig {
     pub schedules: Vec<ScheduleConfig>,
     /// What answers must look like.
     pub answers: AnswerShape,
+    /// The largest answer, in KiB, on the wire and as it is stored; a larger one is that model's failure.
+    pub answer_limit_kib: usize,
     /// A model that was there within this time and can't be asked is stored as `ABSENT`.
     #[serde(with = "humantime_serde")]
     pub absent_within: Duration,
@@ -165,11 +167,17 @@ impl ScheduleConfig {
 }
 
 impl PredictConfig {
+    /// The largest answer, in bytes.
+    pub(super) const fn answer_limit(&self) -> usize {
+        self.answer_limit_kib.saturating_mul(1_024)
+    }
+
     /// Checks the values that their types let through.
     ///
     /// # Errors
     /// The first value that makes no sense.
     pub fn check(&self) -> Result<(), BadPredictValue> {
+        const MOST_KIB: usize = 64 << 10;
         const LONGEST: Duration = Duration::from_secs(400 * 86_400);
         let refuse = |key: &str, wrong: String, right| {
             let key = key.to_owned();
@@ -217,6 +225,11 @@ impl PredictConfig {
             let wrong = format!("is {}", self.outbox_mib);
             return refuse("outbox_mib", wrong, "write 1 to 1048576");
         }
+        if !(1..=MOST_KIB).contains(&self.answer_limit_kib) {
+            let wrong = format!("is {}", self.answer_limit_kib);
+            let right = "write 1 to 65536: servers send no more";
+            return refuse("answer_limit_kib", wrong, right);
+        }
         let mut seen = BTreeSet::new();
         for (place, schedule) in self.schedules.iter().enumerate() {
             let refuse =
@@ -255,6 +268,7 @@ impl Default for PredictConfig {
                 ScheduleConfig::of("BTC", 7 * DAY, 7 * DAY, 3_600),
             ],
             answers: AnswerShape::default(),
+            answer_limit_kib: 4_096,
             absent_within: Duration::from_secs(DAY),
             on_deployment: DeploymentEffect::default(),
             performance: Duration::from_secs(7 * DAY),
@@ -288,7 +302,7 @@ mod tests {
 
     #[test]
     fn each_wrong_value_is_named() {
-        let cases: [(&str, Change); 9] = [
+        let cases: [(&str, Change); 11] = [
             ("predict.assets is empty", |c| c.assets.clear()),
             ("predict.assets.BTC is \"BTC/USD\"", |c| {
                 c.assets.insert("BTC".into(), "BTC/USD".into());
@@ -300,6 +314,10 @@ mod tests {
                 c.retry_max = Duration::ZERO;
             }),
             ("predict.outbox_mib is 0", |c| c.outbox_mib = 0),
+            ("predict.answer_limit_kib is 0", |c| c.answer_limit_kib = 0),
+            ("predict.answer_limit_kib is 65537", |c| {
+                c.answer_limit_kib = 65_537;
+            }),
             ("predict.schedules.1.step is 7s for a horizon", |c| {
                 c.schedules[1].step = Duration::from_secs(7);
             }),

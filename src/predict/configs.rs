@@ -1,28 +1,42 @@
 //! What is asked for: the configuration's schedules, and the rows of the database once it is there.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use super::PredictConfig;
-use crate::store::{ConfigKey, PredictionConfig, StoredConfig};
+use crate::store::{ConfigKey, Interval, PredictionConfig, StoredConfig};
 
 /// What can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// The assets whose prices models are told.
-    pub assets: BTreeSet<String>,
-    /// Seconds from one told price to the next.
-    pub resolution: u32,
+    /// The assets whose prices models are told, each with the seconds from one price to the next.
+    pub assets: BTreeMap<String, u32>,
 }
 
 impl Scope {
-    /// What the configuration's own prices serve.
+    /// Assets, each with the interval of its candles.
     #[must_use]
-    pub fn of(settings: &PredictConfig) -> Self {
-        let resolution = settings.resolution.seconds();
+    pub fn of<'a>(assets: impl IntoIterator<Item = (&'a String, Interval)>) -> Self {
+        let seconds = |it: Interval| u32::try_from(it.seconds()).unwrap_or(u32::MAX);
+        let assets = assets.into_iter();
         Self {
-            assets: settings.assets.keys().cloned().collect(),
-            resolution: u32::try_from(resolution).unwrap_or(u32::MAX),
+            assets: assets
+                .map(|(asset, interval)| (asset.clone(), seconds(interval)))
+                .collect(),
         }
+    }
+
+    /// The longest time from one price of an asset to the next, seconds.
+    #[must_use]
+    pub fn coarsest(&self) -> u32 {
+        self.assets.values().copied().max().unwrap_or_default()
+    }
+
+    /// Where a replay stood, by what a database holds: the oldest of the newest slots of what is asked
+    /// for here, unix seconds. What is further is made again, which changes nothing.
+    #[must_use]
+    pub fn stood(&self, rows: &[StoredConfig]) -> Option<i64> {
+        let asked = |row: &&StoredConfig| row.config.active && self.check(&row.config).is_ok();
+        let slots = rows.iter().filter(asked).filter_map(|row| row.performed);
+        slots.min()
     }
 
     /// Checks whether models can be asked for this.
@@ -37,24 +51,23 @@ impl Scope {
             interval,
             ..
         } = config;
-        if !self.assets.contains(asset) {
-            let known: Vec<_> = self.assets.iter().map(String::as_str).collect();
+        let Some(resolution) = self.assets.get(asset).map(|it| (*it).max(1)) else {
+            let known: Vec<_> = self.assets.keys().map(String::as_str).collect();
             return Err(format!(
                 "models are told no prices of {asset}; the assets are {}",
                 known.join(", ")
             ));
-        }
+        };
         if *interval == 0 {
             return Err("its interval is 0; give the seconds from one round to the next".into());
         }
         if config.best == Some(0) {
             return Err("its best are 0 models; give 1 or more, or none for all models".into());
         }
-        let resolution = self.resolution.max(1);
         for (name, seconds) in [("horizon", horizon), ("step", step)] {
             if *seconds == 0 || seconds % resolution != 0 {
                 return Err(format!(
-                    "its {name} of {seconds} s is no multiple of {resolution} s, which lie between one price and the next; give a multiple, or finer prices"
+                    "its {name} of {seconds} s is no multiple of {resolution} s, which lie between one price of {asset} and the next; give a multiple, or finer prices"
                 ));
             }
         }
@@ -121,6 +134,7 @@ impl Configs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::predict::PredictConfig;
 
     fn config(asset: &str, horizon: u32, step: u32, interval: u32) -> PredictionConfig {
         PredictionConfig {
@@ -135,10 +149,8 @@ mod tests {
     }
 
     fn hourly() -> Configs {
-        Configs::new(Scope {
-            assets: ["BTC".to_owned(), "ETH".to_owned()].into(),
-            resolution: 3_600,
-        })
+        let assets = ["BTC".to_owned(), "ETH".to_owned()];
+        Configs::new(Scope::of(assets.iter().map(|it| (it, Interval::Hour))))
     }
 
     #[test]
@@ -191,8 +203,45 @@ mod tests {
             .schedules
             .iter()
             .map(crate::predict::ScheduleConfig::stored);
-        let (good, complaints) = Configs::new(Scope::of(&settings)).sift(all);
+        let assets = settings.assets.keys();
+        let scope = Scope::of(assets.map(|it| (it, settings.resolution)));
+        let (good, complaints) = Configs::new(scope).sift(all);
         assert_eq!((good.len(), complaints), (3, Vec::new()));
+    }
+
+    #[test]
+    fn each_asset_has_its_own_resolution() {
+        let (btc, eth) = ("BTC".to_owned(), "ETH".to_owned());
+        let scope = Scope::of([(&btc, Interval::Minute), (&eth, Interval::Hour)]);
+        assert_eq!(scope.coarsest(), 3_600);
+        let all = ["BTC", "ETH"].map(|asset| config(asset, 3_600, 60, 720));
+        let (good, complaints) = Configs::new(scope).sift(all);
+        assert_eq!(good, [config("BTC", 3_600, 60, 720)]);
+        assert_eq!(complaints.len(), 1);
+        let expected = "ETH/3600/60 is not asked for: its step of 60 s is no multiple of 3600 s";
+        assert!(complaints[0].contains(expected), "{}", complaints[0]);
+    }
+
+    #[test]
+    fn a_replay_stood_where_the_slowest_of_its_own_rounds_was() {
+        let row = |asset: &str, active, performed| StoredConfig {
+            config: PredictionConfig {
+                active,
+                ..config(asset, 3_600, 3_600, 60)
+            },
+            performed,
+        };
+        let rows = [
+            row("BTC", true, Some(1_800)),
+            row("ETH", true, Some(1_200)),
+            row("ETH", false, Some(600)),
+            row("XAU", true, Some(60)),
+            row("BTC", true, None),
+            row("BTC", false, Some(9_000)),
+        ];
+        let scope = hourly().scope;
+        assert_eq!(scope.stood(&rows), Some(1_200));
+        assert_eq!(scope.stood(&rows[2..]), None);
     }
 
     #[test]

@@ -40,15 +40,25 @@ struct Place {
     through: u64,
     /// It surely took all ticks up to this one.
     surely: u64,
+    /// Which of the 64 ticks after that it took as well; the first one in the lowest bit. Answers may
+    /// be heard in another order than they came.
+    beyond: u64,
     /// Large calls that failed in a row.
     strikes: u32,
     /// It is not told what it missed before this tick.
     not_before: u64,
     /// The last tick at which it could be called, or was brought up to date.
     seen: u64,
-    /// From when on a replay tells it, until that is known to have gone well. One that is tried again
-    /// tells the same.
-    replaying: Option<Since>,
+    /// What a replay tells it, until that is known to have gone well. One that is tried again tells the
+    /// same, and what came since.
+    replaying: Option<Replaying>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Replaying {
+    since: Since,
+    /// The newest tick that it tells.
+    through: u64,
 }
 
 /// From when on a model is told.
@@ -103,36 +113,50 @@ impl Heard {
     ) -> Since {
         let since = match self.models.get(&key(model)) {
             _ if is_new => Since::Ever,
-            Some(place) => place.replaying.unwrap_or_else(|| self.lacks(place.through)),
+            Some(place) => match place.replaying {
+                Some(replaying) => replaying.since,
+                // What is under way may still fail.
+                None => self.lacks(place.surely),
+            },
             None => answered.map_or(Since::Ever, Since::At),
         };
+        let through = self.number;
         let place = Place {
-            through: self.number,
-            surely: self.number,
-            seen: self.number,
-            replaying: (since != Since::Now).then_some(since),
+            through,
+            surely: through,
+            seen: through,
+            replaying: (since != Since::Now).then_some(Replaying { since, through }),
             ..Place::default()
         };
         self.models.insert(key(model), place);
         since
     }
 
-    fn lacks(&self, through: u64) -> Since {
-        if through == self.number {
+    fn lacks(&self, surely: u64) -> Since {
+        if surely == self.number {
             return Since::Now;
         }
-        self.earliest(through + 1).map_or(Since::Ever, Since::At)
+        self.earliest(surely + 1).map_or(Since::Ever, Since::At)
     }
 
     /// A replay went well, or failed: then what the model knows is not known.
     pub(super) fn replayed(&mut self, model: &ModelInfo, is_good: bool) {
         if let Some(place) = self.models.get_mut(&key(model)) {
-            if is_good {
-                place.replaying = None;
-            } else {
-                (place.through, place.surely) = (0, 0);
+            if !is_good {
+                place.forget();
+            } else if let Some(Replaying { through, .. }) = place.replaying.take() {
+                // An earlier try's failure may have been heard after this one began.
+                place.through = place.through.max(through);
+                place.take(0, through);
             }
         }
+    }
+
+    /// News of replays were missed: one that is not known to have gone well may have failed.
+    pub(super) fn missed_news(&mut self) {
+        let replaying = |place: &&mut Place| place.replaying.is_some();
+        let places = self.models.values_mut().filter(replaying);
+        places.for_each(Place::forget);
     }
 
     /// Who is told what with the newest tick. Those that are behind are put together by powers of two of
@@ -170,9 +194,7 @@ impl Heard {
             if first <= place.through + 1 {
                 place.through = place.through.max(number);
             }
-            if first <= place.surely + 1 {
-                place.surely = place.surely.max(number);
-            }
+            place.take(first, number);
             if first < number {
                 (place.strikes, place.not_before) = (0, 0);
             }
@@ -195,6 +217,33 @@ impl Heard {
                 place.not_before = number + pause;
             }
         }
+    }
+}
+
+impl Place {
+    /// Nothing is known of what it knows.
+    const fn forget(&mut self) {
+        (self.through, self.surely, self.beyond) = (0, 0, 0);
+    }
+
+    /// It took the ticks from `first` to `last`.
+    fn take(&mut self, first: u64, last: u64) {
+        if first <= self.surely + 1 {
+            self.advance(last.saturating_sub(self.surely));
+        } else {
+            let bits = (first..=last).map_while(|tick| {
+                let bit = u32::try_from(tick - self.surely - 1).ok()?;
+                1_u64.checked_shl(bit)
+            });
+            self.beyond |= bits.sum::<u64>();
+        }
+        self.advance(self.beyond.trailing_ones().into());
+    }
+
+    fn advance(&mut self, by: u64) {
+        self.surely += by;
+        let by = u32::try_from(by).unwrap_or(u32::MAX);
+        self.beyond = self.beyond.checked_shr(by).unwrap_or(0);
     }
 }
 

@@ -162,6 +162,69 @@ fn a_model_whose_replay_failed_is_told_all_with_the_next_tick() {
 }
 
 #[test]
+fn a_replay_that_goes_well_in_the_end_is_not_told_again() {
+    let a = [model("a", "a1")];
+    let mut heard = row(5, &[]);
+    heard.replay(&a[0], true, None);
+    heard.replay(&a[0], true, None);
+    // Both are heard of late.
+    heard.replayed(&a[0], false);
+    heard.replayed(&a[0], true);
+    heard.push(300);
+    assert_eq!(told(&heard.plan(&a)), ["6: a"]);
+}
+
+#[test]
+fn when_news_were_missed_who_was_at_a_replay_is_told_all() {
+    let models = [model("a", "a1"), model("b", "b1")];
+    let mut heard = row(5, &models[..1]);
+    heard.replay(&models[1], true, None);
+    heard.missed_news();
+    heard.push(300);
+    assert_eq!(told(&heard.plan(&models)), ["6: a", "0: b"]);
+    heard.took(&models[1], 0, 6);
+    heard.missed_news();
+    heard.push(360);
+    assert_eq!(told(&heard.plan(&models)), ["7: a b"]);
+}
+
+#[test]
+fn a_replay_tells_what_is_under_way_as_that_may_fail() {
+    let a = [model("a", "a1")];
+    let mut heard = row(5, &a);
+    heard.push(300);
+    heard.plan(&a);
+    // The instance is an old one at a new run; the tick fails at the old run.
+    assert_eq!(heard.replay(&a[0], false, None), Since::At(300));
+    heard.missed(&a[0], 6, false);
+    heard.replayed(&a[0], true);
+    assert_eq!(heard.replay(&a[0], false, None), Since::Now);
+}
+
+#[test]
+fn answers_in_another_order_are_all_counted() {
+    let a = [model("a", "a1")];
+    let mut heard = row(5, &a);
+    for _ in 6..=150 {
+        heard.push(300);
+        heard.plan(&a);
+    }
+    for number in [7, 10, 9, 6] {
+        heard.took(&a[0], number, number);
+    }
+    let place = |heard: &Heard| heard.models[&key(&a[0])];
+    assert_eq!((place(&heard).surely, place(&heard).beyond), (7, 0b110));
+    heard.took(&a[0], 12, 140);
+    heard.took(&a[0], 8, 8);
+    assert_eq!(place(&heard).surely, 10, "11 is missing");
+    heard.took(&a[0], 11, 11);
+    // As far ahead as is remembered.
+    assert_eq!((place(&heard).surely, place(&heard).beyond), (71, 0));
+    heard.took(&a[0], 20, 150);
+    assert_eq!(heard.replay(&a[0], false, None), Since::Now);
+}
+
+#[test]
 fn models_that_left_are_forgotten() {
     let models: Vec<_> = (0..50).map(|it| model(&it.to_string(), "1")).collect();
     let mut heard = row(1, &models);

@@ -9,6 +9,11 @@ use crate::{models::ModelInfo, store::Close};
 pub trait Facts: Send + Sync + 'static {
     /// Takes facts. Never waits.
     fn put(&self, facts: Vec<Fact>);
+
+    /// Whether they wait because the store is away or too slow.
+    fn are_held_up(&self) -> bool {
+        false
+    }
 }
 
 /// Knows when models were there.

@@ -20,6 +20,8 @@ pub type StoreWatch = watch::Receiver<Option<Arc<dyn PredictionStore>>>;
 
 /// How often it is put when models were last seen.
 const KEEP: Duration = Duration::from_secs(60);
+/// While it could not be stored, each so many times only: it would fill the outbox.
+const KEEP_HELD_UP: u32 = 10;
 /// How long news of one kind are gathered before the rest of them are counted.
 const TURN: Duration = Duration::from_secs(10);
 /// News that are taken before their facts are put.
@@ -78,6 +80,7 @@ impl Roll {
             beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
             beats
         });
+        let mut skipped = 0;
         loop {
             tokio::select! {
                 () = cancel.cancelled() => break,
@@ -93,7 +96,9 @@ impl Roll {
                 }
                 _ = keep.tick() => {
                     self.present(&network.models());
-                    self.keep();
+                    if is_due(&mut skipped, self.is_held_up()) {
+                        self.keep();
+                    }
                 }
                 _ = turn.tick() => self.news.turn(),
             }
@@ -163,6 +168,16 @@ impl Roll {
             other => self.news.of_the_network(other),
         }
     }
+}
+
+/// Whether it is put now when models were last seen.
+const fn is_due(skipped: &mut u32, is_held_up: bool) -> bool {
+    *skipped += 1;
+    let is_due = !is_held_up || *skipped >= KEEP_HELD_UP;
+    if is_due {
+        *skipped = 0;
+    }
+    is_due
 }
 
 #[cfg(test)]

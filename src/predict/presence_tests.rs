@@ -130,3 +130,10 @@ async fn the_database_is_learnt_from_when_it_appears() {
     assert_eq!(roll.crunch_id, CRUNCH);
     assert!(!scene.office.lines().contains(&"new a".to_owned()));
 }
+
+#[test]
+fn what_can_t_be_stored_is_put_seldom() {
+    let mut skipped = 0;
+    let mut due = |is_held_up| (0..30).filter(|_| is_due(&mut skipped, is_held_up)).count();
+    assert_eq!((due(false), due(true), due(false)), (30, 3, 30));
+}

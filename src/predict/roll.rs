@@ -239,6 +239,11 @@ impl Roll {
         self.commit();
     }
 
+    /// Whether what is put waits, because the store is away or too slow.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.facts.are_held_up()
+    }
+
     /// Puts what has gathered, in its order.
     pub(super) fn commit(&self) {
         self.with(|state| {

@@ -33,6 +33,8 @@ pub(super) struct Asker {
     pub(super) crunch_id: String,
     pub(super) method: MethodConfig,
     pub(super) answers: AnswerShape,
+    /// Bytes that an answer may have.
+    pub(super) limit: usize,
     pub(super) network: Arc<ModelNetwork>,
     pub(super) roll: Arc<Roll>,
     pub(super) quotes: Arc<dyn Quotes>,
@@ -49,6 +51,7 @@ pub(super) struct Asker {
 pub(super) fn call_of(
     method: &MethodConfig,
     answers: AnswerShape,
+    limit: usize,
     config: &PredictionConfig,
 ) -> Result<Call, ModelsError> {
     let PredictionConfig {
@@ -64,8 +67,25 @@ pub(super) fn call_of(
         ("steps", Value::Json(format!("[{step}]").into())),
     ];
     let steps = horizon.checked_div(*step).unwrap_or(0);
-    let call = method.call(&values)?;
-    Ok(call.checked(move |answer| answers.check(steps, answer)))
+    let call = method.call(&values)?.limited(limit);
+    Ok(call.checked(move |answer| {
+        expect_short(answer, limit)?;
+        answers.check(steps, answer)
+    }))
+}
+
+/// A text may grow sixfold when it is written as JSON; all else is stored about as it came.
+fn expect_short(answer: &Payload, limit: usize) -> Result<(), String> {
+    let bytes = match answer {
+        Payload::String(_) => text_of(answer).len(),
+        _ => 0,
+    };
+    if bytes > limit {
+        return Err(format!(
+            "a text of {bytes} bytes as JSON, above the limit of {limit}"
+        ));
+    }
+    Ok(())
 }
 
 /// What all parts of a round have in common.
@@ -90,7 +110,7 @@ impl Asker {
     /// time is over. Without its end nothing says that it was made, and it is made again after a
     /// restart.
     pub(super) async fn ask(self: Arc<Self>, due: Due, only: Option<Vec<String>>) {
-        let call = match call_of(&self.method, self.answers, &due.config) {
+        let call = match call_of(&self.method, self.answers, self.limit, &due.config) {
             Ok(call) => call,
             Err(error) => return self.cannot(&due.key, &error.to_string()),
         };

@@ -3,7 +3,10 @@ use time::macros::datetime;
 use super::*;
 use crate::{
     models::{Json, stub::Behaviour},
-    predict::scene::{LIMIT, NOW, Office, Scene, Shelf, config, due, record, until},
+    predict::{
+        PredictConfig,
+        scene::{LIMIT, NOW, Office, Scene, Shelf, config, due, record, until},
+    },
 };
 
 const SLOT: i64 = 1_758_027_600;
@@ -123,6 +126,28 @@ async fn of_a_subset_only_its_own_are_asked_or_absent() {
     assert_eq!(facts.performed().len(), 2);
 }
 
+#[tokio::test]
+async fn a_huge_answer_is_that_models_failure() {
+    let scene = Scene::of(2).await;
+    let limit = PredictConfig::default().answer_limit();
+    let junk = " ".repeat(limit);
+    let huge = Value::Json(format!("[{junk}]").into());
+    scene.models[0].behave_in("predict", Behaviour::Gives(huge));
+    scene.round(due(config("BTC", 600), SLOT), None).await;
+    let facts = &scene.office.facts;
+    assert_eq!(facts.statuses(), ["a FAILURE", "b SUCCESS"]);
+    let detail = facts.predictions()[0].detail.clone().unwrap();
+    assert!(detail.contains("above the limit of 4194304"), "{detail}");
+}
+
+#[test]
+fn a_text_counts_as_it_is_stored() {
+    let text = |count| Payload::String("\u{1}".repeat(count));
+    assert_eq!(expect_short(&text(10), 62), Ok(()));
+    let said = expect_short(&text(10), 61).unwrap_err();
+    assert!(said.starts_with("a text of 62 bytes"), "{said}");
+}
+
 #[test]
 fn answers_are_text_as_python_writes_it() {
     let json = Json::read("{\"a\": NaN}".into()).unwrap();
@@ -147,7 +172,14 @@ fn the_method_takes_what_it_is_configured_with() {
     let method = |arguments: &str| -> MethodConfig {
         toml::from_str(&format!("name = 'predict_all'\narguments = {arguments}")).unwrap()
     };
-    let call = |arguments| call_of(&method(arguments), AnswerShape::Any, &config("BTC", 60));
+    let call = |arguments| {
+        call_of(
+            &method(arguments),
+            AnswerShape::Any,
+            1 << 20,
+            &config("BTC", 60),
+        )
+    };
     let all = call("['asset STRING', 'horizon INT', 'steps JSON']").unwrap();
     let expected = [
         Value::String("BTC".into()),

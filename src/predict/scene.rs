@@ -144,7 +144,10 @@ impl PredictionRepository for Shelf {
     ) -> Result<Vec<StoredPrediction>, StoreError> {
         Ok(Vec::new())
     }
-    async fn prune(&self, _: OffsetDateTime, _: u32) -> Result<u64, StoreError> {
+    async fn newest(&self, _: &str) -> Result<Option<OffsetDateTime>, StoreError> {
+        Ok(None)
+    }
+    async fn prune(&self, _: &str, _: OffsetDateTime, _: u32) -> Result<u64, StoreError> {
         Ok(0)
     }
     async fn best(&self, _: &str, _: OffsetDateTime, most: u32) -> Result<Vec<String>, StoreError> {
@@ -393,6 +396,7 @@ impl Scene {
             crunch_id: CRUNCH.into(),
             method: ModelsConfig::default().predict,
             answers: AnswerShape::Densities,
+            limit: PredictConfig::default().answer_limit(),
             network: Arc::clone(&self.network),
             roll: Arc::clone(&self.office.roll),
             quotes: Arc::new(OnePrice),
@@ -420,8 +424,7 @@ impl Scene {
             crunch_id: CRUNCH.into(),
             settings,
             scope: Scope {
-                assets: ["BTC".to_owned(), "ETH".to_owned()].into(),
-                resolution: 60,
+                assets: ["BTC", "ETH"].map(|it| (it.to_owned(), 60)).into(),
             },
             method: ModelsConfig::default().predict,
             network: Arc::clone(&self.network),

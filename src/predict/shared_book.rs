@@ -226,6 +226,11 @@ impl SharedBook {
         self.state().heard.replayed(model, is_good);
     }
 
+    /// News of replays were missed.
+    pub(super) fn missed_news(&self) {
+        self.state().heard.missed_news();
+    }
+
     pub(super) fn took(&self, model: &ModelInfo, first: u64, number: u64) {
         self.state().heard.took(model, first, number);
     }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::FutureExt as _;
 use tokio::{
-    sync::broadcast::{self, error::TryRecvError},
+    sync::broadcast::{self, error::RecvError},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -81,11 +81,19 @@ impl Teller {
     async fn tell_all(&mut self) {
         let mut has_ended = false;
         while !has_ended {
-            let Some(mut prices) = self.feed.next().await else {
-                break;
+            let mut prices = tokio::select! {
+                // First what is known, so that the next tick goes by it.
+                biased;
+                Some(news) = next_news(&mut self.news) => {
+                    self.learn(news);
+                    continue;
+                }
+                prices = self.feed.next() => match prices {
+                    Some(prices) => prices,
+                    None => break,
+                },
             };
             has_ended = self.gather(&mut prices);
-            self.learn();
             if let Some(tick) = self.book.take(prices) {
                 self.closes += tick.new.len();
                 self.tell(tick).await;
@@ -110,18 +118,16 @@ impl Teller {
     }
 
     /// Learns how replays went.
-    fn learn(&mut self) {
-        loop {
-            match self.news.try_recv() {
-                Ok(NetworkEvent::Replayed { model, result }) => {
-                    self.book.replayed(&model, result.is_ok());
-                    if result.is_ok() {
-                        self.book.attendance.answered(&model);
-                    }
+    fn learn(&self, news: News) {
+        match news {
+            News::Event(NetworkEvent::Replayed { model, result }) => {
+                self.book.replayed(&model, result.is_ok());
+                if result.is_ok() {
+                    self.book.attendance.answered(&model);
                 }
-                Ok(_) | Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
             }
+            News::Event(_) => {}
+            News::Missed => self.book.missed_news(),
         }
     }
 
@@ -172,6 +178,22 @@ impl Teller {
                 oldest.cancel();
             }
         }
+    }
+}
+
+/// What the network tells.
+enum News {
+    Event(NetworkEvent),
+    /// It told more than was heard.
+    Missed,
+}
+
+/// None when no more will come.
+async fn next_news(news: &mut broadcast::Receiver<NetworkEvent>) -> Option<News> {
+    match news.recv().await {
+        Ok(event) => Some(News::Event(event)),
+        Err(RecvError::Lagged(_)) => Some(News::Missed),
+        Err(RecvError::Closed) => None,
     }
 }
 

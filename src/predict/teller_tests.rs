@@ -15,7 +15,7 @@ use crate::{
     },
     ops::Event,
     predict::{
-        ChannelFeed,
+        feed::ChannelFeed,
         testing_market::{Desk, START, btc, minute},
     },
 };
@@ -132,6 +132,14 @@ struct Scene {
 
 impl Scene {
     async fn of(stubs: &[&Stub], change: impl FnOnce(&mut ModelsConfig)) -> Self {
+        Self::with(stubs, change, |_| ()).await
+    }
+
+    async fn with(
+        stubs: &[&Stub],
+        change: impl FnOnce(&mut ModelsConfig),
+        tune: impl FnOnce(&mut Teller),
+    ) -> Self {
         let orchestrator = StubOrchestrator::start(CRUNCH, ([127, 0, 0, 1], 0).into())
             .await
             .unwrap();
@@ -153,12 +161,13 @@ impl Scene {
         let (batches, feed) = mpsc::channel(16);
         let feed = ChannelFeed::new(Prices::default(), feed, Duration::from_secs(60));
         let book = Arc::clone(&desk.book);
-        let teller = Teller::new(
+        let mut teller = Teller::new(
             Box::new(feed),
             Arc::clone(&network),
             book,
             desk.reporter.clone(),
         );
+        tune(&mut teller);
         assert_eq!(network.settled(WAIT).await.serving, stubs.len());
         let cancel = CancellationToken::new();
         let running = tokio::spawn(teller.run(cancel.clone()));
@@ -409,6 +418,33 @@ async fn a_model_whose_replay_failed_is_told_all_with_a_tick() {
     let a = Stub::start().await;
     a.bid([raises()]);
     let mut scene = Scene::of(&[&a], |_| ()).await;
+    assert_eq!(scene.tick(0).await, [1, 1, 0, 0, 1]);
+    assert_eq!(scene.tick(1).await, [1, 1, 0, 0, 0]);
+    a.until_heard(&["tick -5..=-1", "tick -5..=0", "tick 1"])
+        .await;
+}
+
+#[tokio::test]
+async fn how_a_replay_went_is_heard_before_prices_come() {
+    let a = Stub::start().await;
+    let scene = Scene::of(&[&a], |_| ()).await;
+    let is_heard = async {
+        while scene.desk.present.answered.lock().unwrap().is_empty() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(WAIT, is_heard).await.expect("no tick is needed");
+}
+
+#[tokio::test]
+async fn a_replay_whose_news_were_missed_is_told_with_a_tick() {
+    let a = Stub::start().await;
+    let (news, few) = broadcast::channel(1);
+    for _ in 0..3 {
+        news.send(NetworkEvent::Listed { models: 1 }).unwrap();
+    }
+    let tune = |teller: &mut Teller| teller.news = few;
+    let mut scene = Scene::with(&[&a], |_| (), tune).await;
     assert_eq!(scene.tick(0).await, [1, 1, 0, 0, 1]);
     assert_eq!(scene.tick(1).await, [1, 1, 0, 0, 0]);
     a.until_heard(&["tick -5..=-1", "tick -5..=0", "tick 1"])

@@ -103,6 +103,17 @@ impl StoreError {
             _ => true,
         }
     }
+
+    /// Whether the database took longer than it may (57014, which also stands for an administrator who
+    /// stopped the statement): less at a time may go well.
+    #[must_use]
+    pub fn is_slow(&self) -> bool {
+        let (Self::Database { cause, .. } | Self::Server { cause, .. }) = self else {
+            return false;
+        };
+        let told = cause.as_database_error().and_then(|told| told.code());
+        told.is_some_and(|code| code == "57014")
+    }
 }
 
 /// `PostgreSQL`'s codes have five characters, `SQLite`'s are numbers whose lowest byte is the kind.

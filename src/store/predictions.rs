@@ -241,8 +241,9 @@ pub struct PredictionFilter {
 /// Keeps predictions.
 #[async_trait]
 pub trait PredictionRepository: Send + Sync + 'static {
-    /// Stores predictions, all or none, in their order; one that is there already stays as it is. Gives
-    /// how many were new.
+    /// Stores predictions, all or none, in their order; one that is there already stays as it is, but
+    /// that any other status takes the place of `ABSENT`, under the same number: a model that answered
+    /// was there. Gives how many rows were written, be they new or such an `ABSENT`.
     ///
     /// # Errors
     /// When the database can't be written.
@@ -259,16 +260,27 @@ pub trait PredictionRepository: Send + Sync + 'static {
         most: u32,
     ) -> Result<Vec<StoredPrediction>, StoreError>;
 
-    /// Removes predictions that were performed before a time, the oldest first, `most` of them at most.
-    /// Gives how many.
+    /// When the newest prediction of a crunch was performed, if there is any.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    async fn newest(&self, crunch_id: &str) -> Result<Option<OffsetDateTime>, StoreError>;
+
+    /// Removes predictions of a crunch that were performed before a time, the oldest first, `most` of
+    /// them at most. Gives how many.
     ///
     /// # Errors
     /// When the database can't be written.
-    async fn prune(&self, before: OffsetDateTime, most: u32) -> Result<u64, StoreError>;
+    async fn prune(
+        &self,
+        crunch_id: &str,
+        before: OffsetDateTime,
+        most: u32,
+    ) -> Result<u64, StoreError>;
 
     /// The best models of a crunch, best first, `most` of them at most: by their score where there is
-    /// one, else by the share of their answers since a time (and since their `metrics_since`) that
-    /// succeeded, and then by how fast they were.
+    /// one and the model was seen since a time, else by the share of their answers since that time (and
+    /// since their `metrics_since`) that succeeded, and then by how fast they were.
     ///
     /// # Errors
     /// When the database can't be read.
@@ -284,7 +296,7 @@ pub trait PredictionRepository: Send + Sync + 'static {
 #[async_trait]
 pub trait ModelRepository: Send + Sync + 'static {
     /// Writes models as they are now, all or none. `first_seen` only ever becomes earlier, `last_seen`
-    /// and `metrics_since` only ever later.
+    /// and `metrics_since` only ever later; when `metrics_since` does, the score is taken away.
     ///
     /// # Errors
     /// When the database can't be written.

@@ -25,6 +25,7 @@ macro_rules! suite {
     ($place:path) => {
         $crate::prediction_store::suite!($place:
             a_round_is_stored_once,
+            an_answer_takes_the_place_of_an_absence,
             the_order_is_kept_over_many,
             filters_have_both_ends,
             whatever_a_model_sends_is_stored,

@@ -56,6 +56,42 @@ pub(crate) async fn a_round_is_stored_once(place: &Place) {
     assert_eq!(bare(all(&place.open().await).await), expected);
 }
 
+pub(crate) async fn an_answer_takes_the_place_of_an_absence(place: &Place) {
+    let db = place.open().await;
+    let absent = |model| silent(60, model, Absent);
+    let late = Prediction {
+        deployment_id: "a_2".into(),
+        base: None,
+        exec_time_us: 7,
+        performed_at: at(61),
+        resolvable_at: at(3_661),
+        ..prediction(60, "a")
+    };
+    let save = async |rows: &[Prediction]| db.save_all(rows).await.unwrap();
+    assert_eq!(save(&[absent("a"), absent("b")]).await, 2);
+    let numbers = async || all(&db).await.iter().map(|it| it.id).collect::<Vec<_>>();
+    let before = numbers().await;
+    // An absence is no answer, and answers are not taken back.
+    assert_eq!(save(&[absent("a")]).await, 0);
+    assert_eq!(save(&[late.clone(), absent("a")]).await, 1);
+    assert_eq!(save(&[absent("a"), prediction(60, "a")]).await, 0);
+    let failed = silent(60, "b", Failure);
+    assert_eq!(
+        save(&[absent("b"), failed.clone(), prediction(60, "b")]).await,
+        1
+    );
+    assert_eq!(numbers().await, before);
+    // Within a batch, too.
+    assert_eq!(
+        save(&[absent("c"), silent(60, "c", Timeout), absent("c")]).await,
+        1
+    );
+    assert_eq!(
+        bare(all(&db).await),
+        [late, failed, silent(60, "c", Timeout)]
+    );
+}
+
 pub(crate) async fn the_order_is_kept_over_many(place: &Place) {
     let db = place.open().await;
     let mut given: Vec<_> = (0..2_300_i64)
@@ -258,16 +294,35 @@ pub(crate) async fn old_predictions_are_pruned_oldest_first(place: &Place) {
         .collect();
     db.save_all(&given).await.unwrap();
     let performed = |slot: i64| prediction(60 * slot, "a").performed_at;
-    assert_eq!(db.prune(performed(0), 10).await.unwrap(), 0);
-    assert_eq!(db.prune(performed(1_000), 0).await.unwrap(), 0);
-    assert_eq!(db.prune(performed(1_000), 10).await.unwrap(), 10);
+    // Another crunch's stay, and it has an age of its own.
+    let mut other = prediction(0, "a");
+    other.crunch_id = "other".into();
+    db.save_all(std::slice::from_ref(&other)).await.unwrap();
+    let newest = async |crunch| db.newest(crunch).await.unwrap();
+    assert_eq!(newest(CRUNCH).await, Some(performed(1_199)));
+    assert_eq!(newest("other").await, Some(performed(0)));
+    assert_eq!(newest("nobody").await, None);
+    assert_eq!(db.prune(CRUNCH, performed(0), 10).await.unwrap(), 0);
+    assert_eq!(db.prune(CRUNCH, performed(1_000), 0).await.unwrap(), 0);
+    assert_eq!(db.prune(CRUNCH, performed(1_000), 10).await.unwrap(), 10);
     let left = bare(all(&db).await);
     assert_eq!(
-        left.iter().map(|it| it.performed_at).min(),
+        left.iter()
+            .filter(|it| it.crunch_id == CRUNCH)
+            .map(|it| it.performed_at)
+            .min(),
         Some(performed(10))
     );
-    assert_eq!(db.prune(performed(1_000), 5_000).await.unwrap(), 990);
-    assert_eq!(db.prune(performed(5_000), 5_000).await.unwrap(), 200);
+    assert_eq!(
+        db.prune(CRUNCH, performed(1_000), 5_000).await.unwrap(),
+        990
+    );
+    assert_eq!(
+        db.prune(CRUNCH, performed(5_000), 5_000).await.unwrap(),
+        200
+    );
+    assert_eq!(bare(all(&db).await), [other]);
+    assert_eq!(db.prune("other", performed(1), 9).await.unwrap(), 1);
     // Numbers are given out but once, so that a reader who goes on by them misses nothing.
     db.save_all(&[prediction(60, "b")]).await.unwrap();
     assert!(all(&db).await[0].id > 1_200);
@@ -303,9 +358,13 @@ pub(crate) async fn the_best_are_those_that_answer(place: &Place) {
     .unwrap();
     let mut new = model("new", 0);
     new.metrics_since = at(120);
-    db.keep_models(&[new, model("half", 0), model("unknown", 0)])
-        .await
-        .unwrap();
+    let records = [
+        new,
+        model("half", 40),
+        model("unknown", 40),
+        model("gone", 0),
+    ];
+    db.keep_models(&records).await.unwrap();
     let best = async |most| db.best(CRUNCH, at(30), most).await.unwrap();
     assert_eq!(best(9).await, ["new", "quick", "slow", "half", "third"]);
     assert_eq!(best(2).await, ["new", "quick"]);
@@ -317,8 +376,23 @@ pub(crate) async fn the_best_are_those_that_answer(place: &Place) {
     place
         .raw("UPDATE models SET score = -1 WHERE model_id = 'unknown'")
         .await;
+    // But for those that were not seen since.
+    place
+        .raw("UPDATE models SET score = 9 WHERE model_id = 'gone'")
+        .await;
     assert_eq!(
         best(9).await,
         ["half", "unknown", "new", "quick", "slow", "third"]
     );
+    // A model as it was keeps its score, one whose metrics begin anew has none yet.
+    let mut anew = model("half", 50);
+    anew.metrics_since = at(40);
+    db.keep_models(&[model("unknown", 40), anew.clone()])
+        .await
+        .unwrap();
+    let ranks = async || best(2).await;
+    assert_eq!(ranks().await, ["half", "unknown"]);
+    anew.metrics_since = at(50);
+    db.keep_models(&[anew]).await.unwrap();
+    assert_eq!(ranks().await, ["unknown", "new"]);
 }

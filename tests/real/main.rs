@@ -66,6 +66,7 @@ mod script;
 mod secrets;
 mod several_outputs;
 mod site;
+mod slowness;
 mod trial;
 mod upgrade;
 mod wallet;

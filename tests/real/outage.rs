@@ -12,7 +12,7 @@ use std::{
 
 use allora_worker::{
     ops::{Event, PredictEvent, Recording, Reporter},
-    predict::{Connect, Fact, Facts as _, Outbox, OutboxOptions, PredictConfig},
+    predict::{Connect, Fact, Facts as _, Outbox, OutboxOptions, PredictConfig, Waiting},
     store::{
         ConfigKey, DatabaseUrl, PredictionConfig, PredictionConfigRepository as _, PredictionDb,
         PredictionStore, StoreError,
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     gate::{number, say, setting},
-    postgres_server::own,
+    postgres_server::{Server, own},
     prediction_store::{Place, all, prediction},
 };
 
@@ -33,29 +33,42 @@ const CRUNCH: &str = "condorgame";
 /// From one round to the next, in the time of slots.
 const INTERVAL: i64 = 60;
 const MODELS: i64 = 20;
+const USUAL: Limits = Limits {
+    here: Duration::from_secs(30),
+    there: Duration::from_secs(30),
+};
 
-struct Running {
-    outbox: Outbox,
-    recording: Recording,
+/// How long a write may take by the worker's clock and by the server's.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) here: Duration,
+    pub(crate) there: Duration,
+}
+
+pub(crate) struct Running {
+    pub(crate) outbox: Outbox,
+    pub(crate) recording: Recording,
     cancel: CancellationToken,
     task: JoinHandle<()>,
 }
 
-fn connecting(url: &DatabaseUrl) -> impl Connect + use<> {
+fn connecting(url: &DatabaseUrl, limit: Duration) -> impl Connect + use<> {
     let url = url.clone();
     move || {
-        let url = url.clone();
+        let db = PredictionDb::new(url.clone()).within(limit);
         async move {
-            let opened: Arc<dyn PredictionStore> = Arc::new(PredictionDb::connect(&url).await?);
+            let opened: Arc<dyn PredictionStore> = Arc::new(db.opened().await?);
             Ok::<_, StoreError>(opened)
         }
     }
 }
 
-async fn start(file: &Path, url: &DatabaseUrl) -> Running {
+pub(crate) async fn start(file: &Path, url: &DatabaseUrl, limits: Limits) -> Running {
     let (reporter, recording) = Reporter::recording();
     let config = PredictConfig {
+        retry_min: Duration::from_millis(100),
         retry_max: Duration::from_secs(2),
+        write_timeout: limits.here,
         ..PredictConfig::default()
     };
     let mut options = OutboxOptions::new(&config, CRUNCH, url.to_string(), reporter);
@@ -70,7 +83,7 @@ async fn start(file: &Path, url: &DatabaseUrl) -> Running {
     }];
     let (outbox, task) = Outbox::open(file, options).await.expect("it opens");
     let cancel = CancellationToken::new();
-    let task = tokio::spawn(task.run(connecting(url), cancel.clone()));
+    let task = tokio::spawn(task.run(connecting(url, limits.there), cancel.clone()));
     Running {
         outbox,
         recording,
@@ -80,13 +93,13 @@ async fn start(file: &Path, url: &DatabaseUrl) -> Running {
 }
 
 impl Running {
-    async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         while self.outbox.waiting().facts > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    async fn stop(self) -> Recording {
+    pub(crate) async fn stop(self) -> Recording {
         self.cancel.cancel();
         self.task.await.expect("the outbox ends well");
         self.recording
@@ -94,7 +107,7 @@ impl Running {
 }
 
 /// All parts of a round, then its end.
-fn round(slot: i64) -> Vec<Fact> {
+pub(crate) fn round(slot: i64) -> Vec<Fact> {
     let part = |model| Fact::Prediction(prediction(slot, &format!("m{model:02}")));
     let mut facts: Vec<_> = (0..MODELS).map(part).collect();
     let first = prediction(slot, "m00");
@@ -140,13 +153,44 @@ async fn check(place: &Place) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_away_gets_all_afterwards_in_order_and_once() {
+    let away = Duration::from_secs(number("ALLORA_REAL_OUTAGE", 10));
+    outage("away", away, USUAL, |server, wait| {
+        server.command("stop");
+        wait();
+        server.command("start");
+    })
+    .await;
+}
+
+/// Its connections stay, and nothing comes back on them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_frozen_gets_all_afterwards_in_order_and_once() {
+    let limit = Duration::from_secs(1);
+    let limits = Limits {
+        here: limit,
+        there: limit,
+    };
+    outage("frozen", 6 * limit, limits, |server, wait| {
+        let frozen = server.freeze();
+        wait();
+        drop(frozen);
+    })
+    .await;
+}
+
+/// Makes rounds before, while and after a server is away by `leave`.
+async fn outage(
+    word: &str,
+    away: Duration,
+    limits: Limits,
+    leave: impl FnOnce(&Server, &mut dyn FnMut()),
+) {
     let Some(server) = own() else {
         return;
     };
-    let away = Duration::from_secs(number("ALLORA_REAL_OUTAGE", 10));
     let place = Place::postgres(server.url()).await;
     let folder = tempfile::tempdir().expect("a folder");
-    let running = start(&folder.path().join("outbox.db"), &place.url()).await;
+    let running = start(&folder.path().join("outbox.db"), &place.url(), limits).await;
     let (outbox, done) = (running.outbox.clone(), CancellationToken::new());
     let asked = done.clone();
     let asking = tokio::spawn(async move {
@@ -161,11 +205,14 @@ async fn a_server_that_is_away_gets_all_afterwards_in_order_and_once() {
         (rounds, longest)
     });
     tokio::time::sleep(Duration::from_secs(2)).await;
-    tokio::task::block_in_place(|| server.command("stop"));
-    tokio::time::sleep(away).await;
-    let waited = running.outbox.waiting();
-    let began = Instant::now();
-    tokio::task::block_in_place(|| server.command("start"));
+    let mut waited = Waiting::default();
+    let mut began = Instant::now();
+    tokio::task::block_in_place(|| {
+        leave(&server, &mut || {
+            thread::sleep(away);
+            (waited, began) = (running.outbox.waiting(), Instant::now());
+        });
+    });
     let caught = |it: &Event| matches!(it, Event::Predict(PredictEvent::StoreCaughtUp { .. }));
     running.recording.wait_for(caught).await;
     let took = began.elapsed();
@@ -180,7 +227,7 @@ async fn a_server_that_is_away_gets_all_afterwards_in_order_and_once() {
     assert_eq!((recording.count(told), recording.count(caught)), (1, 1));
     assert!(waited.facts > 0, "the server was away");
     say(&format!(
-        "outage: PostgreSQL was away for {} s; {} facts ({} KiB) waited and were in {:.1} s after its \
+        "outage: PostgreSQL was {word} for {} s; {} facts ({} KiB) waited and were in {:.1} s after its \
          start began; {rounds} rounds, {stored} predictions, all in order, none twice; the longest \
          put took {:.2} ms",
         away.as_secs(),
@@ -217,7 +264,7 @@ async fn makes_rounds_until_it_is_killed() {
     let (Some(file), Some(url)) = (setting(CHILD), setting("DATABASE_URL")) else {
         return;
     };
-    let running = start(Path::new(&file), &url.parse().expect("an address")).await;
+    let running = start(Path::new(&file), &url.parse().expect("an address"), USUAL).await;
     let mut slot = next(&running).await;
     loop {
         for fact in round(slot) {
@@ -260,7 +307,7 @@ async fn killed_processes_store_nothing_twice_and_go_on_where_they_were() {
         rounds.push(done.map_or(0, |slot| (slot - prediction(0, "").slot) / INTERVAL + 1));
     }
     // The last life makes the round anew in whose middle it was killed.
-    let running = start(&file, &place.url()).await;
+    let running = start(&file, &place.url(), USUAL).await;
     let slot = next(&running).await;
     running.drained().await;
     running.outbox.put(round(slot));

@@ -1,6 +1,7 @@
 //! A PostgreSQL server for the tests: the one that `DATABASE_URL` names, or one of their own.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
     os::unix::fs::PermissionsExt as _,
     path::Path,
@@ -56,6 +57,20 @@ impl Server {
         &self.url
     }
 
+    /// Holds up the server and all processes that it started, as a machine that is suspended.
+    pub(crate) fn freeze(&self) -> Frozen {
+        let noted = fs::read_to_string(self.folder.path().join("data/postmaster.pid"));
+        let noted = noted.expect("the server runs");
+        let server = noted.lines().next().expect("its process").to_owned();
+        // It starts no more of them.
+        let mut frozen = Frozen(vec![server.clone()]);
+        signal("-STOP", &frozen.0);
+        let started = started_by(&server);
+        signal("-STOP", &started);
+        frozen.0.extend(started);
+        frozen
+    }
+
     /// Has the script do something with this server: `stop`, `start` or `kill`.
     pub(crate) fn command(&self, word: &str) {
         let status = Command::new(SCRIPT)
@@ -65,6 +80,33 @@ impl Server {
             .status();
         assert!(status.expect("the script runs").success(), "{word}");
     }
+}
+
+/// Processes that are held up until this goes.
+pub(crate) struct Frozen(Vec<String>);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        signal("-CONT", &self.0);
+    }
+}
+
+/// The processes that a process started.
+fn started_by(process: &str) -> Vec<String> {
+    let all = fs::read_dir("/proc").expect("the system tells of processes");
+    let names = all.filter_map(|it| it.ok()?.file_name().into_string().ok());
+    let is_started = |name: &String| {
+        // The second field after the name in parentheses is the parent.
+        let told = fs::read_to_string(format!("/proc/{name}/stat")).ok();
+        let fields = told.as_deref().and_then(|told| told.rsplit_once(')'));
+        fields.is_some_and(|(_, fields)| fields.split_whitespace().nth(1) == Some(process))
+    };
+    names.filter(is_started).collect()
+}
+
+fn signal(name: &str, processes: &[String]) {
+    let status = Command::new("kill").arg(name).args(processes).status();
+    assert!(status.expect("kill runs").success(), "{name} {processes:?}");
 }
 
 impl Drop for Server {

@@ -1,6 +1,6 @@
 //! The Predict worker against real model servers, each a process of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use allora_worker::store::{Prediction, PredictionStatus};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::{
     gate::say,
     models_gate,
     models_server::Server,
-    predict_stand::{LONG, MONTH, Stand, of, statuses, table, told, wait},
+    predict_stand::{MONTH, Stand, of, statuses, table, told, wait},
     worker::Worker,
 };
 
@@ -22,18 +22,29 @@ fn count(worker: &Worker, name: &str, model: &str) -> usize {
     events.iter().filter(|it| is(it, name, model)).count()
 }
 
-/// Each round has each of these models once.
-fn assert_complete(rows: &[Prediction], models: &[&str]) {
+/// Each round has each of these models once, but for those that were under way when the worker was
+/// killed: from `cut` on, for the hours that a round may last.
+fn assert_complete(rows: &[Prediction], models: &[&str], cut: Option<i64>) {
     let mut rounds: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
     for row in rows {
         assert_eq!(row.slot % 3_600, 0);
         assert_eq!(row.config.0, "BTC/86400/3600");
         rounds.entry(row.slot).or_default().push(&row.model_id);
     }
-    // The newest may be half stored.
-    rounds.pop_last();
+    // A model is due from its first round on. Answers are stored as they come: the newest rounds may
+    // lack some.
+    let first = |model: &&str| of(rows, model).map(|row| row.slot).min();
+    let newest = |model: &&str| of(rows, model).map(|row| row.slot).max();
+    let begun = models.iter().filter_map(first).max().unwrap_or_default();
+    let done = models.iter().filter_map(newest).min().unwrap_or_default();
+    rounds.retain(|slot, _| (begun..done).contains(slot));
+    assert!(rounds.len() >= 8, "{}", table(rows));
     for (slot, mut found) in rounds {
         found.sort_unstable();
+        if cut.is_some_and(|cut| (cut..=cut + 3 * 3_600).contains(&slot)) {
+            assert!(found.iter().all(|model| models.contains(model)));
+            continue;
+        }
         assert_eq!(found, models, "slot {slot}{}", table(rows));
     }
 }
@@ -44,50 +55,41 @@ async fn what_becomes_of_each_model_is_stored() {
     let Some(stand) = Stand::of(&roles).await else {
         return;
     };
-    let mut worker = stand.start();
-    for bad in ["garbled", "raises"] {
-        let failed = worker.wait_for("a model that failed", LONG, |event| {
-            is(event, "model_failed", bad)
-        });
-        assert_eq!(failed["code"], "MULTIPLE_FAILED", "{failed}");
-    }
+    let worker = stand.start();
     let rows = stand
-        .stored(&worker, "absences", |rows| {
-            statuses(rows, "raises").contains(&"ABSENT") && of(rows, "sound").count() >= 12
+        .stored(&worker, "ten rounds", |rows| {
+            of(rows, "hangs").count() >= 10
         })
         .await;
     say(&table(&rows));
-    assert_complete(&rows, &roles);
+    assert_complete(&rows, &roles, None);
     // Nobody else's trouble touches the sound one, which knew the past before it was first asked.
-    let mut before = MONTH - 1;
+    let mut before = MONTH;
     for row in of(&rows, "sound") {
         assert_eq!(row.status, PredictionStatus::Success, "{row:?}");
-        assert!(told(row) > before, "{} after {before}", told(row));
-        assert!(row.exec_time_us < 2_000_000);
+        assert!(told(row) >= before, "{} after {before}", told(row));
+        assert!(
+            row.exec_time_us < 2_000_000,
+            "the one that hangs delays nobody"
+        );
         assert!(row.base.is_some_and(|price| price > 1_000.0));
         before = told(row);
     }
     for (role, word) in [("raises", "boom"), ("garbled", "")] {
+        // It takes its ticks, so that its failures are never many in a row.
         let all = statuses(&rows, role);
-        let failed = all.iter().take_while(|it| **it == "FAILURE").count();
-        // Rounds may be under way when the tenth failure comes.
-        assert!((10..=13).contains(&failed), "{role}: {failed} failures");
-        let rest = &all[failed..];
-        assert!(rest.iter().all(|it| *it == "ABSENT"), "{role}: {rest:?}");
+        assert!(all.iter().all(|it| *it == "FAILURE"), "{role}: {all:?}");
         let first = of(&rows, role).next().expect("a row");
         assert!(first.payload.is_none());
         let detail = first.detail.as_deref().unwrap_or_default();
         assert!(!detail.is_empty() && detail.contains(word), "{first:?}");
     }
-    assert_eq!(statuses(&rows, "hangs")[0], "TIMEOUT");
-    assert!(!statuses(&rows, "hangs").contains(&"SUCCESS"));
+    let all = statuses(&rows, "hangs");
+    assert!(all.iter().all(|it| *it == "TIMEOUT"), "{all:?}");
     for role in roles {
         assert_eq!(count(&worker, "model_first_seen", role), 1);
         assert!(count(&worker, "model_replayed", role) >= 1);
     }
-    let reports = stand.orchestrator.reports();
-    let reported = |role: &str| reports.iter().any(|it| it["model_id"] == role);
-    assert!(reported("raises") && reported("garbled") && !reported("sound"));
     assert_eq!(stand.orchestrator.complaints(), Vec::<String>::new());
     worker.stop();
 }
@@ -120,7 +122,10 @@ async fn models_that_change_and_a_worker_that_is_killed() {
         .await;
     say(&table(&rows));
     assert_eq!(rows[..before.len()], before, "what is stored stays");
-    assert_complete(&rows, &["other", "sound"]);
+    let cut = before.iter().map(|row| row.slot).max().unwrap_or_default();
+    assert_complete(&rows, &["other", "sound"], Some(cut - 2 * 3_600));
+    let twice: BTreeSet<_> = rows.iter().map(|row| (row.slot, &row.model_id)).collect();
+    assert_eq!(twice.len(), rows.len(), "nothing is there twice");
     let slots: Vec<_> = of(&rows, "sound").map(|row| row.slot).collect();
     assert!(slots.is_sorted_by(|one, next| one < next), "{slots:?}");
     let hours = (slots[slots.len() - 1] - slots[0]) / 3_600 + 1;

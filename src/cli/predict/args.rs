@@ -28,8 +28,8 @@ pub(super) struct WorkArgs {
     /// Where everything is written, in its subfolder artifacts [default: data]
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
-    /// The database: postgres://… or a file [default: `DATABASE_URL`, else data/artifacts/predict.db,
-    /// or predict.replay.db for a file's prices].
+    /// The database: postgres://… or a file [default: `DATABASE_URL`, else data/artifacts/predict.db; with
+    /// --prices always data/artifacts/predict.replay.db].
     /// Others on this machine can read a process's flags: a password belongs into `DATABASE_URL`
     #[arg(long, value_name = "URL")]
     pub(super) database_url: Option<String>,

@@ -8,13 +8,12 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 
-use super::super::failure;
+use super::{super::failure, database};
 use crate::{
     config::{Overrides, Predicting},
-    predict::{ExportError, ExportFormat, export as write_out},
+    predict::{ExportError, ExportFormat, Exported, export as write_out},
     store::{DatabaseUrl, PredictionDb, PredictionFilter},
 };
 
@@ -98,9 +97,17 @@ pub(super) fn export(args: &ExportArgs) -> ExitCode {
         .map_err(|cause| Failure::Failed(cause.to_string()))
         .and_then(|runtime| runtime.block_on(carry_out(args)));
     match done {
-        Ok((rows, url)) => {
-            // Standard output may hold the predictions.
-            eprintln!("📤 {rows} predictions from {url}");
+        Ok((done, url)) => {
+            // Standard output may hold the predictions. Who has left before their end knows it.
+            if let Some(Exported { rows, unreadable }) = done {
+                eprintln!("📤 {rows} predictions from {url}");
+                if unreadable > 0 {
+                    eprintln!(
+                        "⚠️ {unreadable} of them have answers that can't be read: their payload is empty, \
+                         and the column detail says why"
+                    );
+                }
+            }
             ExitCode::SUCCESS
         }
         Err(Failure::Refused(cause)) => {
@@ -114,7 +121,7 @@ pub(super) fn export(args: &ExportArgs) -> ExitCode {
     }
 }
 
-async fn carry_out(args: &ExportArgs) -> Result<(u64, DatabaseUrl), Failure> {
+async fn carry_out(args: &ExportArgs) -> Result<(Option<Exported>, DatabaseUrl), Failure> {
     let is_for_people = args.out.is_none() && io::stdout().is_terminal();
     if args.format == Format::Parquet && is_for_people {
         let cause = "a Parquet file is nothing for a terminal; name a file with --out";
@@ -132,11 +139,11 @@ async fn carry_out(args: &ExportArgs) -> Result<(u64, DatabaseUrl), Failure> {
     let store = PredictionDb::connect(&url)
         .await
         .map_err(|it| failed(&it))?;
-    let rows = match &args.out {
-        Some(path) => to_file(args, &store, path).await,
+    let done = match &args.out {
+        Some(path) => to_file(args, &store, path).await.map(Some),
         None => to_stdout(args, &store).await,
     };
-    rows.map(|rows| (rows, url)).map_err(|cause| failed(&cause))
+    done.map(|done| (done, url)).map_err(|cause| failed(&cause))
 }
 
 fn url(args: &ExportArgs) -> Result<DatabaseUrl, Failure> {
@@ -146,18 +153,8 @@ fn url(args: &ExportArgs) -> Result<DatabaseUrl, Failure> {
         ..Overrides::default()
     })
     .map_err(|cause| Failure::Refused(cause.to_string()))?;
-    let secret = settings
-        .database_url
-        .as_ref()
-        .map(ExposeSecret::expose_secret);
-    match args.database_url.as_deref().or(secret) {
-        None => Ok(DatabaseUrl::file(settings.artifacts.database())),
-        Some(text) => {
-            let url: Result<DatabaseUrl, _> = text.parse();
-            url.map(|url| url.below(&settings.root))
-                .map_err(|cause| Failure::Refused(cause.to_string()))
-        }
-    }
+    database::of_today(&settings, args.database_url.as_deref())
+        .map_err(|cause| Failure::Refused(cause.to_string()))
 }
 
 fn filter(args: &ExportArgs) -> PredictionFilter {
@@ -171,27 +168,34 @@ fn filter(args: &ExportArgs) -> PredictionFilter {
     }
 }
 
-async fn to_stdout(args: &ExportArgs, store: &PredictionDb) -> Result<u64, ExportError> {
+async fn to_stdout(
+    args: &ExportArgs,
+    store: &PredictionDb,
+) -> Result<Option<Exported>, ExportError> {
     let to = BufWriter::new(io::stdout());
     match write_out(store, &filter(args), args.format.into(), to).await {
         // Whoever reads it has seen enough.
-        Err(cause) if cause.is_broken_pipe() => Ok(0),
-        done => done,
+        Err(cause) if cause.is_broken_pipe() => Ok(None),
+        done => done.map(Some),
     }
 }
 
 /// Writes beside the file and gives it its name when it is complete.
-async fn to_file(args: &ExportArgs, store: &PredictionDb, path: &Path) -> Result<u64, ExportError> {
+async fn to_file(
+    args: &ExportArgs,
+    store: &PredictionDb,
+    path: &Path,
+) -> Result<Exported, ExportError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".part-{}", std::process::id()));
     let beside = path.with_file_name(name);
     let work = async {
         let file = File::create(&beside)?;
         let to = BufWriter::new(&file);
-        let rows = write_out(store, &filter(args), args.format.into(), to).await?;
+        let done = write_out(store, &filter(args), args.format.into(), to).await?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
-        Ok(rows)
+        Ok(done)
     };
     let done = work.await;
     if done.is_err() {

@@ -1,6 +1,7 @@
 //! `predict`: the Predict worker, and what it has stored.
 
 mod args;
+mod database;
 mod export;
 mod prices;
 mod storing;
@@ -10,6 +11,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use self::args::WorkArgs;
+
 /// Flags of `predict`.
 #[derive(Args, Clone, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -17,7 +20,7 @@ pub(super) struct PredictArgs {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    work: args::WorkArgs,
+    work: WorkArgs,
 }
 
 #[derive(Subcommand, Clone, Debug)]
@@ -26,10 +29,10 @@ enum Command {
     Export(export::ExportArgs),
 }
 
-/// Does what the arguments ask for.
+/// Runs the Predict worker, or writes out what it has stored.
 pub(super) fn predict(args: &PredictArgs) -> ExitCode {
     match &args.command {
-        Some(Command::Export(args)) => export::export(args),
         None => work::work(&args.work),
+        Some(Command::Export(args)) => export::export(args),
     }
 }

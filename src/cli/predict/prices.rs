@@ -1,15 +1,13 @@
 //! Where the Predict worker's prices come from, and by which clock.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 
-use super::args::{PricesFile, WorkArgs};
+use super::{
+    args::{PricesFile, WorkArgs},
+    database, storing,
+};
 use crate::{
     cli::{
         failure::Failure,
@@ -20,7 +18,7 @@ use crate::{
     market::StandIn,
     ops::{Event, Reporter},
     predict::{CsvFeed, Feed, LiveConfig, LiveFeed, Replayed, Scope, Supplies},
-    store::Store,
+    store::{DatabaseUrl, Store, StoredConfig},
 };
 
 /// How long the start waits for the past of prices; what comes later is told when it is there.
@@ -74,19 +72,17 @@ pub(super) fn files(
 }
 
 /// Opens the files of a replay, which goes on where an earlier one of the same database stood.
-pub(super) fn replay(
+pub(super) async fn replay(
     settings: &Predicting,
     files: BTreeMap<String, PathBuf>,
     speed: f64,
-    resume: Option<OffsetDateTime>,
+    database: &DatabaseUrl,
     reporter: &Reporter,
 ) -> Result<Source, Failure> {
-    let assets: BTreeSet<_> = files.keys().cloned().collect();
     let feed = CsvFeed::open(&Replayed {
         files,
         history: settings.predict.history,
         speed,
-        resume,
     })?;
     for (path, report) in feed.reports() {
         if !report.is_clean() {
@@ -96,13 +92,48 @@ pub(super) fn replay(
             });
         }
     }
-    let resolution = u32::try_from(feed.interval().seconds()).unwrap_or(u32::MAX);
+    let rows = storing::known_configs(database, &settings.models.crunch_id).await?;
+    let (feed, scope) = go_on(feed, &rows, database, reporter)?;
     Ok(Source {
-        clock: Arc::new(feed.clock()),
+        clock: feed.clock(),
         feed: Box::new(feed),
         speed,
-        scope: Scope { assets, resolution },
+        scope,
     })
+}
+
+/// Takes a replay up where the database says that one stood.
+fn go_on(
+    feed: CsvFeed,
+    rows: &[StoredConfig],
+    database: &DatabaseUrl,
+    reporter: &Reporter,
+) -> Result<(CsvFeed, Scope), Failure> {
+    let scope = Scope::of(feed.intervals().iter().map(|(asset, it)| (asset, *it)));
+    let stood = scope.stood(rows);
+    let Some(at) = stood.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()) else {
+        return Ok((feed, scope));
+    };
+    let anew = anew(database);
+    let feed = feed
+        .going_on(at)
+        .map_err(|over| Failure::lasting(format!("{over}; {anew}")))?;
+    reporter.emit(Event::Notice {
+        cause: format!("the replay goes on at {at}: {database} holds one that came so far"),
+        remedy: anew,
+    });
+    Ok((feed, scope))
+}
+
+/// How a replay is begun anew.
+fn anew(database: &DatabaseUrl) -> String {
+    match database.path() {
+        Some(path) => format!(
+            "to begin anew, stop the worker and remove {0}, {0}-wal and {0}-shm, or name another file with --database-url",
+            path.display()
+        ),
+        None => "to begin anew, name another database with --database-url".into(),
+    }
 }
 
 /// Opens the sources of prices that come in by themselves.
@@ -111,7 +142,8 @@ pub(super) async fn open_live(
     reporter: &Reporter,
 ) -> Result<Source, Failure> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let store = Arc::new(Store::open(&settings.artifacts.candles()).await?);
+    let store = Store::open(&settings.artifacts.candles()).await;
+    let store = Arc::new(store.map_err(|it| database::failed(&it))?);
     let (first, second) = rooms::sources(&settings.market, live(settings), &store, &clock)?;
     let config = LiveConfig {
         assets: settings.predict.assets.clone(),
@@ -126,15 +158,12 @@ pub(super) async fn open_live(
         store,
     };
     let feed = LiveFeed::new(config, supplies, Arc::clone(&clock), reporter.clone())?;
-    let seconds = settings.predict.resolution.seconds();
+    let assets = settings.predict.assets.keys();
     Ok(Source {
         feed: Box::new(feed),
         clock,
         speed: 1.0,
-        scope: Scope {
-            assets: settings.predict.assets.keys().cloned().collect(),
-            resolution: u32::try_from(seconds).unwrap_or(u32::MAX),
-        },
+        scope: Scope::of(assets.map(|it| (it, settings.predict.resolution))),
     })
 }
 
@@ -155,4 +184,79 @@ pub(super) fn expect_any(settings: &Predicting, args: &WorkArgs) -> Result<(), F
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::PredictionConfig;
+
+    fn hours(folder: &std::path::Path) -> CsvFeed {
+        let path = folder.join("hours.csv");
+        let row = |hour: i64| format!("{},1,1,1,1,1\n", hour * 3_600);
+        let rows: String = (0..10).map(row).collect();
+        let text = format!("timestamp,open,high,low,close,volume\n{rows}");
+        std::fs::write(&path, text).unwrap();
+        CsvFeed::open(&Replayed {
+            files: [("BTC".to_owned(), path)].into(),
+            history: Duration::from_hours(2),
+            speed: 3_600.0,
+        })
+        .unwrap()
+    }
+
+    fn row(performed: i64) -> StoredConfig {
+        StoredConfig {
+            config: PredictionConfig {
+                asset: "BTC".into(),
+                horizon: 3_600,
+                step: 3_600,
+                interval: 3_600,
+                active: true,
+                order: 0,
+                best: None,
+            },
+            performed: Some(performed),
+        }
+    }
+
+    #[test]
+    fn where_a_replay_goes_on_is_told_and_its_end_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = DatabaseUrl::file("/data/predict.replay.db");
+        let (reporter, told) = Reporter::recording();
+        let begun = go_on(hours(folder.path()), &[], &database, &reporter)
+            .unwrap_or_else(|it| panic!("{}", it.cause));
+        assert_eq!(begun.0.clock().now().unix_timestamp(), 3 * 3_600);
+        assert_eq!(told.events().len(), 0);
+
+        let on = go_on(
+            hours(folder.path()),
+            &[row(5 * 3_600)],
+            &database,
+            &reporter,
+        )
+        .unwrap_or_else(|it| panic!("{}", it.cause));
+        assert_eq!(on.0.clock().now().unix_timestamp(), 5 * 3_600);
+        let notice = told.events().pop();
+        assert!(
+            matches!(&notice, Some(Event::Notice { cause, remedy })
+                if cause.contains("goes on at 1970-01-01 5:00:00") && remedy.contains("remove /data/predict.replay.db,")),
+            "{notice:?}"
+        );
+
+        let over = go_on(
+            hours(folder.path()),
+            &[row(10 * 3_600)],
+            &database,
+            &reporter,
+        );
+        let cause = over.err().map(|it| (it.exit_code(), it.cause)).unwrap();
+        assert_eq!(cause.0, std::process::ExitCode::from(78));
+        assert!(
+            cause.1.contains("the prices end at") && cause.1.contains("to begin anew"),
+            "{}",
+            cause.1
+        );
+    }
 }

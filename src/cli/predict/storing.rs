@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::database;
 use crate::{
     cli::failure::Failure,
     config::Predicting,
@@ -14,6 +14,7 @@ use crate::{
     predict::{Outbox, OutboxOptions},
     store::{
         DatabaseUrl, PredictionConfigRepository as _, PredictionDb, PredictionStore, StoreError,
+        StoredConfig,
     },
 };
 
@@ -39,10 +40,11 @@ impl Storing {
         let (crunch, name) = (&*settings.models.crunch_id, database.to_string());
         let options = OutboxOptions::new(&settings.predict, crunch, name, reporter.clone());
         let (outbox, task) = Outbox::open(&path, options).await?;
+        let limit = settings.predict.write_timeout;
         let connect = move || {
-            let database = database.clone();
+            let db = PredictionDb::new(database.clone()).within(limit);
             async move {
-                let db = PredictionDb::connect(&database).await?;
+                let db = db.opened().await?;
                 Ok::<_, StoreError>(Arc::new(db) as Arc<dyn PredictionStore>)
             }
         };
@@ -76,17 +78,16 @@ fn slug(database: &DatabaseUrl) -> String {
     hex::encode(&digest[..4])
 }
 
-/// When the newest round was due that a database holds: an earlier replay stood there.
-pub(super) async fn newest_round(
+/// What a database knows of what was asked for in a crunch.
+pub(super) async fn known_configs(
     database: &DatabaseUrl,
     crunch: &str,
-) -> Result<Option<OffsetDateTime>, Failure> {
+) -> Result<Vec<StoredConfig>, Failure> {
     let db = PredictionDb::new(database.clone());
     let Ok(configs) = timeout(PATIENCE, db.configs(crunch)).await else {
         return Err(Failure::passing(format!(
             "the database {database} does not answer, which knows where the replay stood"
         )));
     };
-    let newest = configs?.iter().filter_map(|it| it.performed).max();
-    Ok(newest.and_then(|slot| OffsetDateTime::from_unix_timestamp(slot).ok()))
+    configs.map_err(|it| database::failed(&it))
 }

@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     args::WorkArgs,
+    database::{self, Chosen},
     prices,
-    storing::{self, Storing},
+    storing::Storing,
 };
 use crate::{
     cli::{failure::Failure, process},
@@ -51,10 +53,11 @@ struct Start {
 }
 
 fn prepare(args: &WorkArgs) -> Result<(Start, Pidfile), Failure> {
-    let settings = Predicting::load(&args.overrides())?;
+    let mut settings = Predicting::load(&args.overrides())?;
     prices::expect_any(&settings, args)?;
     let files = prices::files(&settings, &args.prices)?;
-    let database = database(&settings, args)?;
+    let Chosen { database, notice } = choose(&settings, args)?;
+    settings.notices.extend(notice);
     let mut secrets = settings.secrets();
     secrets.extend(args.database_url.clone().map(Into::into));
     let first = PredictEvent::PredictStarting {
@@ -83,19 +86,14 @@ fn prepare(args: &WorkArgs) -> Result<(Start, Pidfile), Failure> {
     Ok((start, pidfile))
 }
 
-/// The database that is named, or a file of its own: past prices that are played again are not stored
-/// among those of today.
-fn database(settings: &Predicting, args: &WorkArgs) -> Result<DatabaseUrl, StoreError> {
-    let named = settings.database_url.as_ref();
-    let named = args
-        .database_url
-        .as_deref()
-        .or(named.map(secrecy::ExposeSecret::expose_secret));
-    match named {
-        Some(url) => url.parse(),
-        None if args.prices.is_empty() => Ok(DatabaseUrl::file(settings.artifacts.database())),
-        None => Ok(DatabaseUrl::file(settings.artifacts.replay_database())),
+fn choose(settings: &Predicting, args: &WorkArgs) -> Result<Chosen, StoreError> {
+    let flag = args.database_url.as_deref();
+    if args.prices.is_empty() {
+        let database = database::of_today(settings, flag)?;
+        let notice = None;
+        return Ok(Chosen { database, notice });
     }
+    database::of_a_replay(settings, flag)
 }
 
 /// From the first signal handler to the last task; gives why it ended.
@@ -140,8 +138,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
     let mut source = if files.is_empty() {
         prices::open_live(&settings, &reporter).await?
     } else {
-        let resume = storing::newest_round(&database, &settings.models.crunch_id).await?;
-        prices::replay(&settings, files, speed, resume, &reporter)?
+        prices::replay(&settings, files, speed, &database, &reporter).await?
     };
     let storing = Storing::open(group, &settings, database, &reporter).await?;
     let pending = storing.outbox.pending().await?;
@@ -155,7 +152,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
         pending.models,
     ));
     learn(group, &roll, storing.outbox.store());
-    let candle = Duration::from_secs(source.scope.resolution.into());
+    let candle = Duration::from_secs(source.scope.coarsest().into());
     let book = SharedBook::new(
         BookConfig {
             history: settings.predict.history,
@@ -167,7 +164,13 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
         Arc::clone(&source.clock),
         reporter.clone(),
     )?;
-    book.fill(source.feed.history().await?);
+    book.fill(
+        source
+            .feed
+            .history()
+            .await
+            .map_err(|it| database::no_prices(&it))?,
+    );
     // Models that an earlier process told prices are then known, and told only what they missed.
     roll.is_loaded_within(PATIENCE).await;
 
@@ -180,7 +183,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
     let settled = network.settled(settings.predict.settle).await;
     let (closes, clock) = (book.len(), Arc::clone(&source.clock));
     let asking = Asking::new(AskingParts {
-        crunch_id: settings.models.crunch_id,
+        crunch_id: settings.models.crunch_id.clone(),
         settings: settings.predict.clone(),
         scope: source.scope,
         method: settings.models.predict,
@@ -201,10 +204,10 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
         closes,
     };
     reporter.emit(ready.into());
-    tell(group, teller, is_replay);
-    group.spawn("rounds", asking.run(group.token()));
+    tell(group, teller, asking, is_replay);
     let retention = Retention {
         store: storing.outbox.store(),
+        crunch_id: settings.models.crunch_id,
         keep: settings.predict.retention,
         clock,
         reporter,
@@ -226,14 +229,22 @@ fn learn(group: &mut TaskGroup, roll: &Arc<Roll>, stores: StoreWatch) {
     });
 }
 
-/// Tells ticks. The end of a file's prices is the end of all; prices that come in by themselves don't
-/// end.
-fn tell(group: &mut TaskGroup, teller: Teller, is_replay: bool) {
-    let (token, shutdown) = (group.token(), group.shutdown());
+/// Tells ticks and makes rounds. The end of a file's prices is the end of all once the last rounds are
+/// done; prices that come in by themselves don't end.
+fn tell(group: &mut TaskGroup, teller: Teller, asking: Asking, is_replay: bool) {
+    let (token, over) = (group.token(), CancellationToken::new());
+    let told = over.clone();
     group.spawn("ticks", async move {
         if teller.run(token.clone()).await == Ended::Prices && is_replay {
-            shutdown.request("the prices have come to their end");
+            told.cancel();
             token.cancelled().await;
+        }
+    });
+    let (token, shutdown) = (group.token(), group.shutdown());
+    group.spawn("rounds", async move {
+        asking.run(token, over.clone()).await;
+        if over.is_cancelled() {
+            shutdown.request("the prices have come to their end");
         }
     });
 }

@@ -1,11 +1,20 @@
 //! A call of one model, from the queue before it to its outcome.
 
 use std::{
+    pin::Pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use tokio::time::{Instant, timeout_at};
+use futures_util::{
+    FutureExt as _,
+    future::{MaybeDone, maybe_done},
+};
+use tokio::{
+    sync::{AcquireError, OwnedSemaphorePermit},
+    task::coop::unconstrained,
+    time::{Instant, timeout_at},
+};
 
 use super::{News, Phase, Run, Subject, exchange::Exchanged};
 use crate::models::{Call, Cause, Outcome, Payload, Trouble, status::Blame, wire::Connection};
@@ -21,10 +30,34 @@ struct Asked {
     took: Duration,
 }
 
+/// A call's place among those of one model, from when it was made until it is the model's turn.
+pub(crate) struct Turn(Pin<Box<Acquiring>>);
+
+type Acquiring = MaybeDone<Pin<Box<dyn Future<Output = Permit> + Send>>>;
+type Permit = Result<OwnedSemaphorePermit, AcquireError>;
+
+impl Turn {
+    /// Takes the next place at once: tasks of several calls may run in any order.
+    pub(crate) fn take(run: &Run) -> Self {
+        let acquire = Arc::clone(&run.turns).acquire_owned();
+        // A budget that is used up would leave it without a place.
+        let acquire: Pin<Box<dyn Future<Output = Permit> + Send>> =
+            Box::pin(unconstrained(acquire));
+        let mut turn = Box::pin(maybe_done(acquire));
+        let _ = turn.as_mut().now_or_never();
+        Self(turn)
+    }
+
+    /// Waits until no earlier call is before it.
+    async fn come(&mut self) {
+        self.0.as_mut().await;
+    }
+}
+
 /// Calls a model; it has until `deadline`.
-pub(crate) async fn ask(run: Arc<Run>, call: Call, deadline: Instant) -> Outcome {
+pub(crate) async fn ask(run: Arc<Run>, call: Call, turn: Turn, deadline: Instant) -> Outcome {
     let asked = if run.queued.fetch_add(1, Ordering::Relaxed) < LONGEST_QUEUE {
-        run.ask(&call, deadline).await
+        run.ask(&call, turn, deadline).await
     } else {
         Asked::not(Cause::Queued, "too many earlier calls wait for it")
     };
@@ -46,9 +79,9 @@ impl Asked {
 }
 
 impl Run {
-    async fn ask(&self, call: &Call, deadline: Instant) -> Asked {
+    async fn ask(&self, call: &Call, turn: Turn, deadline: Instant) -> Asked {
         let came = Instant::now();
-        let mut is_first = true;
+        let mut turn = Some(turn);
         let mut retries = 0;
         loop {
             let (connection, instance) = match self.reach(deadline).await {
@@ -60,7 +93,13 @@ impl Run {
                     };
                 }
             };
-            let Ok(Ok(permit)) = timeout_at(deadline, self.gate.acquire()).await else {
+            let enter = async {
+                if let Some(turn) = &mut turn {
+                    turn.come().await;
+                }
+                self.gate.acquire().await
+            };
+            let Ok(Ok(permit)) = timeout_at(deadline, enter).await else {
                 return Asked::not(Cause::Queued, "it was at earlier calls all the while");
             };
             if !self.is_at(instance) || connection.has_ended() {
@@ -73,7 +112,9 @@ impl Run {
                 self.lose(instance, &connection);
                 continue;
             }
-            if std::mem::take(&mut is_first) && self.counters().skip() {
+            // The next call may queue behind this one.
+            let is_first = turn.take().is_some();
+            if is_first && self.counters().skip() {
                 let timeouts = self.counters().timeouts();
                 let words = format!("not asked, after {timeouts} time-outs in a row");
                 return Asked::not(Cause::Skipped, words);

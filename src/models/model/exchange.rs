@@ -49,7 +49,9 @@ impl Run {
                 Some(Ok(answer)) => {
                     let at = answer.at;
                     return Exchanged {
-                        result: read(answer).and_then(|payload| shaped(payload, call)),
+                        result: sized(answer, call)
+                            .and_then(read)
+                            .and_then(|payload| shaped(payload, call)),
                         at,
                     };
                 }
@@ -86,6 +88,17 @@ impl Run {
                 Some(Err(Fault::new(FaultKind::Unavailable, "it was disconnected")))
             }
         }
+    }
+}
+
+/// The answer, when it is not larger than the caller wants.
+fn sized(answer: Answer, call: &Call) -> Result<Answer, Trouble> {
+    match (answer.message.len(), call.limit) {
+        (bytes, Some(limit)) if bytes > limit => {
+            let words = format!("an answer of {bytes} bytes, above the limit of {limit}");
+            Err(Trouble::new(Cause::WrongShape, words))
+        }
+        _ => Ok(answer),
     }
 }
 
@@ -164,6 +177,19 @@ mod tests {
         let number = read_hex("0a090a0753554343455353120c10011a08000000000000f83f");
         assert_eq!(number, Ok(Payload::Double(1.5)));
         assert_eq!(read_hex("0a090a0753554343455353"), Ok(Payload::None));
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_looked_at() {
+        let call = Call::new("predict", &[]).unwrap().limited(4);
+        let answer = |bytes: usize| Answer {
+            message: vec![0xff; bytes].into(),
+            at: Instant::now(),
+        };
+        assert!(sized(answer(4), &call).is_ok());
+        let trouble = sized(answer(5), &call).map(|it| it.at).unwrap_err();
+        assert_eq!(trouble.cause, Cause::WrongShape);
+        assert!(trouble.detail.contains("5 bytes, above the limit of 4"));
     }
 
     #[test]

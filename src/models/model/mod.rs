@@ -17,7 +17,10 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::counters::{Counters, Judgement};
-pub(super) use self::{ask::ask, evidence::Evidence};
+pub(super) use self::{
+    ask::{Turn, ask},
+    evidence::Evidence,
+};
 pub use self::{
     evidence::Subject,
     replay::{Instance, NoReplay, Replay},
@@ -102,6 +105,8 @@ pub(super) struct Run {
     phase: watch::Sender<Phase>,
     /// A server takes one call at a time, and refuses others.
     gate: Semaphore,
+    /// Its first holder is the next to pass the gate; the task that sets it up does not need a turn.
+    turns: Arc<Semaphore>,
     queued: AtomicUsize,
     /// It should be asked for a sign of life.
     doubted: Notify,
@@ -170,6 +175,7 @@ impl Run {
             counters: Mutex::new(Counters::new(max_failures, max_timeouts)),
             phase: watch::Sender::new(Phase::Away("it was not connected yet".into())),
             gate: Semaphore::new(1),
+            turns: Arc::new(Semaphore::new(1)),
             queued: AtomicUsize::new(0),
             doubted: Notify::new(),
             emptied: Notify::new(),

@@ -1,12 +1,12 @@
 //! Calls of models that behave.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, future::join_all};
 use tokio::time::{Instant, timeout};
 
 use super::scene::{Scene, WAIT, methods, predict, short, shorts, takes, tick};
-use crate::models::{Call, Payload, Subset, Value, stub::Behaviour};
+use crate::models::{Call, Calling, Payload, Subset, Value, stub::Behaviour};
 
 #[tokio::test]
 async fn each_model_answers() {
@@ -117,10 +117,27 @@ async fn calls_of_one_model_wait_for_one_another_rather_than_find_it_busy() {
         ["SUCCESS"; 2]
     );
     let order = methods(&scene.models[0]);
-    assert!(
-        order == ["tick", "predict"] || order == ["predict", "tick"],
-        "{order:?}"
-    );
+    assert_eq!(order, ["tick", "predict"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_reach_a_model_in_the_order_in_which_they_are_made() {
+    let scene = Arc::new(Scene::of(1).await);
+    for sizes in (1..=320).step_by(16).map(|first| first..first + 16) {
+        let scene = Arc::clone(&scene);
+        // In a task, as the one that is spawned last there runs first.
+        let calls = tokio::spawn(async move {
+            let call = |size| Call::new("tick", &[Value::Json(vec![b' '; size].into())]).unwrap();
+            let made = sizes.map(|size| scene.network.call(&call(size), &Subset::All));
+            let made: Vec<_> = made.collect();
+            join_all(made.into_iter().map(Calling::all)).await
+        });
+        let outcomes = timeout(WAIT, calls).await.unwrap().unwrap().concat();
+        assert!(outcomes.iter().all(|it| it.payload().is_some()));
+    }
+    let sizes = scene.models[0].calls().into_iter().map(|(_, size)| size);
+    assert_eq!(sizes.clone().count(), 320);
+    assert!(sizes.is_sorted());
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ mod parquet;
 
 use std::io::Write;
 
-use crate::store::{PredictionFilter, PredictionRepository, StoreError, StoredPrediction};
+use crate::store::{Packed, PredictionFilter, PredictionRepository, StoreError, StoredPrediction};
 
 /// Predictions that are read at once.
 const PAGE: u32 = 500;
@@ -29,15 +29,6 @@ pub enum ExportError {
     /// The store can't be read.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// An answer makes no sense.
-    #[error("prediction number {id}: {cause}; delete it from the table predictions")]
-    Answer {
-        /// The prediction's number.
-        id: i64,
-        /// Why.
-        #[source]
-        cause: StoreError,
-    },
     /// What is written can't be taken.
     #[error("the predictions can't be written: {0}; check that the disk has space")]
     Write(#[from] std::io::Error),
@@ -54,6 +45,15 @@ impl ExportError {
     }
 }
 
+/// How much was written out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// Predictions.
+    pub rows: u64,
+    /// Those among them whose answers can't be read: they have none here, and their `detail` says why.
+    pub unreadable: u64,
+}
+
 /// One prediction, its answer unpacked.
 struct ExportRow {
     stored: StoredPrediction,
@@ -66,8 +66,8 @@ trait Table: Send {
     fn finish(&mut self) -> Result<(), ExportError>;
 }
 
-/// Writes the predictions that a filter names, by their numbers. Gives how many they were. A table
-/// without any is complete, too.
+/// Writes the predictions that a filter names, by their numbers. A table without any is complete, too.
+/// An answer that can't be read keeps no other back.
 ///
 /// # Errors
 /// When the store can't be read, or `to` can't be written: then the table is not complete.
@@ -76,33 +76,40 @@ pub async fn export(
     filter: &PredictionFilter,
     format: ExportFormat,
     to: impl Write + Send,
-) -> Result<u64, ExportError> {
+) -> Result<Exported, ExportError> {
     let mut table: Box<dyn Table + '_> = match format {
         ExportFormat::Csv => Box::new(csv::Csv::new(to)?),
         ExportFormat::Parquet => Box::new(parquet::Parquet::new(to)?),
     };
-    let (mut after, mut rows) = (0, 0);
+    let (mut after, mut done) = (0, Exported::default());
     loop {
         let page = store.predictions(filter, after, PAGE).await?;
         let Some(last) = page.last() else {
             break;
         };
         after = last.id;
-        rows += page.len() as u64;
+        done.rows += page.len() as u64;
         for stored in page {
-            table.add(unpacked(stored)?)?;
+            let (row, is_readable) = unpacked(stored);
+            done.unreadable += u64::from(!is_readable);
+            table.add(row)?;
         }
     }
     table.finish()?;
-    Ok(rows)
+    Ok(done)
 }
 
-fn unpacked(stored: StoredPrediction) -> Result<ExportRow, ExportError> {
+/// The prediction, and whether its answer can be read.
+fn unpacked(mut stored: StoredPrediction) -> (ExportRow, bool) {
     let packed = stored.prediction.payload.as_ref();
-    let payload = packed.map(crate::store::Packed::text).transpose();
-    let id = stored.id;
-    let payload = payload.map_err(|cause| ExportError::Answer { id, cause })?;
-    Ok(ExportRow { stored, payload })
+    let (payload, is_readable) = match packed.map(Packed::text).transpose() {
+        Ok(payload) => (payload, true),
+        Err(cause) => {
+            stored.prediction.detail = Some(format!("the stored answer can't be read: {cause}"));
+            (None, false)
+        }
+    };
+    (ExportRow { stored, payload }, is_readable)
 }
 
 #[cfg(test)]

@@ -60,8 +60,9 @@ async fn stored(predictions: &[Prediction]) -> PredictionDb {
 async fn written(db: &PredictionDb, format: ExportFormat) -> (u64, Vec<u8>) {
     let mut to = Vec::new();
     let filter = PredictionFilter::default();
-    let rows = export(db, &filter, format, &mut to).await.unwrap();
-    (rows, to)
+    let done = export(db, &filter, format, &mut to).await.unwrap();
+    assert_eq!(done.unreadable, 0);
+    (done.rows, to)
 }
 
 fn read(bytes: &[u8]) -> SerializedFileReader<File> {
@@ -174,8 +175,8 @@ async fn none_make_an_empty_table_and_pages_are_passed() {
         since: Some(performed(many - 1)),
         ..PredictionFilter::default()
     };
-    let rows = export(&db, &filter, ExportFormat::Csv, io::sink()).await;
-    assert_eq!(rows.unwrap(), 1);
+    let done = export(&db, &filter, ExportFormat::Csv, io::sink()).await;
+    assert_eq!(done.unwrap().rows, 1);
 }
 
 fn lines(bytes: &[u8]) -> usize {
@@ -195,16 +196,36 @@ impl Write for Full {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_told() {
-    let mut bad = prediction(1, None);
+async fn an_answer_that_can_t_be_read_keeps_no_other_back() {
+    let mut bad = prediction(1, Some(""));
     bad.payload = Some(Packed::from_stored(vec![0x28, 0xb5, 0x2f, 0xfd, 0]));
-    let db = stored(&[prediction(0, None), bad]).await;
+    let db = stored(&[
+        prediction(0, Some(ANSWER)),
+        bad,
+        prediction(2, Some(ANSWER)),
+    ])
+    .await;
     let filter = PredictionFilter::default();
-    let error = export(&db, &filter, ExportFormat::Csv, io::sink())
-        .await
-        .unwrap_err();
-    assert!(error.to_string().contains("number 2"), "{error}");
-    assert!(!error.is_broken_pipe());
+    for format in [ExportFormat::Csv, ExportFormat::Parquet] {
+        let mut to = Vec::new();
+        let done = export(&db, &filter, format, &mut to).await.unwrap();
+        let (rows, unreadable) = (3, 1);
+        assert_eq!(done, Exported { rows, unreadable });
+        if format == ExportFormat::Csv {
+            let mut reader = ::csv::Reader::from_reader(to.as_slice());
+            let records: Vec<_> = reader.records().map(Result::unwrap).collect();
+            assert!(records[1][14].contains("can't be read"), "{:?}", records[1]);
+            let answers: Vec<_> = records.iter().map(|it| &it[15]).collect();
+            assert_eq!(answers, [ANSWER, "", ANSWER]);
+        } else {
+            assert_eq!(read(&to).metadata().file_metadata().num_rows(), 3);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_goes_wrong_is_told() {
+    let filter = PredictionFilter::default();
     let one = stored(&[prediction(0, None)]).await;
     let error = export(&one, &filter, ExportFormat::Csv, Full)
         .await

@@ -10,7 +10,7 @@ use crate::predict::Prices;
 
 /// A feed of what is sent to it. It ends when all senders are gone and all that was sent is told.
 #[derive(Debug)]
-pub struct ChannelFeed {
+pub(in crate::predict) struct ChannelFeed {
     history: Prices,
     batches: mpsc::Receiver<Prices>,
     pace: Duration,
@@ -19,8 +19,11 @@ pub struct ChannelFeed {
 impl ChannelFeed {
     /// A feed, given what is known of the past, where batches come from, and how far they usually lie
     /// apart.
-    #[must_use]
-    pub const fn new(history: Prices, batches: mpsc::Receiver<Prices>, pace: Duration) -> Self {
+    pub(in crate::predict) const fn new(
+        history: Prices,
+        batches: mpsc::Receiver<Prices>,
+        pace: Duration,
+    ) -> Self {
         Self {
             history,
             batches,

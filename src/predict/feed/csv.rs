@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Feed, FeedError, MarketClock};
 use crate::{
+    clock::SharedClock,
     market::{CsvPrices, CsvReport, read_csv_of},
     predict::Prices,
     store::{Close, Interval},
@@ -26,19 +28,23 @@ pub struct Replayed {
     pub history: Duration,
     /// How many times as fast as real time the rest comes.
     pub speed: f64,
-    /// Where an earlier replay stood: this one goes on from there.
-    pub resume: Option<OffsetDateTime>,
 }
 
 /// Files of candles as a feed. A candle's close comes when the market's clock shows the end of the
-/// candle; the clock stands at the end of the history until the first batch is waited for.
+/// candle; the clock stands at the end of the history until the first batch is waited for, and stays at
+/// the last close.
 #[derive(Debug)]
 pub struct CsvFeed {
-    history: Prices,
-    /// What is still to come, the next one last.
+    /// What is still to come, the next one last; before the history was asked for, that as well.
     ahead: Vec<(i64, String, f64)>,
+    /// Where the history ends: at a close.
+    start: i64,
+    /// How many seconds of the history count.
+    kept: i64,
+    last: i64,
+    speed: f64,
     clock: MarketClock,
-    interval: Interval,
+    intervals: BTreeMap<String, Interval>,
     reports: Vec<(PathBuf, CsvReport)>,
 }
 
@@ -53,11 +59,11 @@ impl CsvFeed {
             return Err(FeedError::Speed { speed });
         }
         let mut closes = Vec::new();
-        let mut interval = Interval::Day;
+        let mut intervals = BTreeMap::new();
         let mut reports = Vec::new();
         for (asset, path) in &replayed.files {
             let (found, prices) = read(path)?;
-            interval = interval.min(found);
+            intervals.insert(asset.clone(), found);
             closes.extend(prices.candles.iter().map(|candle| {
                 let at = candle.start + found.seconds();
                 (at, asset.clone(), candle.close)
@@ -65,35 +71,53 @@ impl CsvFeed {
             reports.push((path.clone(), prices.report));
         }
         closes.sort_by(|one, other| (other.0, &other.1).cmp(&(one.0, &one.1)));
-        let start = start(&closes, replayed).ok_or(FeedError::NoAsset)?;
+        let (Some(first), Some(last)) = (closes.last(), closes.first()) else {
+            return Err(FeedError::NoAsset);
+        };
+        let (first, last) = (first.0, last.0);
         let kept = i64::try_from(replayed.history.as_secs()).unwrap_or(i64::MAX);
-        let past = closes.split_off(closes.partition_point(|(at, ..)| *at > start));
-        let mut history = Prices::default();
-        for (at, asset, price) in past.into_iter().rev() {
-            if at >= start.saturating_sub(kept) {
-                history.add(&asset, Close { at, price });
-            }
-        }
-        let date = OffsetDateTime::from_unix_timestamp(start).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let start = first.saturating_add(kept.min((last - first) / 2));
+        let start = close_before(&closes, start);
         Ok(Self {
-            history,
             ahead: closes,
-            clock: MarketClock::standing_at(date, speed),
-            interval,
+            start,
+            kept,
+            last,
+            speed,
+            clock: MarketClock::between(date(start), date(last), speed),
+            intervals,
             reports,
+        })
+    }
+
+    /// The same, going on where an earlier replay stood: at the last close that was known then. It has a
+    /// clock of its own.
+    ///
+    /// # Errors
+    /// [`FeedError::Over`] when no closes come after that.
+    pub fn going_on(self, at: OffsetDateTime) -> Result<Self, FeedError> {
+        if at.unix_timestamp() >= self.last {
+            let last = date(self.last);
+            return Err(FeedError::Over { at, last });
+        }
+        let start = close_before(&self.ahead, self.start.max(at.unix_timestamp()));
+        Ok(Self {
+            start,
+            clock: MarketClock::between(date(start), date(self.last), self.speed),
+            ..self
         })
     }
 
     /// The market's clock.
     #[must_use]
-    pub fn clock(&self) -> MarketClock {
-        self.clock.clone()
+    pub fn clock(&self) -> SharedClock {
+        Arc::new(self.clock.clone())
     }
 
-    /// The shortest interval of the files' candles.
+    /// The assets, each with the interval of its candles.
     #[must_use]
-    pub const fn interval(&self) -> Interval {
-        self.interval
+    pub const fn intervals(&self) -> &BTreeMap<String, Interval> {
+        &self.intervals
     }
 
     /// What was found in each file beside candles: gaps, duplicates, rows that are of no use.
@@ -106,12 +130,23 @@ impl CsvFeed {
 #[async_trait]
 impl Feed for CsvFeed {
     async fn history(&mut self) -> Result<Prices, FeedError> {
-        Ok(std::mem::take(&mut self.history))
+        let ahead = self.ahead.partition_point(|(at, ..)| *at > self.start);
+        let past = self.ahead.split_off(ahead);
+        let mut history = Prices::default();
+        for (at, asset, price) in past.into_iter().rev() {
+            if at >= self.start.saturating_sub(self.kept) {
+                history.add(&asset, Close { at, price });
+            }
+        }
+        Ok(history)
     }
 
     async fn next(&mut self) -> Option<Prices> {
         self.clock.run();
-        let (at, ..) = self.ahead.last()?;
+        let Some((at, ..)) = self.ahead.last() else {
+            self.clock.finish();
+            return None;
+        };
         sleep_until(self.clock.when(*at)).await;
         let now = Instant::now();
         let mut prices = Prices::default();
@@ -124,20 +159,19 @@ impl Feed for CsvFeed {
     }
 
     fn pace(&self) -> Duration {
-        Duration::from_secs(self.interval.seconds().unsigned_abs())
+        let seconds = self.intervals.values().map(|it| it.seconds()).min();
+        Duration::from_secs(seconds.unwrap_or_default().unsigned_abs())
     }
 }
 
-/// Where the history ends, of closes that come the latest first: at a close.
-fn start(closes: &[(i64, String, f64)], replayed: &Replayed) -> Option<i64> {
-    let (first, last) = (closes.last()?.0, closes.first()?.0);
-    let history = i64::try_from(replayed.history.as_secs()).unwrap_or(i64::MAX);
-    let wanted = first.saturating_add(history.min((last - first) / 2));
-    let wanted = replayed
-        .resume
-        .map_or(wanted, |at| at.unix_timestamp().max(wanted));
-    let place = closes.partition_point(|(at, ..)| *at > wanted);
-    closes.get(place).map(|(at, ..)| *at)
+/// The last close that is not after a time, of closes that come the latest first.
+fn close_before(closes: &[(i64, String, f64)], time: i64) -> i64 {
+    let place = closes.partition_point(|(at, ..)| *at > time);
+    closes.get(place).map_or(time, |(at, ..)| *at)
+}
+
+fn date(at: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 /// Reads a file whose candles last as long as the shortest distance between two of them.

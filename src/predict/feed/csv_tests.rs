@@ -4,7 +4,6 @@ use tempfile::{NamedTempFile, TempDir};
 use time::macros::datetime;
 
 use super::*;
-use crate::clock::Clock as _;
 
 const FIRST: OffsetDateTime = datetime!(2025-01-01 00:00 UTC);
 
@@ -27,7 +26,6 @@ fn replayed(files: &[(&str, &NamedTempFile)], hours: u64, speed: f64) -> Replaye
         files: files.collect(),
         history: Duration::from_secs(hours * 3_600),
         speed,
-        resume: None,
     }
 }
 
@@ -47,10 +45,7 @@ fn btc(closes: &[f64]) -> Vec<(String, Vec<f64>)> {
 async fn hourly_candles_come_one_a_second_at_3600_times_the_speed() {
     let hours = file(3_600, 0..8);
     let mut feed = CsvFeed::open(&replayed(&[("BTC", &hours)], 2, 3_600.0)).unwrap();
-    assert_eq!(
-        (feed.interval(), feed.pace().as_secs()),
-        (Interval::Hour, 3_600)
-    );
+    assert_eq!(feed.pace().as_secs(), 3_600);
     let clock = feed.clock();
     let history = feed.history().await.unwrap();
     // A close is known at the end of its candle.
@@ -72,6 +67,19 @@ async fn hourly_candles_come_one_a_second_at_3600_times_the_speed() {
     }
     assert_eq!(feed.next().await, None);
     assert_eq!(feed.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_stays_at_the_last_close() {
+    let hours = file(3_600, 0..8);
+    let mut feed = CsvFeed::open(&replayed(&[("BTC", &hours)], 2, 3_600.0)).unwrap();
+    let (clock, end) = (feed.clock(), FIRST + Duration::from_secs(8 * 3_600));
+    feed.history().await.unwrap();
+    while feed.next().await.is_some() {
+        assert!(clock.now() <= end);
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(clock.now(), end);
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +106,10 @@ async fn several_assets_of_different_intervals_come_by_time() {
     let (minutes, fives) = (file(60, 0..30), file(300, 0..6));
     let files = [("BTC", &minutes), ("ETH", &fives)];
     let mut feed = CsvFeed::open(&replayed(&files, 0, 60.0)).unwrap();
-    assert_eq!(feed.interval(), Interval::Minute);
+    let intervals = feed.intervals();
+    assert_eq!(intervals["BTC"], Interval::Minute);
+    assert_eq!(intervals["ETH"], Interval::FiveMinutes);
+    assert_eq!(feed.pace().as_secs(), 60);
     assert_eq!(prices(&feed.history().await.unwrap()), btc(&[100.0]));
     for close in [101.0, 102.0, 103.0] {
         assert_eq!(prices(&feed.next().await.unwrap()), btc(&[close]));
@@ -111,10 +122,13 @@ async fn several_assets_of_different_intervals_come_by_time() {
 #[tokio::test(start_paused = true)]
 async fn a_replay_goes_on_where_it_stood() {
     let hours = file(3_600, (0..40).filter(|place| *place != 20));
-    let mut replayed = replayed(&[("BTC", &hours)], 5, 3_600.0);
+    let replayed = replayed(&[("BTC", &hours)], 5, 3_600.0);
+    let going_on = |seconds| {
+        let feed = CsvFeed::open(&replayed).unwrap();
+        feed.going_on(FIRST + Duration::from_secs(seconds))
+    };
     // In a gap: the last close before it counts.
-    replayed.resume = Some(FIRST + Duration::from_secs(21 * 3_600 + 60));
-    let mut feed = CsvFeed::open(&replayed).unwrap();
+    let mut feed = going_on(21 * 3_600 + 60).unwrap();
     assert_eq!(feed.clock().now(), FIRST + Duration::from_secs(20 * 3_600));
     let history = feed.history().await.unwrap();
     assert_eq!(
@@ -124,20 +138,10 @@ async fn a_replay_goes_on_where_it_stood() {
     assert_eq!(prices(&feed.next().await.unwrap()), btc(&[121.0]));
 
     // Earlier than the first history there is nothing to go on from; after the end nothing comes.
-    replayed.resume = Some(FIRST);
-    assert_eq!(
-        CsvFeed::open(&replayed)
-            .unwrap()
-            .history()
-            .await
-            .unwrap()
-            .len(),
-        6
-    );
-    replayed.resume = Some(FIRST + Duration::from_secs(1_000 * 3_600));
-    let mut feed = CsvFeed::open(&replayed).unwrap();
-    assert_eq!(feed.history().await.unwrap().len(), 6);
-    assert_eq!(feed.next().await, None);
+    assert_eq!(going_on(0).unwrap().history().await.unwrap().len(), 6);
+    assert!(going_on(40 * 3_600 - 1).is_ok());
+    let over = going_on(40 * 3_600).unwrap_err().to_string();
+    assert!(over.contains("as far as 2025-01-02 16:00:00"), "{over}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use time::OffsetDateTime;
+
 use crate::{market::CsvError, models::ModelsError, store::StoreError};
 
 /// Why prices can't be fed to models; each message names what helps.
@@ -32,6 +34,14 @@ pub enum FeedError {
     Speed {
         /// What was given.
         speed: f64,
+    },
+    /// A replay that goes on has nothing left to play.
+    #[error("an earlier replay came as far as {at}, and the prices end at {last}")]
+    Over {
+        /// Where it stood.
+        at: OffsetDateTime,
+        /// The last close.
+        last: OffsetDateTime,
     },
     /// Models' method for market data can't be called as it is configured.
     #[error("models can't be told of prices: {0}")]

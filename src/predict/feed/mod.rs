@@ -1,5 +1,6 @@
 //! Where prices come from.
 
+#[cfg(test)]
 mod channel;
 mod csv;
 mod desk;
@@ -13,12 +14,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+#[cfg(test)]
+pub(super) use self::channel::ChannelFeed;
+use self::market_clock::MarketClock;
 pub use self::{
-    channel::ChannelFeed,
     csv::{CsvFeed, Replayed},
     error::FeedError,
     live::{LiveConfig, LiveFeed, Supplies},
-    market_clock::MarketClock,
 };
 use super::Prices;
 

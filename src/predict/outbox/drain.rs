@@ -1,6 +1,14 @@
 //! From disk into the database.
 
-use std::{sync::Arc, time::Duration};
+mod setbacks;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::{Notify, watch},
@@ -8,6 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::setbacks::Setback;
 use super::{
     append::TOLD_EVERY,
     connect::Connect,
@@ -16,10 +25,11 @@ use super::{
     merge::groups,
     outage::Outages,
     pace::{Backoff, Seldom},
+    refusals::Refusals,
     row::Row,
 };
 use crate::{
-    ops::{Event, Reporter},
+    ops::Reporter,
     predict::Fact,
     store::{PredictionConfig, PredictionStore, StoreError},
 };
@@ -27,9 +37,6 @@ use crate::{
 /// Facts of one batch, and about their bytes.
 const MOST: usize = 1_000;
 const MOST_BYTES: usize = 4 << 20;
-/// When so many in a row were refused, it may be the database that is wrong and not they: those that
-/// follow are set aside one a pause, which leaves time to see to it.
-const MANY: u32 = 20;
 
 /// What the drain needs to know of its surroundings.
 pub(super) struct Surroundings {
@@ -37,6 +44,8 @@ pub(super) struct Surroundings {
     pub(super) intake: Arc<Intake>,
     /// Something was appended.
     pub(super) appended: Arc<Notify>,
+    /// Whether facts wait because the database is away or too slow.
+    pub(super) held_up: Arc<AtomicBool>,
     /// Shows the database once it is there.
     pub(super) store: watch::Sender<Option<Arc<dyn PredictionStore>>>,
     pub(super) crunch_id: String,
@@ -51,18 +60,15 @@ pub(super) struct Drain<C> {
     connect: C,
     backoff: Backoff,
     outages: Outages,
-    /// All facts up to this number are stored.
-    done: i64,
-    /// Whether stored facts are still in the file, because it could not be written.
-    undeleted: bool,
+    /// From the first to the last of the facts that are stored and still in the file.
+    undeleted: Option<(i64, i64)>,
     /// Facts of a batch: fewer while the database is too slow for its time limit.
     most: usize,
-    /// Among the facts after `done` and up to this number is one that the database refuses.
+    /// Among the facts up to this number is one that the database refuses.
     suspect: Option<i64>,
-    refused: u64,
-    /// Refused ones since the last that was stored.
-    in_a_row: u32,
-    refusals: Seldom,
+    /// A fact that the database was too slow for though it was alone, and how often.
+    late: Option<(i64, u32)>,
+    refusals: Refusals,
     troubles: Seldom,
 }
 
@@ -75,11 +81,6 @@ enum Step {
     Failed,
 }
 
-enum Setback {
-    Late,
-    Store(StoreError),
-}
-
 impl<C: Connect> Drain<C> {
     pub(super) fn new(
         around: Surroundings,
@@ -87,18 +88,17 @@ impl<C: Connect> Drain<C> {
         backoff: Backoff,
         outages: Outages,
     ) -> Self {
+        let refusals = Refusals::new(Arc::clone(&around.file), around.reporter.clone());
         Self {
             around,
             connect,
             backoff,
             outages,
-            done: 0,
-            undeleted: false,
+            undeleted: None,
             most: MOST,
             suspect: None,
-            refused: 0,
-            in_a_row: 0,
-            refusals: Seldom::every(TOLD_EVERY),
+            late: None,
+            refusals,
             troubles: Seldom::every(TOLD_EVERY),
         }
     }
@@ -160,34 +160,30 @@ impl<C: Connect> Drain<C> {
         let rows = &rows[..facts.len()];
         match self.write(&*store, facts).await {
             Ok(()) => self.went(rows).await,
-            Err(Setback::Store(cause)) if !cause.is_transient() => {
-                self.search(rows, &cause.to_string()).await
-            }
-            Err(Setback::Store(cause)) => self.failed(cause.to_string()),
-            Err(Setback::Late) => {
-                self.most = (rows.len() / 2).max(1);
-                self.failed(self.late(rows.len()))
-            }
+            Err(Setback::Refused(cause)) => self.search(rows, &cause).await,
+            Err(Setback::Late(cause)) => self.late(&*store, rows, cause).await,
+            Err(Setback::Away(cause)) => self.failed(cause),
         }
     }
 
-    /// The next rows to store: the first half of those among which is a culprit, if there is one.
+    /// The next rows to store: the first half of those among which is a culprit, if there is one. What a
+    /// hand put back under an old number is the first.
     async fn next(&mut self) -> Result<Vec<Row>, sqlx::Error> {
         let until = self.suspect.unwrap_or(i64::MAX);
+        let after = self.undeleted.map_or(i64::MIN, |(_, last)| last);
         let file = &self.around.file;
-        let mut rows = file.batch(self.done, until, self.most, MOST_BYTES).await?;
+        let mut rows = file.batch(after, until, self.most, MOST_BYTES).await?;
         if self.suspect.is_some() {
             rows.truncate(rows.len().div_ceil(2));
         }
         if rows.is_empty() && self.suspect.take().is_some() {
-            rows = file
-                .batch(self.done, i64::MAX, self.most, MOST_BYTES)
-                .await?;
+            rows = file.batch(after, i64::MAX, self.most, MOST_BYTES).await?;
         }
         Ok(rows)
     }
 
     async fn write(&self, store: &dyn PredictionStore, facts: Vec<Fact>) -> Result<(), Setback> {
+        let facts_in_all = facts.len();
         let all = async {
             for group in groups(facts) {
                 group.store(store).await?;
@@ -195,106 +191,63 @@ impl<C: Connect> Drain<C> {
             Ok(())
         };
         match timeout(self.around.write_timeout, all).await {
-            Ok(written) => written.map_err(Setback::Store),
-            Err(_) => Err(Setback::Late),
+            Ok(written) => written.map_err(|cause: StoreError| cause.into()),
+            Err(_) => {
+                let limit = self.around.write_timeout.as_secs_f64();
+                let cause = format!("{facts_in_all} facts were not written within {limit} s");
+                Err(Setback::Late(cause))
+            }
         }
     }
 
     async fn went(&mut self, rows: &[Row]) -> Step {
-        self.done = rows.last().map_or(self.done, |row| row.seq);
-        self.suspect = self.suspect.filter(|until| *until > self.done);
+        let [first, ..] = rows else {
+            return Step::Empty;
+        };
+        let last = rows.last().map_or(first.seq, |row| row.seq);
+        let first = self.undeleted.map_or(first.seq, |(first, _)| first);
+        self.undeleted = Some((first, last));
+        self.suspect = self.suspect.filter(|until| *until > last);
         self.most = (self.most * 2).min(MOST);
         self.backoff.reset();
-        self.in_a_row = 0;
-        self.undeleted = true;
+        self.refusals.ended();
         let newest = self.around.file.newest();
-        self.outages.stored(self.done, rows.len(), newest);
+        self.stored(last, rows.len(), newest);
         self.remove().await
     }
 
     /// Removes what is stored. Where that fails it is tried again with the next batch; nothing of it is
     /// stored again.
     async fn remove(&mut self) -> Step {
-        if let Err(cause) = self.around.file.remove(self.done).await {
-            let _ = self.trouble("written", &cause);
-            return Step::Went;
+        if let Some((first, last)) = self.undeleted {
+            match self.around.file.remove(first, last).await {
+                Ok(()) => self.undeleted = None,
+                Err(cause) => drop(self.trouble("written", &cause)),
+            }
         }
-        self.undeleted = false;
         Step::Went
     }
 
     async fn at_the_end(&mut self) -> Step {
-        if self.undeleted {
+        if self.undeleted.is_some() {
             self.remove().await;
-            if self.undeleted {
-                return Step::Failed;
-            }
+            return match self.undeleted {
+                // What a hand put back meanwhile comes now.
+                None => Step::Went,
+                Some(_) => Step::Failed,
+            };
         }
-        self.outages.stored(i64::MAX, 0, self.done);
+        self.stored(i64::MAX, 0, 0);
         if let Err(cause) = self.around.file.shrink().await {
             tracing::warn!(%cause, "the outbox can't be shrunk");
         }
         Step::Empty
     }
 
-    /// The database refused rows though it could be reached: halves them until the culprit is alone.
-    async fn search(&mut self, rows: &[Row], cause: &str) -> Step {
-        if let [row] = rows {
-            return self.refuse(row, cause).await;
-        }
-        self.suspect = rows.last().map(|row| row.seq);
-        Step::Went
-    }
-
-    /// Sets a row aside that can't be stored, so that those behind it can.
-    async fn refuse(&mut self, row: &Row, cause: &str) -> Step {
-        let file = &self.around.file;
-        if let Err(cause) = file.refuse(row.seq, cause).await {
-            return self.trouble("written", &cause);
-        }
-        (self.done, self.suspect) = (row.seq, None);
-        self.refused += 1;
-        self.in_a_row += 1;
-        if self.refusals.due() {
-            self.around.reporter.emit(Event::Trouble {
-                cause: format!(
-                    "a fact can't be stored ({}, {}): {cause}; {} were set aside since the start",
-                    row.kind,
-                    file.place(),
-                    self.refused
-                ),
-                remedy: "look at the table refused of that file; what is right can be moved back into its table facts".into(),
-            });
-        }
-        if self.in_a_row > MANY {
-            Step::Failed
-        } else {
-            Step::Went
-        }
-    }
-
-    fn failed(&mut self, cause: String) -> Step {
-        self.outages.failed(cause, self.around.file.waiting());
-        Step::Failed
-    }
-
-    fn late(&self, facts: usize) -> String {
-        let limit = self.around.write_timeout.as_secs_f64();
-        format!("{facts} facts were not written within {limit} s")
-    }
-
-    /// The file itself fails.
-    fn trouble(&mut self, done: &str, cause: &sqlx::Error) -> Step {
-        if self.troubles.due() {
-            self.around.reporter.emit(Event::Trouble {
-                cause: format!(
-                    "the outbox {} can't be {done}: {cause}",
-                    self.around.file.place()
-                ),
-                remedy: "see that its disk has space and answers; it is tried again".into(),
-            });
-        }
-        Step::Failed
+    fn stored(&mut self, until: i64, stored: usize, newest: i64) {
+        self.outages.stored(until, stored, newest);
+        let is_on = self.outages.is_on();
+        self.around.held_up.store(is_on, Relaxed);
     }
 
     /// The database, opened when it is not yet; none when it can't be reached.

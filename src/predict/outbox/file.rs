@@ -21,8 +21,8 @@ use crate::predict::PredictError;
 const LAYOUT: i64 = 1;
 
 /// Sequence numbers are never given twice, so that "all up to here" can't mean a newer fact. The size
-/// stands before the long columns: adding sizes up reads no answers. What the database refuses keeps
-/// its number and can be moved back by hand.
+/// stands before the long columns: adding sizes up reads no answers. What the database refuses can be
+/// put back by hand, as a new fact.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS facts (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -188,10 +188,10 @@ impl File {
         Ok(rows)
     }
 
-    /// Removes what is stored: all rows up to a number.
-    pub(super) async fn remove(&self, until: i64) -> Result<(), sqlx::Error> {
+    /// Removes what is stored: all rows from a number to another.
+    pub(super) async fn remove(&self, first: i64, last: i64) -> Result<(), sqlx::Error> {
         let mut all = self.pool.begin().await?;
-        let gone = remove(&mut all, until).await?;
+        let gone = remove(&mut all, first, last).await?;
         all.commit().await?;
         self.gone(gone);
         Ok(())
@@ -208,15 +208,17 @@ impl File {
         .bind(seq)
         .execute(&mut *all)
         .await?;
-        let gone = remove(&mut all, seq).await?;
+        let gone = remove(&mut all, seq, seq).await?;
         all.commit().await?;
         self.gone(gone);
         Ok(())
     }
 
     pub(super) fn gone(&self, (facts, bytes): (u64, u64)) {
-        self.facts.fetch_sub(facts, Relaxed);
-        self.bytes.fetch_sub(bytes, Relaxed);
+        // What a hand put into the file was never counted.
+        for (count, gone) in [(&self.facts, facts), (&self.bytes, bytes)] {
+            let _ = count.fetch_update(Relaxed, Relaxed, |it| Some(it.saturating_sub(gone)));
+        }
     }
 
     /// Facts that wait, and their bytes.
@@ -241,17 +243,22 @@ impl File {
     }
 }
 
-/// Removes rows up to a number; gives how many, and their bytes.
+/// Removes rows from a number to another; gives how many, and their bytes.
 pub(super) async fn remove(
     all: &mut SqliteConnection,
-    until: i64,
+    first: i64,
+    last: i64,
 ) -> Result<(u64, u64), sqlx::Error> {
-    let row = sqlx::query("SELECT count(*), coalesce(sum(bytes), 0) FROM facts WHERE seq <= ?")
-        .bind(until)
-        .fetch_one(&mut *all)
-        .await?;
-    sqlx::query("DELETE FROM facts WHERE seq <= ?")
-        .bind(until)
+    let row = sqlx::query(
+        "SELECT count(*), coalesce(sum(bytes), 0) FROM facts WHERE seq BETWEEN ? AND ?",
+    )
+    .bind(first)
+    .bind(last)
+    .fetch_one(&mut *all)
+    .await?;
+    sqlx::query("DELETE FROM facts WHERE seq BETWEEN ? AND ?")
+        .bind(first)
+        .bind(last)
         .execute(all)
         .await?;
     let unsigned = |column| row.try_get::<i64, _>(column).map(i64::cast_unsigned);

@@ -54,24 +54,26 @@ impl Intake {
         }
     }
 
-    /// Takes facts, all or none: none when they would exceed the bound.
+    /// Takes facts, but for those that would exceed the bound.
     pub(super) fn put(&self, facts: Vec<Fact>) {
-        let bytes: usize = facts.iter().map(weight).sum();
-        let refused = {
+        let told = {
             let mut state = self.state();
-            if state.open && state.bytes + bytes <= self.bound {
-                state.bytes += bytes;
-                state.facts.extend(facts);
-                None
-            } else {
-                state.refused += facts.len() as u64;
-                let due = state.told.due();
-                due.then_some((state.refused, state.open))
+            let before = state.refused;
+            for fact in facts {
+                let bytes = weight(&fact);
+                if state.open && state.bytes + bytes <= self.bound {
+                    state.bytes += bytes;
+                    state.facts.push_back(fact);
+                } else {
+                    state.refused += 1;
+                }
             }
+            let due = state.refused > before && state.told.due();
+            due.then_some((state.refused, state.open))
         };
-        match refused {
-            None => self.ready.notify_one(),
-            Some((count, open)) => self.tell(count, open),
+        self.ready.notify_one();
+        if let Some((count, open)) = told {
+            self.tell(count, open);
         }
     }
 

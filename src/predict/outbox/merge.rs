@@ -10,7 +10,7 @@ use crate::{
 /// Neighbouring facts of one kind. Within a group no key is there twice where a repository writes over
 /// what it has: a database may refuse to write a row twice in one statement.
 pub(super) enum Group {
-    Models(Vec<ModelRecord>),
+    Models(Models),
     Deployed(Vec<Deployment>),
     Predictions(Vec<Prediction>),
     /// By crunch.
@@ -22,7 +22,7 @@ pub(super) enum Group {
 impl Group {
     fn of(fact: Fact) -> Self {
         let mut group = match &fact {
-            Fact::Model(_) => Self::Models(Vec::new()),
+            Fact::Model(_) => Self::Models(Models::new()),
             Fact::Deployed(_) => Self::Deployed(Vec::new()),
             Fact::Prediction(_) => Self::Predictions(Vec::new()),
             Fact::Performed { .. } => Self::Performed(BTreeMap::new()),
@@ -62,7 +62,10 @@ impl Group {
     /// Writes the group. Writing it again changes nothing.
     pub(super) async fn store(&self, store: &dyn PredictionStore) -> Result<(), StoreError> {
         match self {
-            Self::Models(models) => store.keep_models(models).await,
+            Self::Models(models) => {
+                let models: Vec<_> = models.values().cloned().collect();
+                store.keep_models(&models).await
+            }
             Self::Deployed(deployments) => store.deployed(deployments).await,
             Self::Predictions(predictions) => store.save_all(predictions).await.map(drop),
             Self::Performed(crunches) => {
@@ -97,19 +100,16 @@ pub(super) fn groups(facts: impl IntoIterator<Item = Fact>) -> Vec<Group> {
     groups
 }
 
-/// Takes a model as it is now into a list of models, by the rule that its repository follows.
-pub(super) fn merge_model(models: &mut Vec<ModelRecord>, model: ModelRecord) {
-    let same =
-        |it: &&mut ModelRecord| it.model_id == model.model_id && it.crunch_id == model.crunch_id;
-    match models.iter_mut().find(same) {
-        Some(known) => {
-            *known = ModelRecord {
-                first_seen: known.first_seen.min(model.first_seen),
-                last_seen: known.last_seen.max(model.last_seen),
-                metrics_since: known.metrics_since.max(model.metrics_since),
-                ..model
-            }
-        }
-        None => models.push(model),
+/// Models by crunch and id.
+pub(super) type Models = BTreeMap<(String, String), ModelRecord>;
+
+/// Takes a model as it is now into models, by the rule that its repository follows.
+pub(super) fn merge_model(models: &mut Models, mut model: ModelRecord) {
+    let key = (model.crunch_id.clone(), model.model_id.clone());
+    if let Some(known) = models.get(&key) {
+        model.first_seen = known.first_seen.min(model.first_seen);
+        model.last_seen = known.last_seen.max(model.last_seen);
+        model.metrics_since = known.metrics_since.max(model.metrics_since);
     }
+    models.insert(key, model);
 }

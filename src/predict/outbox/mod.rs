@@ -14,11 +14,19 @@ mod merge;
 mod outage;
 mod pace;
 mod pending;
+mod refusals;
 mod retention;
 mod row;
 mod space;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +38,7 @@ use self::{
     intake::Intake,
     outage::Outages,
     pace::{Backoff, Seldom},
+    refusals::tell_refused,
 };
 pub use self::{connect::Connect, pending::Pending, retention::Retention};
 use super::{Fact, Facts, PredictConfig, PredictError, ScheduleConfig};
@@ -111,6 +120,7 @@ pub struct Outbox {
     intake: Arc<Intake>,
     file: Arc<File>,
     crunch_id: String,
+    held_up: Arc<AtomicBool>,
     store: watch::Receiver<Option<Arc<dyn PredictionStore>>>,
 }
 
@@ -136,10 +146,12 @@ impl Outbox {
         let intake = Arc::new(Intake::new(options.memory, file.place(), reporter.clone()));
         let (shown, store) = watch::channel(None);
         let appended = Arc::new(Notify::new());
+        let held_up = Arc::new(AtomicBool::new(false));
         let outbox = Self {
             intake: Arc::clone(&intake),
             file: Arc::clone(&file),
             crunch_id: options.crunch_id.clone(),
+            held_up: Arc::clone(&held_up),
             store,
         };
         let append = Append {
@@ -155,6 +167,7 @@ impl Outbox {
             file,
             intake,
             appended,
+            held_up,
             store: shown,
             crunch_id: options.crunch_id.clone(),
             configs: options.configs.clone(),
@@ -197,6 +210,10 @@ impl Facts for Outbox {
     fn put(&self, facts: Vec<Fact>) {
         self.intake.put(facts);
     }
+
+    fn are_held_up(&self) -> bool {
+        self.held_up.load(Relaxed)
+    }
 }
 
 impl OutboxTask {
@@ -222,21 +239,6 @@ impl OutboxTask {
         tell_left(&file, &options.reporter);
         // Checkpoints, so that the file alone holds all.
         file.pool.close().await;
-    }
-}
-
-async fn tell_refused(file: &File, reporter: &Reporter) {
-    match file.refused().await {
-        Ok(0) => {}
-        Ok(count) => reporter.emit(Event::Notice {
-            cause: format!(
-                "{count} facts that the database refused earlier are in the table refused of {}",
-                file.place()
-            ),
-            remedy: "look at their causes; delete them, or move them back into the table facts"
-                .into(),
-        }),
-        Err(cause) => tracing::warn!(%cause, "the outbox's refused facts can't be counted"),
     }
 }
 

@@ -60,6 +60,11 @@ impl Outages {
         }
     }
 
+    /// Whether what waited at a failure is not all stored yet.
+    pub(super) const fn is_on(&self) -> bool {
+        self.now.is_some()
+    }
+
     /// All facts up to a number are stored, `stored` of them just now; `newest` is the last one there
     /// is.
     pub(super) fn stored(&mut self, until: i64, stored: usize, newest: i64) {

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 
 use super::{
     file::{File, read},
-    merge::merge_model,
+    merge::{Models, merge_model},
 };
 use crate::{
     predict::Fact,
@@ -23,7 +23,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    fn take(&mut self, fact: Fact, crunch: &str) {
+    fn take(&mut self, models: &mut Models, fact: Fact, crunch: &str) {
         match fact {
             Fact::Performed {
                 crunch_id,
@@ -33,7 +33,7 @@ impl Pending {
                 let newest = self.performed.entry(config).or_insert(slot);
                 *newest = slot.max(*newest);
             }
-            Fact::Model(model) if model.crunch_id == crunch => merge_model(&mut self.models, model),
+            Fact::Model(model) if model.crunch_id == crunch => merge_model(models, model),
             _ => {}
         }
     }
@@ -41,7 +41,7 @@ impl Pending {
 
 impl File {
     pub(super) async fn pending(&self, crunch: &str) -> Result<Pending, sqlx::Error> {
-        let mut pending = Pending::default();
+        let (mut pending, mut models) = (Pending::default(), Models::new());
         let mut rows = sqlx::query(
             "SELECT seq, kind, fact, payload FROM facts \
                 WHERE kind IN ('model', 'performed') ORDER BY seq",
@@ -50,10 +50,10 @@ impl File {
         while let Some(row) = rows.try_next().await? {
             // What can't be read is told when its turn to be stored comes.
             if let Ok(fact) = read(&row)?.decode() {
-                pending.take(fact, crunch);
+                pending.take(&mut models, fact, crunch);
             }
         }
-        pending.models.sort_by(|a, b| a.model_id.cmp(&b.model_id));
+        pending.models = models.into_values().collect();
         Ok(pending)
     }
 }

@@ -21,11 +21,14 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Removes predictions that are older than they are kept, each hour, in small bites. It can be made
-/// anew at any time: what it left is removed then.
+/// anew at any time: what it left is removed then. Their age counts from the newest that is stored, or
+/// from now where that is earlier: a clock that was set forward removes nothing by itself.
 #[derive(Clone)]
 pub struct Retention {
     /// Shows the database.
     pub store: watch::Receiver<Option<Arc<dyn PredictionStore>>>,
+    /// Whose predictions.
+    pub crunch_id: String,
     /// How long predictions are kept; 0 keeps them for ever.
     pub keep: Duration,
     /// What time it is.
@@ -76,9 +79,14 @@ impl Retention {
 
     async fn prune(&self, store: &dyn PredictionStore) -> (u64, Result<(), StoreError>) {
         let mut removed = 0;
+        let newest = match timeout(LIMIT, store.newest(&self.crunch_id)).await {
+            Ok(Ok(Some(newest))) => newest,
+            Ok(Err(cause)) => return (removed, Err(cause)),
+            Ok(Ok(None)) | Err(_) => return (removed, Ok(())),
+        };
         loop {
-            let before = self.clock.now() - self.keep;
-            match timeout(LIMIT, store.prune(before, BITE)).await {
+            let before = self.clock.now().min(newest) - self.keep;
+            match timeout(LIMIT, store.prune(&self.crunch_id, before, BITE)).await {
                 Ok(Ok(bite)) => {
                     removed += bite;
                     if bite < u64::from(BITE) {

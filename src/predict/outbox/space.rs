@@ -65,7 +65,7 @@ impl File {
         let Some(until) = until else {
             return Ok(0);
         };
-        let gone = remove(&mut all, until).await?;
+        let gone = remove(&mut all, i64::MIN, until).await?;
         all.commit().await?;
         self.gone(gone);
         Ok(gone.0)

@@ -1,6 +1,6 @@
 //! A database that need not be there yet.
 
-use std::{ops::Range, path::Path, sync::Arc};
+use std::{ops::Range, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -21,6 +21,7 @@ use super::{
 /// question that reaches the database: a worker may start while its database is away.
 pub struct PredictionDb {
     url: DatabaseUrl,
+    write_timeout: Option<Duration>,
     opened: OnceCell<Arc<dyn PredictionStore>>,
 }
 
@@ -37,8 +38,17 @@ impl PredictionDb {
     pub fn new(url: DatabaseUrl) -> Self {
         Self {
             url,
+            write_timeout: None,
             opened: OnceCell::new(),
         }
+    }
+
+    /// The same, whose server gives up a write that takes longer than whoever writes waits for it: what
+    /// was given up here is then not in the way of what follows.
+    #[must_use]
+    pub const fn within(mut self, write_timeout: Duration) -> Self {
+        self.write_timeout = Some(write_timeout);
+        self
     }
 
     /// Opens a store, makes its file when it is missing (a server's database must be there), and brings
@@ -47,9 +57,16 @@ impl PredictionDb {
     /// # Errors
     /// When the database can't be reached or written, or a newer worker has changed its tables.
     pub async fn connect(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let db = Self::new(url.clone());
-        db.ready().await?;
-        Ok(db)
+        Self::new(url.clone()).opened().await
+    }
+
+    /// Opens it now, as [`PredictionDb::connect`] does.
+    ///
+    /// # Errors
+    /// As those of [`PredictionDb::connect`].
+    pub async fn opened(self) -> Result<Self, StoreError> {
+        self.ready().await?;
+        Ok(self)
     }
 
     /// An empty database in memory, for tests.
@@ -60,6 +77,7 @@ impl PredictionDb {
         let opened: Arc<dyn PredictionStore> = Arc::new(Sqlite::in_memory().await?);
         Ok(Self {
             url: DatabaseUrl::file(Path::new(":memory:")),
+            write_timeout: None,
             opened: OnceCell::new_with(Some(opened)),
         })
     }
@@ -75,7 +93,8 @@ impl PredictionDb {
             let opened: Arc<dyn PredictionStore> = match &self.url.0 {
                 Kind::Sqlite(path) => Arc::new(Sqlite::open(path).await?),
                 Kind::Postgres(options) => {
-                    Arc::new(Postgres::connect(options, self.url.to_string()).await?)
+                    let place = self.url.to_string();
+                    Arc::new(Postgres::connect(options, place, self.write_timeout).await?)
                 }
             };
             Ok(opened)
@@ -99,8 +118,17 @@ impl PredictionRepository for PredictionDb {
         self.ready().await?.predictions(filter, after, most).await
     }
 
-    async fn prune(&self, before: OffsetDateTime, most: u32) -> Result<u64, StoreError> {
-        self.ready().await?.prune(before, most).await
+    async fn newest(&self, crunch_id: &str) -> Result<Option<OffsetDateTime>, StoreError> {
+        self.ready().await?.newest(crunch_id).await
+    }
+
+    async fn prune(
+        &self,
+        crunch_id: &str,
+        before: OffsetDateTime,
+        most: u32,
+    ) -> Result<u64, StoreError> {
+        self.ready().await?.prune(crunch_id, before, most).await
     }
 
     async fn best(

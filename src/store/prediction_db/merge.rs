@@ -1,9 +1,9 @@
 //! What one statement may name but once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use super::{
-    super::{Close, ModelRecord, PredictionConfig},
+    super::{Close, ModelRecord, Prediction, PredictionConfig, PredictionStatus},
     values::{ConfigId, id},
 };
 
@@ -24,6 +24,32 @@ pub(super) fn models(models: &[ModelRecord]) -> Vec<ModelRecord> {
         merged.insert(key, model);
     }
     merged.into_values().collect()
+}
+
+/// Each model's part in a round once, by its config's number: the first that is not `ABSENT`, else the
+/// first, at the first one's place.
+pub(super) fn predictions<'a>(
+    numbers: &[i64],
+    predictions: &'a [Prediction],
+) -> Vec<(i64, &'a Prediction)> {
+    let mut rows: Vec<(i64, &Prediction)> = Vec::with_capacity(predictions.len());
+    let mut places = HashMap::with_capacity(predictions.len());
+    for (number, it) in numbers.iter().copied().zip(predictions) {
+        match places.entry((number, it.slot, id(&it.model_id))) {
+            Entry::Vacant(place) => {
+                place.insert(rows.len());
+                rows.push((number, it));
+            }
+            Entry::Occupied(place) => {
+                if let Some(row) = rows.get_mut(*place.get())
+                    && row.1.status == PredictionStatus::Absent
+                {
+                    row.1 = it;
+                }
+            }
+        }
+    }
+    rows
 }
 
 /// Each configured prediction once: the last one.

@@ -138,21 +138,36 @@ fn file(path: &str) -> Result<DatabaseUrl, StoreError> {
 fn server(text: &str) -> Result<DatabaseUrl, StoreError> {
     let wrong = |cause: String| StoreError::Url { cause };
     let query = text.split_once('?').map_or("", |(_, query)| query);
+    if query.contains('@') {
+        // What stands there may be a part of the password.
+        return Err(wrong(format!(
+            "an @ stands after a ?; {RIGHT}, with %3F for ? in a password, and %40 for @ in a parameter"
+        )));
+    }
     for name in query.split('&').filter_map(|pair| pair.split('=').next()) {
         let is_option = name.starts_with("options[") || name.starts_with("options%5B");
-        if !name.is_empty() && !is_option && !PARAMETERS.contains(&name) {
-            let known = PARAMETERS.join(", ");
-            return Err(wrong(format!(
-                "{name:?} is no parameter that can be used; leave it out, or take one of {known}"
-            )));
+        if name.is_empty() || is_option || PARAMETERS.contains(&name) {
+            continue;
         }
+        let known = PARAMETERS.join(", ");
+        let is_a_word = |it: char| it.is_ascii_lowercase() || matches!(it, '_' | '-');
+        return Err(wrong(if name.chars().all(is_a_word) {
+            format!(
+                "{name:?} is no parameter that can be used; leave it out, or take one of {known}"
+            )
+        } else {
+            format!(
+                "what follows the ? is no parameter that can be used; take one of {known}, and write \
+                 %3F for ? in a password"
+            )
+        }));
     }
     // The text may hold a password, so only the cause is told.
     let options = PgConnectOptions::from_str(text).map_err(|cause| {
         let cause = cause.to_string();
         let cause = cause.trim_start_matches("error with configuration: ");
         wrong(format!(
-            "{cause}; {RIGHT}, with %40 for @, %23 for # and %2F for / in a password"
+            "{cause}; {RIGHT}, with %40 for @, %23 for #, %2F for / and %3F for ? in a password"
         ))
     })?;
     // What is slow is told by the rooms that wait for it.
@@ -198,6 +213,10 @@ mod tests {
             ("mysql://me@h/d", "postgres://user:password@host:5432"),
             ("postgres://me:s#cret@h/d", "%23 for #"),
             ("postgres://me:secret@h/d?slmode=require", "one of sslmode"),
+            ("postgres://me:s?secret@h/d", "%3F for ?"),
+            ("postgres://me:s?secret=x&y@h/d", "%3F for ?"),
+            ("postgres://me:s?sslmode=secret@h/d", "%3F for ?"),
+            ("postgres://me@h/d?s3secret", "%3F for ?"),
             (
                 "postgres://me:secret@h/d?sslmode=perhaps",
                 "unknown value \"perhaps\"",

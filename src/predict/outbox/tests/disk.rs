@@ -103,6 +103,23 @@ async fn what_waits_in_memory_is_bounded_and_a_refusal_is_told_once() {
 }
 
 #[tokio::test]
+async fn of_a_group_that_is_too_large_as_many_are_taken_as_fit() {
+    let mut scene = Scene::new();
+    scene.options.memory = 100_000;
+    let running = scene.start().await;
+    running.put((0..50).map(|slot| large(slot, 10_000)));
+    scene
+        .until("what fits", |held| held.predictions.len() == 9)
+        .await;
+    running.stop().await;
+    let told = scene.recording.events();
+    assert!(
+        format!("{told:?}").contains("41 facts are lost"),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_file_that_refuses_is_tried_again_and_nothing_is_lost() {
     let scene = Scene::new();
     let running = scene.start().await;

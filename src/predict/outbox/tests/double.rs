@@ -36,6 +36,8 @@ pub(super) struct Held {
     pub(super) mood: Mood,
     /// Models whose predictions are refused.
     pub(super) poison: HashSet<String>,
+    /// Models whose predictions take for ever.
+    pub(super) sleepers: HashSet<String>,
     pub(super) predictions: Vec<Prediction>,
     known: HashSet<(ConfigKey, i64, String)>,
     /// Sizes of the calls of `save_all` that came through.
@@ -105,6 +107,13 @@ const fn ended(fails: bool) -> Result<(), ()> {
 impl PredictionRepository for Double {
     async fn save_all(&self, predictions: &[Prediction]) -> Result<u64, StoreError> {
         let fails = self.try_call(predictions.len()).await?;
+        let sleeps = {
+            let sleepers = &self.held().sleepers;
+            predictions.iter().any(|it| sleepers.contains(&it.model_id))
+        };
+        if sleeps {
+            std::future::pending::<()>().await;
+        }
         let mut held = self.held();
         if predictions
             .iter()
@@ -141,13 +150,27 @@ impl PredictionRepository for Double {
         Ok(Vec::new())
     }
 
-    async fn prune(&self, before: OffsetDateTime, most: u32) -> Result<u64, StoreError> {
+    async fn newest(&self, crunch_id: &str) -> Result<Option<OffsetDateTime>, StoreError> {
+        let held = self.held();
+        let of_it = held
+            .predictions
+            .iter()
+            .filter(|it| it.crunch_id == crunch_id);
+        Ok(of_it.map(|it| it.performed_at).max())
+    }
+
+    async fn prune(
+        &self,
+        crunch_id: &str,
+        before: OffsetDateTime,
+        most: u32,
+    ) -> Result<u64, StoreError> {
         self.try_call(0).await?;
         let mut held = self.held();
         let mut left = most;
         let all = held.predictions.len();
         held.predictions.retain(|it| {
-            let goes = left > 0 && it.performed_at < before;
+            let goes = left > 0 && it.crunch_id == crunch_id && it.performed_at < before;
             left -= u32::from(goes);
             !goes
         });

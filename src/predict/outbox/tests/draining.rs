@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     ops::{Event, PredictEvent},
-    predict::Fact,
+    predict::{Fact, Facts as _},
     store::{Close, Deployment, DeploymentEffect},
 };
 
@@ -183,6 +183,73 @@ async fn facts_that_are_refused_are_set_aside_and_the_rest_goes_on() {
     }
     let troubles = scene.told(|event| matches!(event, Event::Trouble { .. }));
     assert_eq!(troubles, 1);
+}
+
+#[tokio::test]
+async fn a_fact_that_takes_for_ever_is_set_aside_while_the_database_answers() {
+    let mut scene = Scene::new();
+    scene.options.write_timeout = Duration::from_millis(40);
+    scene.double.held().sleepers.insert("slow".into());
+    let running = scene.start().await;
+    let who = |slot| if slot == 5 { "slow" } else { "1" };
+    running.put((0..10).map(|slot| Fact::Prediction(prediction(slot, who(slot)))));
+    scene
+        .until("the others", |held| held.predictions.len() == 9)
+        .await;
+    running.waiting(0).await;
+    assert_eq!(running.outbox.file.refused().await.unwrap(), 1);
+    // The whole database hangs: nothing is set aside.
+    scene.double.become_(Mood::Hangs);
+    running.put(predictions(10..11));
+    let begun = scene.double.held().attempts;
+    until("tries", || scene.double.held().attempts > begun + 8).await;
+    assert!(running.outbox.are_held_up());
+    scene.double.become_(Mood::Well);
+    running.waiting(0).await;
+    until("the end", || !running.outbox.are_held_up()).await;
+    assert_eq!(running.outbox.file.refused().await.unwrap(), 1);
+    running.stop().await;
+    assert_eq!(slots(&scene.double.held()), [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]);
+}
+
+#[tokio::test]
+async fn what_was_set_aside_can_be_put_back_with_any_number() {
+    let scene = Scene::new();
+    scene.double.held().poison.insert("bad".into());
+    let running = scene.start().await;
+    let who = |slot| if slot % 2 == 0 { "bad" } else { "1" };
+    running.put((0..10).map(|slot| Fact::Prediction(prediction(slot, who(slot)))));
+    scene
+        .until("the others", |held| held.predictions.len() == 5)
+        .await;
+    running.waiting(0).await;
+    scene.double.held().poison.clear();
+    for put_back in [
+        "INSERT INTO facts SELECT seq, kind, bytes, fact, payload FROM refused WHERE seq < 5",
+        "INSERT INTO facts (kind, bytes, fact, payload) \
+            SELECT kind, bytes, fact, payload FROM refused WHERE seq >= 5",
+    ] {
+        let sql = sqlx::raw_sql(put_back);
+        sql.execute(&running.outbox.file.pool).await.unwrap();
+    }
+    running.put(predictions(11..12));
+    scene
+        .until("all", |held| held.predictions.len() == 11)
+        .await;
+    running.stop().await;
+    let mut slots = slots(&scene.double.held());
+    slots.sort_unstable();
+    assert_eq!(slots, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11]);
+    // What was put back is gone from the file, and the counts are right.
+    let running = scene.start().await;
+    assert_eq!(running.outbox.waiting().facts, 0);
+    running.put(predictions(20..21));
+    scene
+        .until("one more", |held| held.predictions.len() == 12)
+        .await;
+    running.waiting(0).await;
+    assert_eq!(running.outbox.waiting().bytes, 0);
+    running.stop().await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ mod predictions;
 use std::{borrow::Cow, time::Duration};
 
 use sqlx::{
-    PgPool, Postgres as Pg, SqlSafeStr, Transaction,
+    AssertSqlSafe, PgPool, Postgres as Pg, SqlSafeStr, Transaction,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -24,10 +24,12 @@ const MIGRATIONS: [(i64, &str, &str); 1] = [(
 const CONNECTIONS: u32 = 4;
 /// How long one waits for a connection, a server that starts included.
 const ACQUIRE: Duration = Duration::from_secs(5);
-/// A statement takes no longer than a batch may, and a transaction of a worker that froze holds up the
-/// others no longer than this.
-const SESSION: &str = "SET statement_timeout = '25s'; SET lock_timeout = '20s'; \
-                       SET idle_in_transaction_session_timeout = '15s'";
+/// How long one waits for another's lock at most. A transaction of a worker that froze holds up the
+/// others no longer than that of a session.
+const LOCK: Duration = Duration::from_secs(20);
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '15s'";
+/// How long a question takes at most, such as for the best of many answers.
+const UNHURRIED: &str = "SET LOCAL statement_timeout = '10min'";
 
 /// A PostgreSQL server's database. Connections are tested when they are taken, so that they come back by
 /// themselves when the server does.
@@ -42,7 +44,9 @@ impl Postgres {
     pub(super) async fn connect(
         options: &PgConnectOptions,
         place: String,
+        write_timeout: Option<Duration>,
     ) -> Result<Self, StoreError> {
+        let session = session(write_timeout);
         let mut options = options.clone();
         if options.get_application_name().is_none() {
             options = options.application_name("allora-worker");
@@ -50,9 +54,10 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE)
-            .after_connect(|connection, _| {
+            .after_connect(move |connection, _| {
+                let session = AssertSqlSafe(session.clone());
                 Box::pin(async move {
-                    sqlx::raw_sql(SESSION).execute(connection).await?;
+                    sqlx::raw_sql(session).execute(connection).await?;
                     Ok(())
                 })
             })
@@ -85,12 +90,28 @@ impl Postgres {
         Ok(all)
     }
 
+    /// A transaction that is given more time than a write.
+    async fn unhurried(&self) -> Result<Transaction<'static, Pg>, sqlx::Error> {
+        let mut all = self.pool.begin().await?;
+        sqlx::raw_sql(UNHURRIED).execute(&mut *all).await?;
+        Ok(all)
+    }
+
     fn failed(&self, cause: sqlx::Error) -> StoreError {
         StoreError::Server {
             place: self.place.clone(),
             cause,
         }
     }
+}
+
+/// What a session begins with. The server gives up what takes longer than whoever writes waits for; and
+/// waits for a lock a little less long, so that another's lock is not taken for a batch that is too large.
+fn session(write_timeout: Option<Duration>) -> String {
+    let lock = write_timeout.map_or(LOCK, |limit| LOCK.min(limit * 2 / 3));
+    let limit = write_timeout.map_or(0, |limit| limit.as_millis().max(1));
+    let lock = lock.as_millis().max(1);
+    format!("{SESSION}; SET statement_timeout = {limit}; SET lock_timeout = {lock}")
 }
 
 fn migrator() -> Migrator {

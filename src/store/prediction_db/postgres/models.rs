@@ -26,7 +26,9 @@ impl ModelRepository for Postgres {
                  cruncher_name = excluded.cruncher_name, deployment_id = excluded.deployment_id, \
                  first_seen = LEAST(m.first_seen, excluded.first_seen), \
                  last_seen = GREATEST(m.last_seen, excluded.last_seen), \
-                 metrics_since = GREATEST(m.metrics_since, excluded.metrics_since)",
+                 metrics_since = GREATEST(m.metrics_since, excluded.metrics_since), \
+                 score = CASE WHEN excluded.metrics_since > m.metrics_since THEN NULL \
+                 ELSE m.score END",
             )
             .bind(column(&models, |it| id(&it.crunch_id)))
             .bind(column(&models, |it| id(&it.model_id)))

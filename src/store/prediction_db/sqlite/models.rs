@@ -26,7 +26,9 @@ impl ModelRepository for Sqlite {
                      deployment_id = excluded.deployment_id, \
                      first_seen = min(first_seen, excluded.first_seen), \
                      last_seen = max(last_seen, excluded.last_seen), \
-                     metrics_since = max(metrics_since, excluded.metrics_since)",
+                     metrics_since = max(metrics_since, excluded.metrics_since), \
+                     score = CASE WHEN excluded.metrics_since > metrics_since THEN NULL \
+                     ELSE score END",
                 )
                 .bind(id(&model.crunch_id))
                 .bind(id(&model.model_id))

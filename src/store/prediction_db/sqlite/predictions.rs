@@ -10,8 +10,9 @@ use super::{
             Packed, Prediction, PredictionFilter, PredictionRepository, StoreError,
             StoredPrediction,
         },
+        merge,
         rows::{self, Columns as _},
-        values::{count, id, maybe, millis},
+        values::{count, id, maybe, millis, of_millis},
     },
     Sqlite,
 };
@@ -28,7 +29,7 @@ impl PredictionRepository for Sqlite {
             let numbers = self.numbers(predictions).await?;
             let mut all = self.write().await?;
             let mut new = 0;
-            let rows: Vec<_> = numbers.iter().copied().zip(predictions).collect();
+            let rows = merge::predictions(&numbers, predictions);
             for rows in rows.chunks(ROWS_AT_ONCE) {
                 new += insert(&mut all, rows).await?;
             }
@@ -60,15 +61,35 @@ impl PredictionRepository for Sqlite {
         rows.iter().map(rows::prediction).collect()
     }
 
-    async fn prune(&self, before: OffsetDateTime, most: u32) -> Result<u64, StoreError> {
+    async fn newest(&self, crunch_id: &str) -> Result<Option<OffsetDateTime>, StoreError> {
+        let newest: Option<i64> = sqlx::query_scalar(
+            "SELECT performed_at FROM predictions WHERE +config_id IN \
+             (SELECT id FROM prediction_configs WHERE crunch_id = ?) \
+             ORDER BY performed_at DESC LIMIT 1",
+        )
+        .bind(id(crunch_id))
+        .fetch_optional(&self.reader)
+        .await
+        .map_err(|cause| self.failed(cause))?;
+        Ok(newest.and_then(of_millis))
+    }
+
+    async fn prune(
+        &self,
+        crunch_id: &str,
+        before: OffsetDateTime,
+        most: u32,
+    ) -> Result<u64, StoreError> {
         let mut removed = 0;
         let mut left = most;
         while left > 0 {
             let bite = left.min(BITE);
             let done = sqlx::query(
                 "DELETE FROM predictions WHERE id IN (SELECT id FROM predictions \
-                 WHERE performed_at < ? ORDER BY performed_at, id LIMIT ?)",
+                 WHERE +config_id IN (SELECT id FROM prediction_configs WHERE crunch_id = ?) \
+                 AND performed_at < ? ORDER BY performed_at, id LIMIT ?)",
             )
+            .bind(id(crunch_id))
             .bind(millis(before))
             .bind(bite)
             .execute(&self.writer)
@@ -152,7 +173,7 @@ async fn insert(
             .push_bind(maybe(it.detail.as_deref()))
             .push_bind(it.payload.as_ref().map(Packed::as_bytes));
     });
-    insert.push(" ON CONFLICT (config_id, slot, model_id) DO NOTHING");
+    insert.push(super::super::ONCE);
     let done = insert.build().execute(connection).await?;
     Ok(done.rows_affected())
 }
