@@ -3,7 +3,8 @@
 # how long a minute's tick and rounds of predictions take with all of them, what the worker keeps in
 # memory at its peak, replays of 30 days to all of them included, and how many run at once; then the
 # same with 100 models that hang, and when the others' answers are in the database. Prints each figure
-# beside its goal, and fails when one is missed. About six minutes.
+# beside its goal, and fails when one is missed. It tells how much of the cores other processes took:
+# on a machine that is busy otherwise the times say little, what the CPU did says more. Five minutes.
 #
 #   SHOW_MODELS=N           another number of models; a tenth of them hang
 #   SHOW_SECONDS=N          so many seconds of ticks and rounds in each of the two runs    120

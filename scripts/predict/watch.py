@@ -2,7 +2,7 @@
 
 python3 watch.py FOLDER WORKER STUBS HEALTHY
 
-Ends with the worker, and prints one JSON object: times in milliseconds, memory in MB, CPU in seconds.
+Ends with the worker, and prints one JSON object: times in milliseconds, memory in MB, CPU and spans in seconds.
 """
 
 import json
@@ -20,6 +20,12 @@ HZ = os.sysconf("SC_CLK_TCK")
 def cpu(pid: int) -> float:
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split(" ")
     return (int(fields[11]) + int(fields[12])) / HZ
+
+
+def busy() -> float:
+    """Seconds that all cores together were at work, whoever for."""
+    user, nice, system, _idle, _wait, *rest = map(int, pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8])
+    return (user + nice + system + sum(rest)) / HZ
 
 
 def peak(pid: int) -> float:
@@ -58,14 +64,35 @@ class Rows:
                 self.complete.setdefault((config, slot), now)
 
 
-def follow(folder: pathlib.Path, worker: int, stubs: int, healthy: int) -> tuple[Rows, dict]:
-    rows, seen = Rows(folder / "predictions.db", healthy), {}
+class Use:
+    """What the processes have used, by the time."""
+
+    def __init__(self) -> None:
+        self.samples: list[tuple[float, float, float, float]] = []
+
+    def look(self, worker: int, stubs: int) -> None:
+        self.samples.append((time.time(), cpu(worker), cpu(stubs), busy()))
+
+    def within(self, begun: float, ended: float) -> dict | None:
+        """Seconds of CPU between the samples around a span of time."""
+        before = [it for it in self.samples if it[0] <= begun]
+        after = [it for it in self.samples if it[0] >= ended]
+        if not before or not after:
+            return None
+        (start, *first), (end, *last) = before[-1], after[0]
+        of_worker, of_stubs, of_all = (b - a for a, b in zip(first, last))
+        return {"span": end - start, "worker": of_worker, "stubs": of_stubs, "others": of_all - of_worker - of_stubs}
+
+
+def follow(folder: pathlib.Path, worker: int, stubs: int, healthy: int) -> tuple[Rows, Use, float]:
+    rows, use, most = Rows(folder / "predictions.db", healthy), Use(), 0.0
     while True:
         try:
-            seen = {"memory": peak(worker), "worker_cpu": cpu(worker), "stubs_cpu": cpu(stubs)}
+            most = peak(worker)
+            use.look(worker, stubs)
         except (OSError, IndexError, TypeError):
             # One that has ended has no memory any more.
-            return rows, seen
+            return rows, use, most
         rows.look()
         time.sleep(0.1)
 
@@ -81,7 +108,7 @@ def at(event: dict) -> float:
 
 def main() -> None:
     folder, worker, stubs, healthy = pathlib.Path(sys.argv[1]), *map(int, sys.argv[2:5])
-    rows, seen = follow(folder, worker, stubs, healthy)
+    rows, use, most = follow(folder, worker, stubs, healthy)
     found = events(folder)
     of = lambda kind: [it for it in found if it["event"] == kind]
     spans = [(at(it) - it["took_ms"] / 1e3, at(it)) for it in of("tick_told")]
@@ -96,13 +123,16 @@ def main() -> None:
                 "succeeded": it["succeeded"],
                 "took": it["took_ms"],
                 "stored": stored and (stored - begun) * 1e3,
+                "cpu": use.within(begun, at(it)),
             }
         )
     ticks = [{"succeeded": it["succeeded"], "took": it["took_ms"]} for it in of("tick_told")]
     # What the stubs say is not in the worker's log.
     said = re.findall(r"the past (\d+) times, at most (\d+) at once", (folder / "models.log").read_text())
     ready, starting = of("predict_ready"), of("predict_starting")
-    seen |= {
+    seen = {
+        "memory": most,
+        "cpu": use.within(at(ready[0]), use.samples[-1][0]) if ready else None,
         "ticks": ticks,
         "rounds": rounds,
         "replays": list(map(int, said[-1])) if said else None,
