@@ -48,7 +48,7 @@ start_orchestrator() {
     </dev/null >"$home/orchestrator.log" 2>&1 &
   printf '%s\n' $! >"$home/orchestrator.pid"
   local until=$((SECONDS + start_limit))
-  until grep -q Orchestrator "$home/orchestrator.log"; do
+  until grep -qs Orchestrator "$home/orchestrator.log"; do
     # A child that has just been started does not bear its own arguments yet.
     kill -0 "$(<"$home/orchestrator.pid")" 2>/dev/null || { tail -n 5 "$home/orchestrator.log" >&2; die "the orchestrator ended; its last lines stand above"; }
     ((SECONDS < until)) || die "the orchestrator did not start within $start_limit s; see $home/orchestrator.log"
