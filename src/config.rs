@@ -28,7 +28,7 @@ use self::{check::Check, document::Document, sources::Sources};
 pub use self::{
     error::{ConfigError, Finding},
     offline::Offline,
-    predicting::Predicting,
+    predicting::{Predicting, holds_password},
     secrets::WalletSecret,
 };
 use crate::{

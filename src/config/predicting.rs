@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{ConfigError, Overrides, Surroundings, check::Check, sources::Sources};
 use crate::{
@@ -87,16 +87,23 @@ impl Predicting {
     /// All secrets, for the mask of the logs.
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
-        let all = self.tiingo_api_key.iter().chain(&self.database_url);
-        all.cloned().collect()
+        let url = self
+            .database_url
+            .iter()
+            .filter(|url| holds_password(url.expose_secret()));
+        self.tiingo_api_key.iter().chain(url).cloned().collect()
     }
+}
+
+/// Whether a database's address may hold a password. A file's path is no secret, and stands in logs.
+#[must_use]
+pub fn holds_password(url: &str) -> bool {
+    url.contains('@') || url.contains("password")
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
-
-    use secrecy::ExposeSecret as _;
 
     use super::*;
 

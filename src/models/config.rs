@@ -30,7 +30,7 @@ pub struct ModelsConfig {
     /// frees the caller sooner; the call's own deadline holds besides.
     #[serde(with = "humantime_serde")]
     pub patience: Duration,
-    /// A model is disconnected at this many failures in a row; 0 never disconnects.
+    /// A model is disconnected at this many failures of the same method in a row; 0 never disconnects.
     pub max_consecutive_failures: u32,
     /// A model is disconnected at this many time-outs in a row; skipped calls don't count; 0 never
     /// disconnects.

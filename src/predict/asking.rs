@@ -32,7 +32,7 @@ use crate::{
 const LONGEST_SLEEP: Duration = Duration::from_millis(200);
 /// Rounds of one config that may be under way at once; hanging models keep them open until the call's
 /// deadline.
-const MOST_OPEN: usize = 4;
+const MOST_OPEN: usize = 64;
 /// How long the first round waits for the database, which knows what was done before.
 const FIRST_READING: Duration = Duration::from_secs(10);
 

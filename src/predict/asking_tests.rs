@@ -211,7 +211,8 @@ async fn a_few_rounds_may_be_open_at_once() {
     let scene = Scene::of(1).await;
     scene.models[0].behave_in("predict", Behaviour::Hangs);
     let mut asking = scene.asking(settings(vec![schedule("BTC", None)]), Vec::new());
-    for round in 0..6 {
+    let rounds = i64::try_from(MOST_OPEN).unwrap() + 2;
+    for round in 0..rounds {
         for due in asking.table.due(FULL + round * 600) {
             asking.begin(due);
         }
@@ -222,7 +223,7 @@ async fn a_few_rounds_may_be_open_at_once() {
     }
     assert!(asking.open.is_empty());
     assert_eq!(scene.office.facts.performed().len(), MOST_OPEN);
-    for due in asking.table.due(FULL + 5 * 600) {
+    for due in asking.table.due(FULL + (rounds - 1) * 600) {
         asking.begin(due);
     }
     let missed = |event: &Event| {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     cli::{failure::Failure, process},
-    config::Predicting,
+    config::{Predicting, holds_password},
     models::ModelNetwork,
     ops::{Pidfile, PredictEvent, Reporter, Shutdown, TaskGroup},
     predict::{
@@ -60,7 +60,8 @@ fn prepare(args: &WorkArgs) -> Result<(Start, Pidfile), Failure> {
     let Chosen { database, notice } = choose(&settings, args)?;
     settings.notices.extend(notice);
     let mut secrets = settings.secrets();
-    secrets.extend(args.database_url.clone().map(Into::into));
+    let named = args.database_url.iter().filter(|url| holds_password(url));
+    secrets.extend(named.cloned().map(Into::into));
     let first = PredictEvent::PredictStarting {
         version: env!("CARGO_PKG_VERSION"),
         crunch_id: settings.models.crunch_id.clone(),

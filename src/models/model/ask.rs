@@ -216,11 +216,11 @@ impl Run {
         let method = || Subject::Method(call.method().to_owned());
         match result {
             Ok(_) => {
-                self.settle(None, "");
+                self.settle(call.method(), None, "");
                 self.prove(&method());
             }
             Err(trouble) => {
-                self.settle(Some(trouble.cause.blame()), &trouble.detail);
+                self.settle(call.method(), Some(trouble.cause.blame()), &trouble.detail);
                 match trouble.cause {
                     Cause::BadImplementation => self.accuse(method(), &trouble.detail),
                     Cause::Unavailable => self.doubted.notify_one(),

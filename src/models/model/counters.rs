@@ -1,13 +1,16 @@
 //! A model's record: failures and time-outs in a row, and when it may breathe. Pure.
 
+use std::collections::HashMap;
+
 use crate::models::{FailureCode, status::Blame};
 
 /// The record of one run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Counters {
     max_failures: u32,
     max_timeouts: u32,
-    failures: u32,
+    /// By method: a model that takes every tick and fails at every prediction fails in a row.
+    failures: HashMap<String, u32>,
     timeouts: u32,
     skips: u32,
 }
@@ -25,11 +28,11 @@ pub(super) enum Judgement {
 
 impl Counters {
     /// 0 is no limit.
-    pub(super) const fn new(max_failures: u32, max_timeouts: u32) -> Self {
+    pub(super) fn new(max_failures: u32, max_timeouts: u32) -> Self {
         Self {
             max_failures,
             max_timeouts,
-            failures: 0,
+            failures: HashMap::new(),
             timeouts: 0,
             skips: 0,
         }
@@ -48,17 +51,20 @@ impl Counters {
         self.timeouts
     }
 
-    /// A call that was made has ended; `None` for a success. Only a success sets back.
-    pub(super) fn settle(&mut self, blame: Option<Blame>) -> Judgement {
+    /// A call of a method that was made has ended; `None` for a success. Only a success sets back: the
+    /// method's failures, and all time-outs.
+    pub(super) fn settle(&mut self, method: &str, blame: Option<Blame>) -> Judgement {
         match blame {
             None => {
-                (self.failures, self.timeouts, self.skips) = (0, 0, 0);
+                self.failures.remove(method);
+                (self.timeouts, self.skips) = (0, 0);
                 Judgement::Fine
             }
             Some(Blame::Nobody) => Judgement::Fine,
             Some(Blame::Failure) => {
-                self.failures += 1;
-                if self.failures == self.max_failures {
+                let failures = self.failures.entry(method.to_owned()).or_default();
+                *failures += 1;
+                if *failures == self.max_failures {
                     return Judgement::Disconnect(FailureCode::MultipleFailed);
                 }
                 Judgement::Fine
@@ -82,6 +88,7 @@ impl Counters {
 mod tests {
     use super::*;
 
+    const PREDICT: &str = "predict";
     const FAILURE: Option<Blame> = Some(Blame::Failure);
     const TIMEOUT: Option<Blame> = Some(Blame::Timeout);
 
@@ -90,15 +97,19 @@ mod tests {
         let mut counters = Counters::new(10, 10);
         for round in 0..2 {
             for call in 1..10 {
-                assert_eq!(counters.settle(FAILURE), Judgement::Fine, "{round} {call}");
+                assert_eq!(
+                    counters.settle(PREDICT, FAILURE),
+                    Judgement::Fine,
+                    "{round} {call}"
+                );
                 assert!(!counters.skip(), "failures are not skipped");
             }
             if round == 0 {
-                assert_eq!(counters.settle(None), Judgement::Fine);
+                assert_eq!(counters.settle(PREDICT, None), Judgement::Fine);
             }
         }
         let end = Judgement::Disconnect(FailureCode::MultipleFailed);
-        assert_eq!(counters.settle(FAILURE), end);
+        assert_eq!(counters.settle(PREDICT, FAILURE), end);
     }
 
     #[test]
@@ -112,7 +123,7 @@ mod tests {
             }
             skipped.push(skips);
             asked += 1;
-            match counters.settle(TIMEOUT) {
+            match counters.settle(PREDICT, TIMEOUT) {
                 Judgement::Disconnect(code) => {
                     assert_eq!((asked, code), (10, FailureCode::MultipleTimeout));
                     break;
@@ -128,13 +139,27 @@ mod tests {
     #[test]
     fn failures_and_time_outs_are_counted_apart() {
         let mut counters = Counters::new(2, 3);
-        assert_eq!(counters.settle(TIMEOUT), Judgement::Doubt);
-        assert_eq!(counters.settle(FAILURE), Judgement::Fine);
-        assert_eq!(counters.settle(Some(Blame::Nobody)), Judgement::Fine);
-        assert_eq!(counters.settle(TIMEOUT), Judgement::Doubt);
+        assert_eq!(counters.settle(PREDICT, TIMEOUT), Judgement::Doubt);
+        assert_eq!(counters.settle(PREDICT, FAILURE), Judgement::Fine);
+        assert_eq!(
+            counters.settle(PREDICT, Some(Blame::Nobody)),
+            Judgement::Fine
+        );
+        assert_eq!(counters.settle(PREDICT, TIMEOUT), Judgement::Doubt);
         assert_eq!(counters.timeouts(), 2);
         let end = Judgement::Disconnect(FailureCode::MultipleTimeout);
-        assert_eq!(counters.settle(TIMEOUT), end);
+        assert_eq!(counters.settle(PREDICT, TIMEOUT), end);
+    }
+
+    #[test]
+    fn a_tick_that_succeeds_does_not_excuse_predictions_that_fail() {
+        let mut counters = Counters::new(3, 3);
+        for _ in 0..2 {
+            assert_eq!(counters.settle(PREDICT, FAILURE), Judgement::Fine);
+            assert_eq!(counters.settle("tick", None), Judgement::Fine);
+        }
+        let end = Judgement::Disconnect(FailureCode::MultipleFailed);
+        assert_eq!(counters.settle(PREDICT, FAILURE), end);
     }
 
     #[test]
@@ -142,7 +167,10 @@ mod tests {
         let mut counters = Counters::new(0, 0);
         for _ in 0..1_000 {
             for blame in [FAILURE, TIMEOUT] {
-                assert!(!matches!(counters.settle(blame), Judgement::Disconnect(_)));
+                assert!(!matches!(
+                    counters.settle(PREDICT, blame),
+                    Judgement::Disconnect(_)
+                ));
             }
         }
     }

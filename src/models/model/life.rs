@@ -263,9 +263,9 @@ impl Life {
                 Instant::now() + call.timeout.unwrap_or(run.common.config.replay_timeout);
             let Exchanged { result, .. } = run.exchange(connection, call, deadline).await;
             match result {
-                Ok(_) => run.settle(None, ""),
+                Ok(_) => run.settle(call.method(), None, ""),
                 Err(trouble) => {
-                    run.settle(Some(trouble.cause.blame()), &trouble.detail);
+                    run.settle(call.method(), Some(trouble.cause.blame()), &trouble.detail);
                     run.note(News::Replayed(Err(trouble.detail)));
                     return;
                 }

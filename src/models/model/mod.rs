@@ -230,9 +230,9 @@ impl Run {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Books how a call went, and does what follows.
-    fn settle(&self, blame: Option<Blame>, words: &str) {
-        let judgement = self.counters().settle(blame);
+    /// Books how a call of a method went, and does what follows.
+    fn settle(&self, method: &str, blame: Option<Blame>, words: &str) {
+        let judgement = self.counters().settle(method, blame);
         match judgement {
             Judgement::Fine => {}
             Judgement::Doubt => self.doubted.notify_one(),
