@@ -43,6 +43,14 @@ fn healthy() -> Vec<PredictEvent> {
             model_id: id(),
             took_ms: 812.5,
         },
+        PredictEvent::ModelsChanged {
+            first_seen: 3,
+            joined: 40,
+            deployed: 0,
+            replayed: 37,
+            failed: 0,
+            left: 1,
+        },
         PredictEvent::ModelLeft {
             model_id: id(),
             deployment_id: deployment(),
