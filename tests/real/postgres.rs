@@ -81,10 +81,7 @@ async fn a_server_that_stops_and_dies_loses_nothing() {
     for word in ["stop", "kill"] {
         sleep(Duration::from_millis(600)).await;
         tokio::task::block_in_place(|| server.command(word));
-        assert!(
-            (1..59).contains(&*written.borrow()),
-            "it is being written to"
-        );
+        assert!(*written.borrow() < 59, "it is still being written to");
         sleep(Duration::from_millis(300)).await;
         tokio::task::block_in_place(|| server.command("start"));
     }
