@@ -171,9 +171,7 @@ impl Settings {
                 right: format!("relative paths start at {}", around.root.display()),
             });
         }
-        if !found.is_empty() {
-            return Err(ConfigError::Refused(found));
-        }
+        ConfigError::unless_none(found)?;
         let topics = topics::choose(&overrides.topics, &document.topics, &mut notices)?;
         topics::tell_unjudged(&topics, &document, &mut notices);
         let wallet = sources.wallet(&document.network, &network, &mut notices)?;
@@ -186,8 +184,6 @@ impl Settings {
                 Some((topic.id, token.clone()))
             });
         let forecaster_tokens = forecaster_tokens.collect();
-        let mut environments = sources.environments().into_iter();
-        let tiingo = environments.find_map(|it| it.secret("TIINGO_API_KEY"));
         Ok(Self {
             root: around.root.clone(),
             artifacts: Artifacts::new(around.root.join(&document.data_dir)),
@@ -204,7 +200,7 @@ impl Settings {
             competition: document.competition,
             prices,
             wallet,
-            tiingo_api_key: tiingo.map(|(secret, _)| secret.clone()),
+            tiingo_api_key: sources.secret("TIINGO_API_KEY"),
             forecaster_tokens,
             notices,
         })

@@ -39,6 +39,15 @@ impl fmt::Display for Prices {
 }
 
 impl Prices {
+    /// Those that come in by themselves: from Tiingo, or without a key from its stand-in.
+    pub(super) fn live(key: Option<&SecretString>, stand_in: StandIn) -> Self {
+        match (key, stand_in) {
+            (Some(key), _) => Self::Tiingo(key.clone()),
+            (None, StandIn::Coinbase) => Self::Coinbase,
+            (None, StandIn::None) => Self::None,
+        }
+    }
+
     /// Whether they are kept in the store, so that those of hours ago are found there.
     pub(super) const fn are_stored(&self) -> bool {
         matches!(self, Self::Tiingo(_) | Self::Coinbase)
@@ -56,14 +65,17 @@ pub(super) fn price_source(settings: &Settings) -> Prices {
     } else {
         CsvAge::AsIs
     };
-    match (&settings.prices, &settings.tiingo_api_key) {
-        (Some(path), _) => Prices::File(path.clone(), age),
-        (None, _) if is_embedded => Prices::File(settings.root.join(BUNDLED_PRICES), age),
-        (None, Some(key)) => Prices::Tiingo(key.clone()),
-        (None, None) if !is_local && settings.market.stand_in == StandIn::Coinbase => {
-            Prices::Coinbase
+    match &settings.prices {
+        Some(path) => Prices::File(path.clone(), age),
+        None if is_embedded => Prices::File(settings.root.join(BUNDLED_PRICES), age),
+        None => {
+            let stand_in = if is_local {
+                StandIn::None
+            } else {
+                settings.market.stand_in
+            };
+            Prices::live(settings.tiingo_api_key.as_ref(), stand_in)
         }
-        (None, None) => Prices::None,
     }
 }
 

@@ -63,6 +63,15 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// Refuses what is wrong, if anything is.
+    pub(super) fn unless_none(found: Vec<Finding>) -> Result<(), Self> {
+        if found.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::Refused(found))
+        }
+    }
+
     /// A single finding.
     pub(super) fn refused(
         place: impl Into<String>,

@@ -33,14 +33,8 @@ impl Offline {
     pub fn load_from(overrides: &Overrides, around: &Surroundings) -> Result<Self, ConfigError> {
         let sources = Sources::read(overrides, around)?;
         let document = sources.document()?;
-        let place = |path: &[&str]| {
-            let found = sources.place(path);
-            found.unwrap_or_else(|| "configuration".to_owned())
-        };
-        let found = Check::new(&place).forecasting(&document);
-        if !found.is_empty() {
-            return Err(ConfigError::Refused(found));
-        }
+        let place = sources.placing();
+        ConfigError::unless_none(Check::new(&place).forecasting(&document))?;
         Ok(Self {
             root: around.root.clone(),
             artifacts: Artifacts::new(around.root.join(document.data_dir)),

@@ -51,19 +51,8 @@ impl Predicting {
     pub fn load_from(overrides: &Overrides, around: &Surroundings) -> Result<Self, ConfigError> {
         let sources = Sources::read(overrides, around)?;
         let document = sources.document()?;
-        let place = |path: &[&str]| {
-            let found = sources.place(path);
-            found.unwrap_or_else(|| "configuration".to_owned())
-        };
-        let found = Check::new(&place).predicting(&document);
-        if !found.is_empty() {
-            return Err(ConfigError::Refused(found));
-        }
-        let secret = |name| {
-            let mut environments = sources.environments().into_iter();
-            let found = environments.find_map(|it| it.secret(name));
-            found.map(|(secret, _)| secret.clone())
-        };
+        let place = sources.placing();
+        ConfigError::unless_none(Check::new(&place).predicting(&document))?;
         let mut models = document.models;
         for path in [
             &mut models.secure_credentials,
@@ -78,8 +67,8 @@ impl Predicting {
             predict: document.predict,
             market: document.market,
             ops: document.ops,
-            tiingo_api_key: secret("TIINGO_API_KEY"),
-            database_url: secret("DATABASE_URL"),
+            tiingo_api_key: sources.secret("TIINGO_API_KEY"),
+            database_url: sources.secret("DATABASE_URL"),
             notices: sources.notices.clone(),
         })
     }

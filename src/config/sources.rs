@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use secrecy::SecretString;
 use toml::{Table, Value};
 
 use super::{
@@ -92,9 +93,24 @@ impl Sources {
         self.stack.iter().rev().find_map(|it| it.place(path))
     }
 
+    /// Tells where values stand, as checks want it.
+    pub(super) fn placing(&self) -> impl Fn(&[&str]) -> String + '_ {
+        |path| {
+            let found = self.place(path);
+            found.unwrap_or_else(|| "configuration".to_owned())
+        }
+    }
+
     /// The sources of secrets, the strongest first.
     pub(super) fn environments(&self) -> [&Environment; 3] {
         [&self.process, &self.credentials, &self.dotenv]
+    }
+
+    /// A secret, from the strongest source that has it.
+    pub(super) fn secret(&self, variable: &str) -> Option<SecretString> {
+        let mut environments = self.environments().into_iter();
+        let found = environments.find_map(|it| it.secret(variable));
+        found.map(|(secret, _)| secret.clone())
     }
 
     pub(super) fn wallet(

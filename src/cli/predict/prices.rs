@@ -15,7 +15,6 @@ use crate::{
     },
     clock::{SharedClock, SystemClock},
     config::Predicting,
-    market::StandIn,
     ops::{Event, Reporter},
     predict::{CsvFeed, Feed, LiveConfig, LiveFeed, Replayed, Scope, Supplies},
     store::{DatabaseUrl, Store, StoredConfig},
@@ -169,11 +168,7 @@ pub(super) async fn open_live(
 
 /// Tiingo, or without a key Coinbase. Without either there is nothing that could be told.
 fn live(settings: &Predicting) -> Prices {
-    match (&settings.tiingo_api_key, settings.market.stand_in) {
-        (Some(key), _) => Prices::Tiingo(key.clone()),
-        (None, StandIn::Coinbase) => Prices::Coinbase,
-        (None, StandIn::None) => Prices::None,
-    }
+    Prices::live(settings.tiingo_api_key.as_ref(), settings.market.stand_in)
 }
 
 /// Refuses a start without any source of prices.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long the start waits for a database that is slow to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The way into the database. It ends last, so that what the others put at their end is kept.
 pub(super) struct Storing {

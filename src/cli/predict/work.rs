@@ -9,7 +9,7 @@ use super::{
     args::WorkArgs,
     database::{self, Chosen},
     prices,
-    storing::Storing,
+    storing::{PATIENCE, Storing},
 };
 use crate::{
     cli::{failure::Failure, process},
@@ -23,8 +23,6 @@ use crate::{
     store::{DatabaseUrl, StoreError},
 };
 
-/// How long the start waits for a database that is slow to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// What a model is told again that was there before this process: it may have hung, or prices may have
 /// been late, before the last one ended.
 const MARGIN: Duration = Duration::from_hours(6);
