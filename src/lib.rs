@@ -10,6 +10,7 @@ pub mod chain;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod density;
 pub mod devnet;
 pub mod evaluate;
 mod failpoint;

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::Deserialize;
 
 use super::{MethodConfig, ModelsError};
+use crate::density::Unit;
 
 /// Section `[models]`: the orchestrator, and how models are called and judged.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,6 +17,8 @@ pub struct ModelsConfig {
     pub port: u16,
     /// Which crunch's models are asked for. It is sent as it stands, so it may hold neither blanks nor `#`.
     pub crunch_id: String,
+    /// What the crunch's models answer in: `price-difference` or `log-return`, over each step.
+    pub unit: Unit,
     /// How long all models together may take for a call. Longer waits for slow models, shorter frees
     /// the caller sooner.
     #[serde(with = "humantime_serde")]
@@ -77,6 +80,7 @@ impl Default for ModelsConfig {
             host: "localhost".into(),
             port: 9091,
             crunch_id: "condorgame".into(),
+            unit: Unit::default(),
             timeout: Duration::from_secs(50),
             setup_timeout: Duration::from_secs(120),
             connect_timeout: Duration::from_secs(5),

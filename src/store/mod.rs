@@ -13,6 +13,7 @@ mod packed;
 mod prediction_db;
 mod predictions;
 mod quota;
+mod scores;
 mod series;
 
 pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
@@ -29,6 +30,10 @@ pub use predictions::{
     PredictionRepository, PredictionStatus, PredictionStore, StoredConfig, StoredPrediction,
 };
 pub use quota::{QuotaLimit, QuotaRepository};
+pub use scores::{
+    PartAfter, ResolvedAfter, RoundAnswer, RoundRepository, Score, ScoreRepository, ScoredPart,
+    Snapshot, WindowScore,
+};
 pub use series::{Interval, Origin, Series};
 
 /// Why the store failed.
