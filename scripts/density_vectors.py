@@ -3,6 +3,7 @@
 
     python scripts/density_vectors.py > src/density/vectors.jsonl     writes them
     python scripts/density_vectors.py --check                         makes them anew and compares
+    python scripts/density_vectors.py --seed 7                        others, as many
 
 Needs scipy 1.15 or newer. Seeded: the same scipy gives the same file. Each line holds an item as a
 model would write it, a place `x`, and at that place what scipy says. The CRPS is the integral of
@@ -23,7 +24,8 @@ FIXTURE = pathlib.Path(__file__).parent.parent / "src" / "density" / "vectors.js
 AGREE = 1e-9
 EACH, MIXTURES, NESTED, OTHERS = 44, 240, 100, 16
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(30)
-rng = np.random.default_rng(20240615)
+SEED = int(sys.argv[sys.argv.index("--seed") + 1]) if "--seed" in sys.argv else 20240615
+rng = np.random.default_rng(SEED)
 
 
 def short(value):

@@ -1,5 +1,7 @@
 //! A model's answer, read from the text that it sent.
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 use super::{
@@ -8,6 +10,9 @@ use super::{
     raw::{Number, Object, RawAnswer, RawDensity},
 };
 use crate::json;
+
+/// Characters of a model's own text that are shown.
+const SHORT: usize = 120;
 
 /// What a model answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,11 +74,19 @@ impl Answer {
     /// # Errors
     /// Where it holds no density for each step, and no finite number.
     pub fn read(text: &str, steps: u32) -> Result<Self, Unreadable> {
-        match json::parse(text).map_err(Unreadable::Form)? {
+        match json::parse(text).map_err(|error| Unreadable::Form(short(&error).into_owned()))? {
             RawAnswer::Number(value) if value.is_finite() => Ok(Self::Number(value)),
             RawAnswer::Number(value) => Err(Unreadable::NotFinite(value.to_string())),
             RawAnswer::Items(items) => read_items(&items, steps).map(Self::Densities),
         }
+    }
+}
+
+/// As much of a model's own text as an operator wants to see.
+pub(super) fn short(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHORT) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
     }
 }
 

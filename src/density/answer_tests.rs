@@ -92,7 +92,7 @@ fn another_form_is_refused(#[case] text: &str, #[case] reason: &str) {
 }
 
 #[rstest]
-#[case(r#"{}"#, "`type` is missing")]
+#[case("{}", "`type` is missing")]
 #[case(r#"{"type": 3}"#, "of type ``")]
 #[case(r#"{"type": "statistics", "name": "normal"}"#, "of type `statistics`")]
 #[case(r#"{"type": "builtin"}"#, "`name` is missing")]
@@ -222,5 +222,17 @@ fn a_text_without_end_is_refused() {
     for deep in ["[", "{\"300\":[{\"prediction\":"] {
         let refused = Answer::read(&deep.repeat(10_000), 1);
         assert!(matches!(refused, Err(Unreadable::Form(_))));
+    }
+}
+
+#[test]
+fn a_models_text_is_cut_short() {
+    let long = "é".repeat(5_000);
+    for text in [
+        format!("\"{long}\""),
+        format!(r#"[{{"type": "{long}"}}]"#),
+        format!(r#"[{{"type": "scipy", "name": "{long}"}}]"#),
+    ] {
+        assert!(refusal(&text).chars().count() < 500);
     }
 }

@@ -3,6 +3,7 @@
 use std::f64::consts::SQRT_2;
 
 use super::{
+    answer::short,
     mixture::{Density, PARTS},
     part::Part,
     raw::{Component, Number, Object, Params, RawDensity},
@@ -57,7 +58,8 @@ fn gather(
             Ok(())
         }
         Some(other) => Err(format!(
-            "no density is of type `{other}`; give builtin, scipy or mixture"
+            "no density is of type `{}`; give builtin, scipy or mixture",
+            short(other)
         )),
         None => Err("a density's `type` is missing; give builtin, scipy or mixture".into()),
     }
@@ -192,7 +194,7 @@ impl Reader<'_> {
         } else {
             ("builtin", "")
         };
-        let name: String = self.name.chars().take(40).collect();
+        let name = short(self.name);
         format!("no {kind} family is known by the name `{name}`; give {BUILT_IN}{more}")
     }
 

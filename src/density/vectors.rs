@@ -53,9 +53,9 @@ fn read(item: &str) -> Density {
     }
 }
 
-/// Whether two values are the same, but for so much. Nothing is small enough to be let through.
+/// Whether two values are alike, infinite ones included. Nothing is small enough to be let through.
 fn alike(a: f64, b: f64, slack: f64) -> bool {
-    a == b || (a - b).abs() <= RELATIVE * b.abs() + slack
+    a.to_bits() == b.to_bits() || (a - b).abs() <= RELATIVE * b.abs() + slack
 }
 
 fn alike_or_none(a: Option<f64>, b: Option<f64>, slack: f64) -> bool {

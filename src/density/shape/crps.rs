@@ -2,8 +2,8 @@
 //!
 //! With X and X′ drawn alike it is E|X − z| − ½ E|X − X′| (Gneiting and Raftery, 2007). That equals
 //! z (2F(z) − 1) + E min(X, X′) − 2 E[X; X ≤ z], and for most families the last is the mean times the
-//! cdf of the size-biased family. Jordan, Krüger and Lerch (2019) give many in this form; the mean
-//! differences of the beta, F and gamma families are McDonald's (1984).
+//! cdf of the size-biased family. Jordan, Krüger and Lerch (2019) give many in this form; Gini's
+//! coefficients of the beta, F and gamma families are in the income literature of 1984 (*Econometrica* 52).
 
 use std::f64::consts::{LN_2, PI};
 
@@ -79,14 +79,14 @@ impl Shape {
                 2.0 * b / (2.0 * b - 1.0),
                 -mean * ((1.0 - b) * inside.ln()).exp_m1(),
             ),
-            Self::F(n, d) => {
-                let (a, b) = (0.5 * n, 0.5 * d);
+            Self::F(dfn, dfd) => {
+                let (a, b) = (0.5 * dfn, 0.5 * dfd);
                 let spread =
                     2.0 / a * (ln_beta(2.0 * a, 2.0 * b - 1.0) - 2.0 * ln_beta(a, b)).exp();
-                let (x, y) = beta_of_f(n, d, inside);
+                let (share, rest) = beta_of_f(dfn, dfd, inside);
                 (
                     mean * (1.0 - spread),
-                    mean * beta_pq(a + 1.0, b - 1.0, x, y).0,
+                    mean * beta_pq(a + 1.0, b - 1.0, share, rest).0,
                 )
             }
             Self::InvGamma(a) => (

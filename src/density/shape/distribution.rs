@@ -54,9 +54,9 @@ impl Shape {
             Self::Chi(df) => gamma_pq(0.5 * df, 0.5 * z * z),
             Self::InvGamma(a) => swap(gamma_pq(a, 1.0 / z)),
             Self::Beta(a, b) => beta_pq(a, b, z, 1.0 - z),
-            Self::F(n, d) => {
-                let (x, y) = beta_of_f(n, d, z);
-                beta_pq(0.5 * n, 0.5 * d, x, y)
+            Self::F(dfn, dfd) => {
+                let (share, rest) = beta_of_f(dfn, dfd, z);
+                beta_pq(0.5 * dfn, 0.5 * dfd, share, rest)
             }
             Self::Gumbel => swap(of_hazard((-z).exp())),
             Self::GenExtreme(c) => swap(of_hazard(ln_extreme(c, z).exp())),
@@ -81,7 +81,7 @@ impl Shape {
             Self::Uniform => 0.0,
             Self::Expon => -z,
             Self::Weibull(c) => c.ln() + power(c, z) - z.powf(c),
-            Self::LogNorm(_) if z == 0.0 => f64::NEG_INFINITY,
+            Self::LogNorm(_) | Self::InvGamma(_) if z == 0.0 => f64::NEG_INFINITY,
             Self::LogNorm(s) => ln_normal(z.ln() / s) - s.ln() - z.ln(),
             Self::Gamma(a) if z == 0.0 => power(a, z),
             Self::Gamma(a) => ln_gamma_kernel(a, z) - z.ln(),
@@ -91,20 +91,19 @@ impl Shape {
             Self::Beta(a, b) if z >= 1.0 => power(b, 0.0) + a.ln(),
             Self::Beta(a, b) => ln_beta_kernel(a, b, z, 1.0 - z) - z.ln() - (-z).ln_1p(),
             Self::Pareto(b) => b.ln() - (b + 1.0) * z.ln(),
-            Self::F(n, _) if z == 0.0 => power(0.5 * n, z),
-            Self::F(n, d) => {
-                let (x, y) = beta_of_f(n, d, z);
-                ln_beta_kernel(0.5 * n, 0.5 * d, x, y) - z.ln()
+            Self::F(dfn, _) if z == 0.0 => power(0.5 * dfn, z),
+            Self::F(dfn, dfd) => {
+                let (share, rest) = beta_of_f(dfn, dfd, z);
+                ln_beta_kernel(0.5 * dfn, 0.5 * dfd, share, rest) - z.ln()
             }
             Self::Gumbel => -z - (-z).exp(),
             Self::SkewNorm(a) => LN_2 + ln_normal(z) + ln_phi(a * z),
-            Self::InvGamma(_) if z == 0.0 => f64::NEG_INFINITY,
             Self::InvGamma(a) => -(a + 1.0) * z.ln() - 1.0 / z - ln_gamma(a),
             Self::JohnsonSu(a, b) => ln_normal(a + b * z.asinh()) + b.ln() - z.hypot(1.0).ln(),
             Self::GenExtreme(c) => {
                 let w = ln_extreme(c, z);
-                if w.is_infinite() {
-                    return extreme_edge(c);
+                if w == f64::NEG_INFINITY {
+                    return power(1.0 / c, 0.0);
                 }
                 (1.0 - c) * w - w.exp()
             }
@@ -141,8 +140,8 @@ const fn swap((a, b): (f64, f64)) -> (f64, f64) {
 }
 
 /// The beta variable that an F variable is a function of, and one less it.
-pub(super) fn beta_of_f(n: f64, d: f64, z: f64) -> (f64, f64) {
-    let ratio = n * z / d;
+pub(super) fn beta_of_f(dfn: f64, dfd: f64, z: f64) -> (f64, f64) {
+    let ratio = dfn * z / dfd;
     if ratio == f64::INFINITY {
         return (1.0, 0.0);
     }
@@ -152,17 +151,6 @@ pub(super) fn beta_of_f(n: f64, d: f64, z: f64) -> (f64, f64) {
 /// ln of −ln F for the generalised extreme value: ln(1 − cz) / c.
 pub(super) fn ln_extreme(c: f64, z: f64) -> f64 {
     (-c * z).ln_1p() / c
-}
-
-/// The log-density at 1/c, where the density ends.
-fn extreme_edge(c: f64) -> f64 {
-    if c > 1.0 {
-        f64::INFINITY
-    } else if c == 1.0 {
-        0.0
-    } else {
-        f64::NEG_INFINITY
-    }
 }
 
 /// The two sides of a skew normal. The smaller tail is integrated, as Owen's T would lose it.

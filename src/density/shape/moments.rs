@@ -46,12 +46,11 @@ impl Shape {
     /// The variance, where there is one; it may overflow.
     pub(in super::super) fn variance(self) -> Option<f64> {
         Some(match self {
-            Self::Norm => 1.0,
             Self::Laplace => 2.0,
             Self::Logistic => PI * PI / 3.0,
             Self::T(df) if df > 2.0 => df / (df - 2.0),
             Self::Uniform => 1.0 / 12.0,
-            Self::Expon => 1.0,
+            Self::Norm | Self::Expon => 1.0,
             Self::Weibull(c) => gamma(1.0 + 1.0 / c).powi(2) * ln_gamma_spread(1.0 / c).exp_m1(),
             Self::LogNorm(s) => (s * s).exp_m1() * (s * s).exp(),
             Self::Gamma(a) => a,

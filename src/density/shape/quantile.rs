@@ -26,7 +26,7 @@ impl Shape {
             Self::Pareto(b) => (-(-p).ln_1p() / b).exp(),
             Self::Gumbel => -(-p.ln()).ln(),
             Self::GenExtreme(c) => -(c * (-p.ln()).ln()).exp_m1() / c,
-            Self::T(_) if p == 0.5 => 0.0,
+            Self::T(_) if (p - 0.5).abs() < f64::EPSILON => 0.0,
             Self::T(_) | Self::SkewNorm(_) => self.sought(p, f64::sinh),
             Self::Beta(..) => self.sought(p, |t| 1.0 / (1.0 + (-t).exp())),
             Self::Gamma(_) | Self::Chi(_) | Self::F(..) | Self::InvGamma(_) => {

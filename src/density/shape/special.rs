@@ -59,7 +59,11 @@ pub(super) fn gamma_pq(a: f64, x: f64) -> (f64, f64) {
         return (1.0, 0.0);
     }
     let kernel = ln_gamma_kernel(a, x).exp();
-    if x < a + 1.0 {
+    let is_lower = x < a + 1.0;
+    if kernel == 0.0 {
+        return nothing_on(is_lower);
+    }
+    if is_lower {
         let (mut term, mut sum) = (1.0 / a, 1.0 / a);
         for n in 1..STEPS {
             term *= x / (a + f64::from(n));
@@ -76,25 +80,47 @@ pub(super) fn gamma_pq(a: f64, x: f64) -> (f64, f64) {
     }
 }
 
-/// Γ(a, x) eˣ x⁻ᵃ for x ≥ 1 by Legendre's continued fraction, evaluated by Lentz's way.
+/// A continued fraction b₀ + a₁/(b₁ + a₂/(b₂ + …)), evaluated forwards by Lentz's way.
+struct Fraction {
+    value: f64,
+    over: f64,
+    under: f64,
+}
+
+impl Fraction {
+    fn new(first: f64) -> Self {
+        let value = off_zero(first);
+        Self {
+            value,
+            over: value,
+            under: 0.0,
+        }
+    }
+
+    /// Takes the next pair in; how much it changed the value, as a factor.
+    fn step(&mut self, numerator: f64, denominator: f64) -> f64 {
+        self.under = 1.0 / off_zero(denominator + numerator * self.under);
+        self.over = off_zero(denominator + numerator / self.over);
+        let change = self.over * self.under;
+        self.value *= change;
+        change
+    }
+}
+
+fn settled(change: f64) -> bool {
+    (change - 1.0).abs() < 4.0 * EPSILON
+}
+
+/// Γ(a, x) eˣ x⁻ᵃ for x ≥ 1, by Legendre's continued fraction.
 fn upper_fraction(a: f64, x: f64) -> f64 {
-    let mut b = x + 1.0 - a;
-    let mut c = 1.0 / TINY;
-    let mut d = 1.0 / b;
-    let mut value = d;
+    let mut fraction = Fraction::new(x + 1.0 - a);
     for n in 1..STEPS {
         let n = f64::from(n);
-        let step = -n * (n - a);
-        b += 2.0;
-        d = 1.0 / off_zero(step * d + b);
-        c = off_zero(b + step / c);
-        let change = d * c;
-        value *= change;
-        if (change - 1.0).abs() < 4.0 * EPSILON {
+        if settled(fraction.step(n * (a - n), x + 1.0 - a + 2.0 * n)) {
             break;
         }
     }
-    value
+    1.0 / fraction.value
 }
 
 /// The exponential integral E₁(x), x > 0.
@@ -121,7 +147,11 @@ pub(super) fn beta_pq(a: f64, b: f64, x: f64, y: f64) -> (f64, f64) {
         return (1.0, 0.0);
     }
     let kernel = ln_beta_kernel(a, b, x, y).exp();
-    if x < (a + 1.0) / (a + b + 2.0) {
+    let is_lower = x < (a + 1.0) / (a + b + 2.0);
+    if kernel == 0.0 {
+        return nothing_on(is_lower);
+    }
+    if is_lower {
         let lower = (kernel * beta_fraction(a, b, x) / a).min(1.0);
         (lower, 1.0 - lower)
     } else {
@@ -137,26 +167,25 @@ pub(super) fn ln_beta_kernel(a: f64, b: f64, x: f64, y: f64) -> f64 {
     a * ln_x + b * ln_y - ln_beta(a, b)
 }
 
+/// What the kernel over `a` must be multiplied by: its continued fraction.
 fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
-    let mut c = 1.0;
-    let mut d = 1.0 / off_zero(1.0 - (a + b) * x / (a + 1.0));
-    let mut value = d;
+    let odd = |m: f64| -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
+    let even = |m: f64| m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
+    let mut fraction = Fraction::new(1.0);
+    fraction.step(odd(0.0), 1.0);
     for m in 1..STEPS {
         let m = f64::from(m);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        d = 1.0 / off_zero(1.0 + even * d);
-        c = off_zero(1.0 + even / c);
-        value *= d * c;
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        d = 1.0 / off_zero(1.0 + odd * d);
-        c = off_zero(1.0 + odd / c);
-        let change = d * c;
-        value *= change;
-        if (change - 1.0).abs() < 4.0 * EPSILON {
+        fraction.step(even(m), 1.0);
+        if settled(fraction.step(odd(m), 1.0)) {
             break;
         }
     }
-    value
+    1.0 / fraction.value
+}
+
+/// The two sides where the smaller one is too small for a number.
+const fn nothing_on(is_lower: bool) -> (f64, f64) {
+    if is_lower { (0.0, 1.0) } else { (1.0, 0.0) }
 }
 
 fn off_zero(value: f64) -> f64 {
