@@ -16,6 +16,7 @@ pub mod evaluate;
 mod failpoint;
 pub mod forecast;
 pub mod forecasters;
+pub mod json;
 pub mod learning;
 pub mod market;
 pub mod models;
