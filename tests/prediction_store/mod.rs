@@ -55,6 +55,7 @@ macro_rules! suite {
             scores_go_with_their_predictions,
             scores_and_predictions_are_written_at_once,
             parts_are_read_round_by_round,
+            prices_tell_how_far_time_has_come,
             a_leaderboard_gives_models_their_scores,
             snapshots_are_thinned_to_days,
             the_first_round_of_each_day_is_read,

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use allora_worker::store::{
-    ConfigKey, PartAfter, Prediction, PredictionDb, PredictionRepository as _, PredictionStatus,
-    ResolvedAfter, Score, ScoreRepository as _, ScoredPart,
+    Close, CloseRepository as _, ConfigKey, PartAfter, Prediction, PredictionDb,
+    PredictionRepository as _, PredictionStatus, ResolvedAfter, Score, ScoreRepository as _,
+    ScoredPart,
 };
 use tokio::sync::Barrier;
 
@@ -119,7 +120,7 @@ pub(crate) async fn what_is_scored_waits_no_more(place: &Place) {
         ("a", false, None),
     ];
     assert_eq!(told, expected);
-    assert_eq!(parts[1].log_score, Some(-1.0));
+    assert_eq!((parts[1].horizon, parts[1].log_score), (3_600, Some(-1.0)));
     assert_eq!(parts[1].crps_reference, Some(2.0));
     assert_eq!(parts[1].log_reference, Some(f64::NEG_INFINITY));
     assert_eq!(names(&db, LATER).await, named(&[(180, "a")]));
@@ -250,4 +251,22 @@ pub(crate) async fn parts_are_read_round_by_round(place: &Place) {
         assert!((ends[0]..ends[1]).contains(&part.resolvable_at));
     }
     assert_eq!(all(&db).await.len(), 27);
+}
+
+pub(crate) async fn prices_tell_how_far_time_has_come(place: &Place) {
+    let db = place.open().await;
+    let close = |seconds| Close {
+        at: at(seconds).unix_timestamp(),
+        price: 100.0,
+    };
+    db.keep_closes("BTC", &[close(60), close(120)])
+        .await
+        .unwrap();
+    db.keep_closes("DOGE", &[close(900)]).await.unwrap();
+    assert_eq!(db.newest_closes(CRUNCH).await.unwrap(), [].into());
+    let mut eth = prediction(60, "a");
+    eth.config = ConfigKey("ETH/3600/60".into());
+    db.save_all(&[prediction(60, "a"), eth]).await.unwrap();
+    let newest = db.newest_closes(CRUNCH).await.unwrap();
+    assert_eq!(newest, [("BTC".to_owned(), close(120).at)].into());
 }

@@ -81,6 +81,11 @@ pub(crate) async fn a_leaderboard_gives_models_their_scores(place: &Place) {
         db.snapshots(CRUNCH, at(10), at(20), false).await.unwrap(),
         first
     );
+    // One of the same time takes the place of the one before.
+    let third = [snapshot(20, "a", Some(1), Some(0.25))];
+    db.keep_snapshots(CRUNCH, &third).await.unwrap();
+    assert_eq!(db.leaderboard(CRUNCH).await.unwrap(), third);
+    assert_eq!(best(&db).await, ["a"]);
     // Nobody is there any more.
     db.keep_snapshots(CRUNCH, &[]).await.unwrap();
     assert_eq!(best(&db).await, <[&str; 0]>::default());

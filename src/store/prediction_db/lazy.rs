@@ -1,6 +1,6 @@
 //! A database that need not be there yet.
 
-use std::{ops::Range, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -206,6 +206,10 @@ impl CloseRepository for PredictionDb {
 
 #[async_trait]
 impl ScoreRepository for PredictionDb {
+    async fn newest_closes(&self, crunch_id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+        self.ready().await?.newest_closes(crunch_id).await
+    }
+
     async fn unscored(
         &self,
         crunch_id: &str,

@@ -1,5 +1,7 @@
 //! What rows of scores, standings and rounds say, in either database.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use time::OffsetDateTime;
 
 use super::{
@@ -32,7 +34,7 @@ const LATEST: i64 = DAY;
 pub(super) struct Asked {
     pub(super) number: i64,
     pub(super) key: ConfigKey,
-    horizon: i64,
+    horizon: u32,
     interval: i64,
 }
 
@@ -40,7 +42,9 @@ impl Asked {
     /// No slot before this one has its horizon's end at a time or later.
     fn first_slot(&self, from: OffsetDateTime) -> i64 {
         let latest = self.interval.max(LATEST);
-        let first = from.unix_timestamp().saturating_sub(self.horizon);
+        let first = from
+            .unix_timestamp()
+            .saturating_sub(i64::from(self.horizon));
         first.saturating_sub(latest)
     }
 
@@ -49,7 +53,7 @@ impl Asked {
         &self,
         from: OffsetDateTime,
         after: Option<&'a PartAfter>,
-    ) -> (i64, std::borrow::Cow<'a, str>) {
+    ) -> (i64, Cow<'a, str>) {
         match after {
             Some(after) if after.config == self.key => (after.slot, id(&after.model_id)),
             _ => (self.first_slot(from).saturating_sub(1), "".into()),
@@ -87,19 +91,20 @@ fn one_asked(row: &impl Columns) -> Result<Asked, Fault> {
     Ok(Asked {
         number: row.number("id")?,
         key: config.key(),
-        horizon: i64::from(config.horizon),
+        horizon: config.horizon,
         interval: row.number("interval")?,
     })
 }
 
-pub(super) fn part(row: &impl Columns, config: &ConfigKey) -> Result<ScoredPart, StoreError> {
+pub(super) fn part(row: &impl Columns, asked: &Asked) -> Result<ScoredPart, StoreError> {
     let read = || -> Result<ScoredPart, Fault> {
         Ok(ScoredPart {
-            config: config.clone(),
+            config: asked.key.clone(),
             slot: row.number("slot")?,
             model_id: row.text("model_id")?,
             status: row.text("status")?.parse().map_err(Fault::Nonsense)?,
             resolvable_at: time(row, "resolvable_at")?,
+            horizon: asked.horizon,
             crps: row.real_or_none("crps")?,
             log_score: row.real_or_none("log_score")?,
             crps_reference: row.real_or_none("crps_reference")?,
@@ -110,7 +115,7 @@ pub(super) fn part(row: &impl Columns, config: &ConfigKey) -> Result<ScoredPart,
     let which = || {
         let model = row.text("model_id").unwrap_or_default();
         let slot = row.number("slot").unwrap_or_default();
-        format!("that of {model} in slot {slot} of {config}")
+        format!("that of {model} in slot {slot} of {}", asked.key)
     };
     read().map_err(|fault| fault.told("a prediction", &which()))
 }
@@ -207,3 +212,19 @@ pub(super) const WIDEST: &str = "SELECT id FROM prediction_configs WHERE crunch_
 
 /// Seconds of a day.
 pub(super) const DAY: i64 = 86_400;
+
+/// The assets of a crunch `$1`, each with the time of its newest close.
+pub(super) const NEWEST: &str = "SELECT a.asset, \
+    (SELECT max(c.\"at\") FROM closes c WHERE c.asset = a.asset) AS \"at\" \
+    FROM (SELECT DISTINCT asset FROM prediction_configs WHERE crunch_id = $1) a";
+
+/// Rows of [`NEWEST`], whose times are selected in milliseconds.
+pub(super) fn newest(rows: &[impl Columns]) -> Result<BTreeMap<String, i64>, sqlx::Error> {
+    let mut newest = BTreeMap::new();
+    for row in rows {
+        if let Some(at) = row.number_or_none("at")? {
+            newest.insert(row.text("asset")?, at.div_euclid(1_000));
+        }
+    }
+    Ok(newest)
+}

@@ -1,5 +1,7 @@
 //! Scores.
 
+use std::{collections::BTreeMap, ops::Range};
+
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, PgConnection, postgres::PgRow};
 use time::OffsetDateTime;
@@ -11,7 +13,7 @@ use super::{
             StoredPrediction,
         },
         rows::PREDICTION,
-        score_rows::{self, ASKED, Asked, PART, sound},
+        score_rows::{self, ASKED, Asked, NEWEST, PART, sound},
         values::{id, maybe, moment},
     },
     Postgres,
@@ -31,6 +33,18 @@ DELETE FROM unscored WHERE prediction_id = ANY($1)";
 
 #[async_trait]
 impl ScoreRepository for Postgres {
+    async fn newest_closes(&self, crunch_id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+        let query = format!(
+            "SELECT n.asset, (extract(epoch FROM n.\"at\") * 1000)::bigint AS \"at\" FROM ({NEWEST}) n"
+        );
+        let rows = sqlx::query(AssertSqlSafe(query))
+            .bind(id(crunch_id))
+            .fetch_all(&self.pool)
+            .await;
+        let newest = rows.and_then(|rows| score_rows::newest(&rows));
+        newest.map_err(|cause| self.failed(cause))
+    }
+
     async fn unscored(
         &self,
         crunch_id: &str,
@@ -108,7 +122,7 @@ impl ScoreRepository for Postgres {
             }
             let rows = parts_of(&mut all, &asked, from..until, after, left).await;
             for row in &rows.map_err(failed)? {
-                parts.push(score_rows::part(row, &asked.key)?);
+                parts.push(score_rows::part(row, &asked)?);
             }
         }
         all.commit().await.map_err(failed)?;
@@ -155,7 +169,7 @@ impl ScoreRepository for Postgres {
 async fn parts_of(
     connection: &mut PgConnection,
     asked: &Asked,
-    resolved: std::ops::Range<OffsetDateTime>,
+    resolved: Range<OffsetDateTime>,
     after: Option<&PartAfter>,
     most: u32,
 ) -> Result<Vec<PgRow>, sqlx::Error> {

@@ -41,6 +41,13 @@ impl Postgres {
         snapshots: &[Snapshot],
     ) -> Result<(), sqlx::Error> {
         let mut all = self.pool.begin().await?;
+        if let Some(it) = snapshots.first() {
+            sqlx::query("DELETE FROM snapshots WHERE crunch_id = $1 AND \"at\" = $2")
+                .bind(id(crunch_id))
+                .bind(moment(it.at))
+                .execute(&mut *all)
+                .await?;
+        }
         for rows in snapshots.chunks(ROWS_AT_ONCE) {
             insert(&mut all, crunch_id, rows).await?;
         }

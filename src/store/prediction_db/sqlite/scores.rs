@@ -1,5 +1,7 @@
 //! Scores.
 
+use std::{collections::BTreeMap, ops::Range};
+
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, sqlite::SqliteRow};
 use time::OffsetDateTime;
@@ -11,7 +13,7 @@ use super::{
             StoredPrediction,
         },
         rows::PREDICTION,
-        score_rows::{self, ASKED, Asked, PART, sound},
+        score_rows::{self, ASKED, Asked, NEWEST, PART, sound},
         values::{id, maybe, millis},
     },
     Sqlite,
@@ -19,6 +21,15 @@ use super::{
 
 #[async_trait]
 impl ScoreRepository for Sqlite {
+    async fn newest_closes(&self, crunch_id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+        let rows = sqlx::query(NEWEST)
+            .bind(id(crunch_id))
+            .fetch_all(&self.reader)
+            .await;
+        let newest = rows.and_then(|rows| score_rows::newest(&rows));
+        newest.map_err(|cause| self.failed(cause))
+    }
+
     async fn unscored(
         &self,
         crunch_id: &str,
@@ -97,7 +108,7 @@ impl ScoreRepository for Sqlite {
             let rows = self.parts_of(&asked, from..until, after, left).await;
             let rows = rows.map_err(|cause| self.failed(cause))?;
             for row in &rows {
-                parts.push(score_rows::part(row, &asked.key)?);
+                parts.push(score_rows::part(row, &asked)?);
             }
         }
         Ok(parts)
@@ -144,7 +155,7 @@ impl Sqlite {
     async fn parts_of(
         &self,
         asked: &Asked,
-        resolved: std::ops::Range<OffsetDateTime>,
+        resolved: Range<OffsetDateTime>,
         after: Option<&PartAfter>,
         most: u32,
     ) -> Result<Vec<SqliteRow>, sqlx::Error> {

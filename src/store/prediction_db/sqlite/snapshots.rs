@@ -27,6 +27,13 @@ impl Sqlite {
         snapshots: &[Snapshot],
     ) -> Result<(), sqlx::Error> {
         let mut all = self.write().await?;
+        if let Some(it) = snapshots.first() {
+            sqlx::query("DELETE FROM snapshots WHERE crunch_id = $1 AND \"at\" = $2")
+                .bind(id(crunch_id))
+                .bind(millis(it.at))
+                .execute(&mut *all)
+                .await?;
+        }
         for rows in snapshots.chunks(ROWS_AT_ONCE) {
             let mut insert = QueryBuilder::<Lite>::new("INSERT INTO snapshots (");
             insert.push(SNAPSHOT).push(") ");
