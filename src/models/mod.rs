@@ -11,6 +11,7 @@
 
 mod call;
 mod calling;
+mod circle;
 mod config;
 mod error;
 mod event;
@@ -30,6 +31,7 @@ mod wire;
 pub use self::{
     call::{ArgumentConfig, Call, MethodConfig},
     calling::Calling,
+    circle::Ours,
     config::ModelsConfig,
     error::ModelsError,
     event::NetworkEvent,
