@@ -133,6 +133,8 @@ mod tests {
         assert_eq!(held(4, &[4, 2], 0).excess(), 0, "as even as it gets");
         assert_eq!(held(5, &[4, 1], 0).excess(), 1);
         assert_eq!(held(5, &[4, 0], 1).excess(), 1);
-        assert_eq!(held(5, &[1, 1], 5).excess(), 0, "what is free comes first");
+        assert_eq!(held(5, &[1, 1], 5).excess(), 1);
+        assert_eq!(held(4, &[1, 1], 6).excess(), 0);
+        assert_eq!(held(6, &[6, 0], 0).excess(), 2, "half of what another lacks");
     }
 }

@@ -37,7 +37,8 @@ struct Leases {
 
 impl Leases {
     async fn answer(&self) -> Result<(), StoreError> {
-        let kind = match *self.mood.lock().unwrap() {
+        let mood = *self.mood.lock().unwrap();
+        let kind = match mood {
             Mood::Well => return Ok(()),
             Mood::Down => std::io::ErrorKind::ConnectionRefused,
             Mood::Fails => std::io::ErrorKind::ConnectionReset,
