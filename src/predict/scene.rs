@@ -16,7 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     AnswerShape, Asking, AskingParts, Fact, Facts, PredictConfig, Quotes, Roll, Scope, StoreWatch,
-    round::Asker, schedule::Due,
+    round::Asker, schedule::Due, whom::Whom,
 };
 use crate::{
     clock::SimulatedClock,
@@ -408,8 +408,8 @@ impl Scene {
 
     /// One round, from its beginning to its end.
     pub(super) async fn round(&self, due: Due, only: Option<&[&str]>) {
-        let only = only.map(|only| only.iter().map(|&it| it.to_owned()).collect());
-        timeout(WAIT, self.asker().ask(due, only))
+        let only = only.map(|only| only.iter().map(|&it| it.to_owned()));
+        timeout(WAIT, self.asker().ask(due, Whom::only(only)))
             .await
             .expect("the round ends");
     }
@@ -436,6 +436,7 @@ impl Scene {
             reporter: self.office.reporter.clone(),
             stores,
             performed: performed.into_iter().collect(),
+            sharing: None,
         };
         Asking::new(parts).unwrap()
     }
