@@ -83,7 +83,7 @@ impl Default for BlendConfig {
             least: 3,
             cap: 0.2,
             spread: 3.0,
-            score_half_life: Duration::from_hours(14 * 24),
+            score_half_life: Duration::from_hours(60 * 24),
             score_max_age: Duration::from_hours(7 * 24),
         }
     }

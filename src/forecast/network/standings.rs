@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::BlendConfig;
 
+/// A newest score below this is no bad luck: it counts whatever was before. The scores of
+/// a week are mostly luck, and a good model's may well be below zero.
+const COLLAPSE: f64 = -0.15;
 /// Half-lives after which an old score has no say in the mean.
 const LONGEST: u32 = 8;
 
@@ -47,8 +50,8 @@ impl Standings {
     }
 
     /// What a model is worth by the scores from before a time: their mean, in which a score counts half
-    /// as much for each half-life of its age. Where the newest is lower it counts instead: a model that
-    /// fails now is not saved by what it was. None without a score that is young enough.
+    /// as much for each half-life of its age. A newest one that is very low counts instead: a model that
+    /// breaks down is not saved by what it was. None without a score that is young enough.
     #[must_use]
     pub fn of(&self, model: &str, before: i64, config: &BlendConfig) -> Option<f64> {
         let all = self.0.get(model)?;
@@ -70,7 +73,11 @@ impl Standings {
         } else {
             newest.score
         };
-        Some(mean.min(newest.score))
+        Some(if newest.score < COLLAPSE {
+            newest.score
+        } else {
+            mean
+        })
     }
 
     /// How many models have ever had a score.
@@ -117,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_fails_now_is_not_saved_by_its_past() {
+    fn a_model_that_breaks_down_is_not_saved_by_its_past() {
         let all = standings(&[(1, 0.5), (2, 0.5), (3, 0.5), (4, -0.2)]);
         assert_eq!(all.of("a", 5 * DAY, &config()), Some(-0.2));
     }
