@@ -65,7 +65,7 @@ pub(crate) async fn many_may_open_it_at_once(place: &Place) {
         place
             .number("SELECT count(*) FROM prediction_migrations")
             .await,
-        1
+        2
     );
     assert_eq!(all(&place.open().await).await.len(), 6);
 }

@@ -4,6 +4,9 @@ mod closes;
 mod configs;
 mod models;
 mod predictions;
+mod rounds;
+mod scores;
+mod snapshots;
 
 use std::{borrow::Cow, time::Duration};
 
@@ -15,11 +18,18 @@ use sqlx::{
 
 use super::{super::StoreError, KnownConfigs};
 
-const MIGRATIONS: [(i64, &str, &str); 1] = [(
-    1,
-    "predictions",
-    include_str!("../../migrations/predictions_postgres/0001_predictions.sql"),
-)];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "predictions",
+        include_str!("../../migrations/predictions_postgres/0001_predictions.sql"),
+    ),
+    (
+        2,
+        "scores",
+        include_str!("../../migrations/predictions_postgres/0002_scores.sql"),
+    ),
+];
 /// One stores, one reads, one prunes, one is to spare.
 const CONNECTIONS: u32 = 4;
 /// How long one waits for a connection, a server that starts included.
