@@ -129,3 +129,7 @@ impl Arrivals {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "arrivals_tests.rs"]
+mod tests;

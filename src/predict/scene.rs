@@ -15,8 +15,8 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    AnswerShape, Asking, AskingParts, Fact, Facts, PredictConfig, Quotes, Roll, Scope, StoreWatch,
-    round::Asker, schedule::Due, whom::Whom,
+    AnswerShape, Asking, AskingParts, Fact, Facts, PredictConfig, Quotes, Roll, Scope, Sharing,
+    StoreWatch, round::Asker, schedule::Due, whom::Whom,
 };
 use crate::{
     clock::SimulatedClock,
@@ -419,6 +419,20 @@ impl Scene {
         settings: PredictConfig,
         performed: Vec<(ConfigKey, i64)>,
     ) -> Asking {
+        self.made(settings, performed, None)
+    }
+
+    /// One that shares the models with other workers.
+    pub(super) fn sharing(&self, settings: PredictConfig, sharing: Sharing) -> Asking {
+        self.made(settings, Vec::new(), Some(sharing))
+    }
+
+    fn made(
+        &self,
+        settings: PredictConfig,
+        performed: Vec<(ConfigKey, i64)>,
+        sharing: Option<Sharing>,
+    ) -> Asking {
         let stores: StoreWatch = self.stores.subscribe();
         let parts = AskingParts {
             crunch_id: CRUNCH.into(),
@@ -436,7 +450,7 @@ impl Scene {
             reporter: self.office.reporter.clone(),
             stores,
             performed: performed.into_iter().collect(),
-            sharing: None,
+            sharing,
         };
         Asking::new(parts).unwrap()
     }

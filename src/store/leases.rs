@@ -135,6 +135,10 @@ mod tests {
         assert_eq!(held(5, &[4, 0], 1).excess(), 1);
         assert_eq!(held(5, &[1, 1], 5).excess(), 1);
         assert_eq!(held(4, &[1, 1], 6).excess(), 0);
-        assert_eq!(held(6, &[6, 0], 0).excess(), 2, "half of what another lacks");
+        assert_eq!(
+            held(6, &[6, 0], 0).excess(),
+            2,
+            "half of what another lacks"
+        );
     }
 }
