@@ -104,7 +104,7 @@ fn show_answer(names: &[&str]) {
     let print = |what: &str, seconds: f64| {
         println!("{:<34} {:>12.1}", format!("{name}: {what}"), 1e6 * seconds);
     };
-    print("read", seconds(|| steps(&black_box(&text))));
+    print("read", seconds(|| steps(black_box(&text))));
     print(
         "score",
         seconds(|| score(&answer, unit, black_box(&closes)).crps.unwrap_or(0.0)),
