@@ -16,7 +16,7 @@ const DEPTH: usize = 3;
 
 /// Shape parameters that are read. Beyond, a family is a spike or another family.
 const SMALLEST: f64 = 1e-6;
-const GREATEST: f64 = 1e6;
+const GREATEST: f64 = 1e5;
 /// A t with more degrees of freedom is taken for one with so many, which is a normal.
 const NORMAL: f64 = 1e12;
 /// Nearer to 0 the generalised extreme value is Gumbel's.
