@@ -17,6 +17,7 @@ mod prices;
 mod process;
 mod rooms;
 mod run;
+mod score;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,8 @@ enum Command {
     Devnet(devnet::DevnetArgs),
     /// Tell a network of models what the market does, ask them what comes, and store what they answer
     Predict(predict::PredictArgs),
+    /// Score what models predicted once prices have come past it, and keep their leaderboard
+    Score(score::ScoreArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),
     /// Print where a worker with these flags writes, for the scripts
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Forecast(args) => forecast::forecast(&args),
         Command::Devnet(args) => devnet::devnet(&args),
         Command::Predict(args) => predict::predict(&args),
+        Command::Score(args) => score::score(&args),
         Command::Prices(args) => prices::prices(&args),
         Command::Locate(args) => locate::locate(&args),
     }

@@ -9,7 +9,7 @@ use super::{Finding, document::Document};
 use crate::{
     chain::NetworkConfig, forecast::ForecastError, forecasters::ForecasterError,
     learning::LearningError, market::MarketError, models::ModelsError, ops::OpsConfig,
-    predict::BadPredictValue, worker::TopicConfig,
+    predict::BadPredictValue, score::BadScoreValue, worker::TopicConfig,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -157,6 +157,9 @@ impl<'a> Check<'a> {
         if let Err(BadPredictValue { key, wrong, right }) = document.predict.check() {
             let path: Vec<_> = iter::once("predict").chain(key.split('.')).collect();
             self.expect(false, &path, wrong, right);
+        }
+        if let Err(BadScoreValue { key, wrong, right }) = document.score.check() {
+            self.expect(false, &["score", key], wrong, right);
         }
     }
 

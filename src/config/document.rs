@@ -12,6 +12,7 @@ use crate::{
     models::ModelsConfig,
     ops::OpsConfig,
     predict::PredictConfig,
+    score::ScoreConfig,
     worker::{CompetitionConfig, TopicConfig, WorkerConfig},
 };
 
@@ -33,13 +34,14 @@ pub(super) struct Document {
     pub learning: LearningConfig,
     pub models: ModelsConfig,
     pub predict: PredictConfig,
+    pub score: ScoreConfig,
     pub ops: OpsConfig,
     pub topics: Vec<TopicConfig>,
     pub competition: Option<CompetitionConfig>,
 }
 
 /// The sections and keys of the first level, for hints on variables' names.
-pub(super) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 18] = [
     "network",
     "data_dir",
     "prices",
@@ -54,6 +56,7 @@ pub(super) const KEYS: [&str; 17] = [
     "learning",
     "models",
     "predict",
+    "score",
     "ops",
     "topics",
     "competition",
@@ -76,6 +79,7 @@ impl Default for Document {
             learning: LearningConfig::default(),
             models: ModelsConfig::default(),
             predict: PredictConfig::default(),
+            score: ScoreConfig::default(),
             ops: OpsConfig::default(),
             topics: vec![TopicConfig::default()],
             competition: None,

@@ -16,7 +16,6 @@ mod config;
 mod error;
 mod event;
 mod item;
-mod json;
 mod keeper;
 mod model;
 mod network;
@@ -28,6 +27,8 @@ pub mod stub;
 mod variant;
 mod wire;
 
+pub use crate::json::Json;
+
 pub use self::{
     call::{ArgumentConfig, Call, MethodConfig},
     calling::Calling,
@@ -36,7 +37,6 @@ pub use self::{
     error::ModelsError,
     event::NetworkEvent,
     item::ModelInfo,
-    json::Json,
     model::{Instance, NoReplay, Replay, Subject},
     network::{ModelNetwork, Settled, Subset},
     orchestrator::FailureCode,

@@ -35,6 +35,7 @@ mod a_bad_topic;
 mod another_hand;
 mod answers;
 mod bad_inputs;
+mod blending;
 mod chain;
 #[path = "../conformance/mod.rs"]
 mod conformance;
@@ -62,6 +63,7 @@ mod predict_stand;
 mod predicting;
 #[path = "../prediction_store/mod.rs"]
 mod prediction_store;
+mod price_server;
 mod proxy;
 mod script;
 mod secrets;

@@ -35,7 +35,10 @@ class Model(TrackerBase):
             odd = {"SET": {1}, "NAN": [float("nan"), float("inf"), -float("inf"), 1.5], "TRUE": True,
                    "FLOAT": 0.5, "NONE": None}
             return odd.get(asset, "hello")
-        density = {"type": "builtin", "name": "norm", "params": {"loc": self.told, "scale": 1.0}}
+        loc, scale = self.told, 1.0
+        if ROLE.startswith("expects_"):
+            loc, scale = float(ROLE[8:]), 100.0
+        density = {"type": "builtin", "name": "norm", "params": {"loc": loc, "scale": scale}}
         return [{"step": k * step, "type": "mixture", "components": [{"density": density, "weight": 1}]}
                 for k in range(1, horizon // step + 1)]
 "#;

@@ -18,7 +18,7 @@ pub(super) struct Chosen {
 
 /// The database that is named: by the flag, else by `DATABASE_URL`, else the Predict worker's own file.
 /// A relative path starts at the project's folder, as all paths of the configuration do.
-pub(super) fn of_today(
+pub(in crate::cli) fn of_today(
     settings: &Predicting,
     flag: Option<&str>,
 ) -> Result<DatabaseUrl, StoreError> {
@@ -51,7 +51,7 @@ fn named(settings: &Predicting, text: &str) -> Result<DatabaseUrl, StoreError> {
 }
 
 /// A database that is down may be there at the next start; one that is wrong stays so.
-pub(super) fn failed(error: &StoreError) -> Failure {
+pub(in crate::cli) fn failed(error: &StoreError) -> Failure {
     if error.is_transient() {
         Failure::passing(error.to_string())
     } else {

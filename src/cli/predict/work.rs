@@ -255,7 +255,7 @@ fn tell(group: &mut TaskGroup, teller: Teller, asking: Asking, is_replay: bool) 
 }
 
 /// Ends the group when a signal comes, or the time is over.
-fn end_when_asked(group: &mut TaskGroup, duration: Option<Duration>) {
+pub(in crate::cli) fn end_when_asked(group: &mut TaskGroup, duration: Option<Duration>) {
     let (shutdown, token) = (group.shutdown(), group.token());
     group.spawn("end", async move {
         let time = async {

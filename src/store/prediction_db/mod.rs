@@ -7,6 +7,7 @@ mod lazy;
 mod merge;
 mod postgres;
 mod rows;
+mod score_rows;
 mod sqlite;
 mod url;
 mod values;

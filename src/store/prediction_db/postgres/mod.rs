@@ -5,6 +5,9 @@ mod configs;
 mod leases;
 mod models;
 mod predictions;
+mod rounds;
+mod scores;
+mod snapshots;
 
 use std::{borrow::Cow, time::Duration};
 
@@ -17,11 +20,16 @@ use sqlx::{
 pub use self::leases::LeaseDb;
 use super::{super::StoreError, KnownConfigs};
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (
         1,
         "predictions",
         include_str!("../../migrations/predictions_postgres/0001_predictions.sql"),
+    ),
+    (
+        2,
+        "scores",
+        include_str!("../../migrations/predictions_postgres/0002_scores.sql"),
     ),
     (
         3,
