@@ -68,6 +68,7 @@ mod proxy;
 mod script;
 mod secrets;
 mod several_outputs;
+mod sharing;
 mod site;
 mod slowness;
 mod trial;
