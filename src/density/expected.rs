@@ -34,6 +34,10 @@ pub enum NotExpected {
 /// variances v and base price P: ln(1 + m/P) − v / (2 (P + m)²), to the second order and with steps
 /// taken for independent. A number is the change over the whole horizon and has no variance.
 ///
+/// A density without a finite variance, or with a standard deviation above a tenth of P, stands with
+/// E[min(|X − mean|, P)²] instead: the expansion holds for changes of less than P alone, and a price
+/// can't fall by more. To leave the term out would favour the heaviest tails.
+///
 /// # Errors
 /// Where a mean is missing, the price would fall to nothing, or the base isn't above 0.
 pub fn expected_log_return(answer: &Answer, unit: Unit, base: f64) -> Result<f64, NotExpected> {
@@ -65,10 +69,22 @@ fn moments(densities: &[Density], unit: Unit, base: f64) -> Result<(f64, f64), N
     for (k, density) in densities.iter().enumerate() {
         mean += density.mean().ok_or(NotExpected::NoMean(k + 1))?;
         if unit == Unit::PriceDifference {
-            variance += density
-                .variance()
-                .map_or(base * base, |v| v.min(base * base));
+            variance += bounded_variance(density, base);
         }
     }
     Ok((mean, variance))
 }
+
+/// A step's variance for prices around `base`.
+fn bounded_variance(density: &Density, base: f64) -> f64 {
+    let tame = (0.1 * base).powi(2);
+    match (density.variance(), density.mean()) {
+        (Some(variance), _) if variance <= tame => variance,
+        (_, Some(mean)) => density.limited_variance(mean, base),
+        (_, None) => base * base,
+    }
+}
+
+#[cfg(test)]
+#[path = "expected_tests.rs"]
+mod tests;

@@ -1,5 +1,7 @@
 //! The grammar of densities: mixtures, the families built in, and scipy's.
 
+use std::f64::consts::SQRT_2;
+
 use super::{
     mixture::{Density, PARTS},
     part::Part,
@@ -10,6 +12,19 @@ use super::{
 /// Mixtures may stand within one another so far: a mixture of mixtures of mixtures. Models' own
 /// scorer also counts mixtures along a path, up to five, which this depth never reaches.
 const DEPTH: usize = 3;
+
+/// Shape parameters that are read. Beyond, a family is a spike or another family.
+const SMALLEST: f64 = 1e-6;
+const GREATEST: f64 = 1e6;
+/// A t with more degrees of freedom is taken for one with so many, which is a normal.
+const NORMAL: f64 = 1e12;
+/// Nearer to 0 the generalised extreme value is Gumbel's.
+const NEARLY_GUMBEL: f64 = 1e-7;
+
+const BUILT_IN: &str = "norm, lognorm, expon, t, weibull_min, weibull_max, gamma, beta, chi, chi2, \
+                        rayleigh, pareto, cauchy, laplace or f";
+const OF_SCIPY: &str =
+    ", or uniform, logistic, gumbel_r, gumbel_l, skewnorm, invgamma, johnsonsu or genextreme";
 
 /// The density that an object describes.
 pub(super) fn density(raw: &RawDensity) -> Result<Density, String> {
@@ -104,6 +119,14 @@ fn family(raw: &RawDensity, is_scipy: bool) -> Result<Part, String> {
     read.part().ok_or_else(|| read.unknown())?
 }
 
+fn extreme(c: f64) -> Shape {
+    if c.abs() < NEARLY_GUMBEL {
+        Shape::Gumbel
+    } else {
+        Shape::GenExtreme(c)
+    }
+}
+
 /// Reads one family's parameters, in scipy's parameterisation.
 struct Reader<'a> {
     name: &'a str,
@@ -114,25 +137,110 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// None when the family isn't known.
     fn part(&self) -> Option<Result<Part, String>> {
+        self.built_in()
+            .or_else(|| self.is_scipy.then(|| self.of_scipy()).flatten())
+    }
+
+    fn built_in(&self) -> Option<Result<Part, String>> {
+        let p = self.params;
         Some(match self.name {
-            "norm" => self.at(|_| Ok((Shape::Norm, 1.0))),
+            "norm" => self.at(Ok(Shape::Norm), 1.0),
+            "laplace" => self.at(Ok(Shape::Laplace), 1.0),
+            "cauchy" => self.at(Ok(Shape::Cauchy), 1.0),
+            "expon" => self.at(Ok(Shape::Expon), 1.0),
+            "rayleigh" => self.at(Ok(Shape::Weibull(2.0)), SQRT_2),
+            "t" => self.at(self.degrees(p.df).map(Shape::T), 1.0),
+            "lognorm" => self.at(self.shape("s", p.s).map(Shape::LogNorm), 1.0),
+            "weibull_min" => self.at(self.shape("c", p.c).map(Shape::Weibull), 1.0),
+            "weibull_max" => self.at(self.shape("c", p.c).map(Shape::Weibull), -1.0),
+            "gamma" => self.at(self.shape("a", p.a).map(Shape::Gamma), 1.0),
+            "chi" => self.at(self.shape("df", p.df).map(Shape::Chi), 1.0),
+            "chi2" => {
+                let shape = self.shape("df", p.df).map(|df| Shape::Gamma(0.5 * df));
+                self.at(shape, 2.0)
+            }
+            "beta" => self.at(self.two(("a", p.a), ("b", p.b), Shape::Beta), 1.0),
+            "pareto" => self.at(self.shape("b", p.b).map(Shape::Pareto), 1.0),
+            "f" => self.at(self.two(("dfn", p.dfn), ("dfd", p.dfd), Shape::F), 1.0),
+            _ => return None,
+        })
+    }
+
+    fn of_scipy(&self) -> Option<Result<Part, String>> {
+        let p = self.params;
+        Some(match self.name {
+            "uniform" => self.at(Ok(Shape::Uniform), 1.0),
+            "logistic" => self.at(Ok(Shape::Logistic), 1.0),
+            "gumbel_r" => self.at(Ok(Shape::Gumbel), 1.0),
+            "gumbel_l" => self.at(Ok(Shape::Gumbel), -1.0),
+            "skewnorm" => self.at(self.signed("a", p.a).map(Shape::SkewNorm), 1.0),
+            "invgamma" => self.at(self.shape("a", p.a).map(Shape::InvGamma), 1.0),
+            "johnsonsu" => {
+                let both = self
+                    .signed("a", p.a)
+                    .and_then(|a| Ok(Shape::JohnsonSu(a, self.shape("b", p.b)?)));
+                self.at(both, 1.0)
+            }
+            "genextreme" => self.at(self.signed("c", p.c).map(extreme), 1.0),
             _ => return None,
         })
     }
 
     fn unknown(&self) -> String {
-        format!("no family is known by the name `{}`; give norm", self.name)
+        let (kind, more) = if self.is_scipy {
+            ("scipy", OF_SCIPY)
+        } else {
+            ("builtin", "")
+        };
+        let name: String = self.name.chars().take(40).collect();
+        format!("no {kind} family is known by the name `{name}`; give {BUILT_IN}{more}")
     }
 
     /// A shape with its own factor of scale, at its place.
-    fn at(&self, shape: impl Fn(&Self) -> Result<(Shape, f64), String>) -> Result<Part, String> {
-        let (shape, factor) = shape(self)?;
+    fn at(&self, shape: Result<Shape, String>, factor: f64) -> Result<Part, String> {
+        let shape = shape?;
         let loc = self.given("loc", self.params.loc, Some(0.0))?;
         let scale = self.given("scale", self.params.scale, Some(1.0))?;
         if scale <= 0.0 {
             return Err(self.wrong("scale", scale, "above 0"));
         }
         Ok(Part::new(shape, loc, scale * factor))
+    }
+
+    fn two(
+        &self,
+        (first, a): (&str, Option<Number>),
+        (second, b): (&str, Option<Number>),
+        shape: impl Fn(f64, f64) -> Shape,
+    ) -> Result<Shape, String> {
+        Ok(shape(self.shape(first, a)?, self.shape(second, b)?))
+    }
+
+    /// A shape parameter above zero.
+    fn shape(&self, key: &str, value: Option<Number>) -> Result<f64, String> {
+        let value = self.given(key, value, None)?;
+        if (SMALLEST..=GREATEST).contains(&value) {
+            return Ok(value);
+        }
+        let right = format!("above 0, from {SMALLEST:e} to {GREATEST:e}");
+        Err(self.wrong(key, value, &right))
+    }
+
+    /// Degrees of freedom of a t: however many, as fits find thousands of millions for a normal.
+    fn degrees(&self, value: Option<Number>) -> Result<f64, String> {
+        let df = self.given("df", value, None)?;
+        self.shape("df", Some(Number(Some(df.min(GREATEST)))))?;
+        Ok(df.min(NORMAL))
+    }
+
+    /// A shape parameter of any sign.
+    fn signed(&self, key: &str, value: Option<Number>) -> Result<f64, String> {
+        let value = self.given(key, value, None)?;
+        if value.abs() <= GREATEST {
+            return Ok(value);
+        }
+        let right = format!("from -{GREATEST:e} to {GREATEST:e}");
+        Err(self.wrong(key, value, &right))
     }
 
     /// A finite parameter; only scipy's own have defaults.
@@ -148,6 +256,6 @@ impl Reader<'_> {
     }
 
     fn wrong(&self, key: &str, value: f64, right: &str) -> String {
-        format!("{}: `{key}` is {value}; it must be {right}", self.name)
+        format!("{}: `{key}` is {value:?}; it must be {right}", self.name)
     }
 }

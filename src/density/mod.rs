@@ -8,6 +8,7 @@ mod expected;
 mod grammar;
 mod mixture;
 mod part;
+mod quadrature;
 mod raw;
 mod scored;
 mod shape;
@@ -18,3 +19,8 @@ pub use expected::{NotExpected, expected_log_return};
 pub use mixture::Density;
 pub use scored::{LOG_SCORE_LIMIT, Scored, score};
 pub use unit::Unit;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod vectors;

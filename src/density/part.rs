@@ -51,6 +51,13 @@ impl Part {
         Some(variance).filter(|variance| variance.is_finite())
     }
 
+    /// Where the density begins and ends.
+    pub(super) fn support(&self) -> [f64; 2] {
+        let (low, high) = self.shape.support();
+        let [a, b] = [low, high].map(|z| self.loc + self.scale * z);
+        [a.min(b), a.max(b)]
+    }
+
     /// Where the cdf is `p`, to a relative 1e-15 of its distance from the shape's own zero.
     pub(super) fn quantile(&self, p: f64) -> f64 {
         let p = if self.scale > 0.0 { p } else { 1.0 - p };

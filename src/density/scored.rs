@@ -51,3 +51,7 @@ pub fn score(answer: &Answer, unit: Unit, closes: &[f64]) -> Scored {
         _ => Scored::default(),
     }
 }
+
+#[cfg(test)]
+#[path = "scored_tests.rs"]
+mod tests;

@@ -11,6 +11,7 @@
 
 mod call;
 mod calling;
+mod circle;
 mod config;
 mod error;
 mod event;
@@ -31,6 +32,7 @@ pub use crate::json::Json;
 pub use self::{
     call::{ArgumentConfig, Call, MethodConfig},
     calling::Calling,
+    circle::Ours,
     config::ModelsConfig,
     error::ModelsError,
     event::NetworkEvent,

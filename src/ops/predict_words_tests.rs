@@ -81,6 +81,32 @@ fn healthy() -> Vec<PredictEvent> {
             stored: 1_200,
             seconds: 130,
         },
+        PredictEvent::ShareJoined {
+            worker: "here-7-0000abcd".into(),
+            workers: 3,
+            models: 300,
+        },
+        PredictEvent::WorkersChanged {
+            joined: vec!["there-8-0000abcd".into()],
+            left: Vec::new(),
+            workers: 4,
+        },
+        PredictEvent::ModelsTakenOver {
+            models: 50,
+            ids: vec![id()],
+            share: 150,
+            workers: 2,
+        },
+        PredictEvent::ModelsHandedOver {
+            models: 1,
+            ids: vec![id()],
+            share: 75,
+            workers: 4,
+        },
+        PredictEvent::ShareResumed {
+            models: 75,
+            seconds: 20,
+        },
         PredictEvent::PredictionsPruned { removed: 10 },
         PredictEvent::PricesEnded { closes: 9 },
     ]
@@ -103,6 +129,10 @@ fn troubled() -> Vec<PredictEvent> {
             cause: "connection refused".into(),
             waiting: 12,
             bytes: 3 << 20,
+        },
+        PredictEvent::ShareFenced {
+            models: 75,
+            cause: "the database did not answer within 5s".into(),
         },
         PredictEvent::StoreOverflow {
             lost: 5,

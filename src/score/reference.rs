@@ -132,7 +132,7 @@ mod tests {
         let at = 3_600 * 264;
         let found = scale(&track, Unit::PriceDifference, (at, 3_600), 300).unwrap();
         // Of weights that halve each day, the last day has 1/2 ÷ (1 - 1/16).
-        let last = 0.5 / (1.0 - 1.0 / 16.0);
+        let last = 0.5_f64 / (1.0 - 1.0 / 16.0);
         let expected = (9.0 * last + (1.0 - last)).sqrt();
         assert!((found - expected).abs() < 1e-9, "{found} {expected}");
         // Over seven days hourly moves are taken together, with weights that halve in seven days.

@@ -45,6 +45,7 @@ mod figures;
 mod gate;
 mod kills;
 mod learning;
+mod leases;
 mod ledger;
 mod many_topics;
 mod models;

@@ -48,6 +48,7 @@ mod windows_are_found_without_events;
 
 // The scenarios: the built program.
 mod a_worker_without_tiingo_forecasts;
+mod models_are_scored_and_ranked;
 mod models_are_told_asked_and_stored;
 mod prices_are_kept_by_hand;
 mod the_examples_in_python;
