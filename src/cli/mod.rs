@@ -8,6 +8,7 @@ mod failure;
 mod forecast;
 mod learning;
 mod locate;
+mod network;
 mod notices;
 mod origin;
 mod past;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{
     chain::{ChainConfig, FeeConfig},
-    forecast::ForecastConfig,
+    forecast::{BlendConfig, ForecastConfig},
     learning::LearningConfig,
     market::MarketConfig,
     models::ModelsConfig,
@@ -31,6 +31,7 @@ pub(super) struct Document {
     pub worker: WorkerConfig,
     pub market: MarketConfig,
     pub forecast: ForecastConfig,
+    pub blend: BlendConfig,
     pub learning: LearningConfig,
     pub models: ModelsConfig,
     pub predict: PredictConfig,
@@ -41,7 +42,7 @@ pub(super) struct Document {
 }
 
 /// The sections and keys of the first level, for hints on variables' names.
-pub(super) const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 19] = [
     "network",
     "data_dir",
     "prices",
@@ -53,6 +54,7 @@ pub(super) const KEYS: [&str; 18] = [
     "worker",
     "market",
     "forecast",
+    "blend",
     "learning",
     "models",
     "predict",
@@ -76,6 +78,7 @@ impl Default for Document {
             worker: WorkerConfig::default(),
             market: MarketConfig::default(),
             forecast: ForecastConfig::default(),
+            blend: BlendConfig::default(),
             learning: LearningConfig::default(),
             models: ModelsConfig::default(),
             predict: PredictConfig::default(),

@@ -44,12 +44,13 @@ pub use labels::Labels;
 pub use live::{LiveFuse, LiveFuses, LiveOutcome, log_return};
 pub use model::{Fitted, Model};
 pub use network::{
-    BadBlendValue, BlendConfig, Combined, Ensemble, Expected, Part, Round, Said, Standing,
-    Standings, TopicSource, Voice, round_of, voices,
+    BadBlendValue, BlendConfig, Combined, Ensemble, Expected, NetworkForecaster, NetworkState,
+    Part, Round, Said, Standing, Standings, TopicSource, Voice, round_of, voices,
 };
 pub use outside::Outside;
 pub use types::{
-    Candle, ChallengerReport, Fallback, Forecast, History, Labelled, Report, Source, Target,
+    Candle, ChallengerReport, Fallback, Forecast, History, Labelled, NetworkPart, NetworkReport,
+    Report, Source, Target,
 };
 pub use walk::{Step, Walk};
 

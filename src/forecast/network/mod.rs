@@ -10,14 +10,18 @@ mod combine;
 mod config;
 mod copies;
 mod ensemble;
+mod forecaster;
 mod rounds;
 mod standings;
+mod state;
 
 pub use combine::{Combined, Part};
 pub use config::{BadBlendValue, BlendConfig, TopicSource};
 pub use ensemble::{Ensemble, Said};
+pub use forecaster::NetworkForecaster;
 pub use rounds::{Expected, Round, Voice, round_of, voices};
 pub use standings::{Standing, Standings};
+pub use state::NetworkState;
 
 #[cfg(test)]
 mod testing;
