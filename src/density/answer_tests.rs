@@ -213,8 +213,8 @@ fn mixtures_nest_three_deep() {
 #[test]
 fn a_mixture_has_an_end() {
     let of = |count: usize| format!("[{}]", mixture(&vec![norm(0.0); count]));
-    assert_eq!(densities(&of(27), 1).len(), 1);
-    assert!(refusal(&of(28)).contains("more than 27"));
+    assert_eq!(densities(&of(16), 1).len(), 1);
+    assert!(refusal(&of(17)).contains("more than 16"));
 }
 
 #[test]

@@ -22,6 +22,9 @@ const NORMAL: f64 = 1e12;
 /// Nearer to 0 the generalised extreme value is Gumbel's.
 const NEARLY_GUMBEL: f64 = 1e-7;
 
+/// Beyond, the generalised extreme value's moments have no digits left.
+const MOST_EXTREME: f64 = 10.0;
+
 const BUILT_IN: &str = "norm, lognorm, expon, t, weibull_min, weibull_max, gamma, beta, chi, chi2, \
                         rayleigh, pareto, cauchy, laplace or f";
 const OF_SCIPY: &str =
@@ -175,15 +178,15 @@ impl Reader<'_> {
             "logistic" => self.at(Ok(Shape::Logistic), 1.0),
             "gumbel_r" => self.at(Ok(Shape::Gumbel), 1.0),
             "gumbel_l" => self.at(Ok(Shape::Gumbel), -1.0),
-            "skewnorm" => self.at(self.signed("a", p.a).map(Shape::SkewNorm), 1.0),
+            "skewnorm" => self.at(self.signed("a", p.a, GREATEST).map(Shape::SkewNorm), 1.0),
             "invgamma" => self.at(self.shape("a", p.a).map(Shape::InvGamma), 1.0),
             "johnsonsu" => {
                 let both = self
-                    .signed("a", p.a)
+                    .signed("a", p.a, GREATEST)
                     .and_then(|a| Ok(Shape::JohnsonSu(a, self.shape("b", p.b)?)));
                 self.at(both, 1.0)
             }
-            "genextreme" => self.at(self.signed("c", p.c).map(extreme), 1.0),
+            "genextreme" => self.at(self.signed("c", p.c, MOST_EXTREME).map(extreme), 1.0),
             _ => return None,
         })
     }
@@ -236,12 +239,12 @@ impl Reader<'_> {
     }
 
     /// A shape parameter of any sign.
-    fn signed(&self, key: &str, value: Option<Number>) -> Result<f64, String> {
+    fn signed(&self, key: &str, value: Option<Number>, most: f64) -> Result<f64, String> {
         let value = self.given(key, value, None)?;
-        if value.abs() <= GREATEST {
+        if value.abs() <= most {
             return Ok(value);
         }
-        let right = format!("from -{GREATEST:e} to {GREATEST:e}");
+        let right = format!("from -{most:e} to {most:e}");
         Err(self.wrong(key, value, &right))
     }
 
