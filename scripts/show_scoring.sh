@@ -46,7 +46,7 @@ horizon = "24h"
 step = "5m"
 interval = "150s"
 [score]
-interval = "1s"
+interval = "10ms"
 END
 python3 scripts/predict/minutes.py 61 "$home/minutes.csv"
 # The tables are made by the program, the backlog is of a crunch of its own.

@@ -77,10 +77,10 @@ impl ScoreConfig {
     /// # Errors
     /// The first value that makes no sense.
     pub fn check(&self) -> Result<(), BadScoreValue> {
+        const LEAST_INTERVAL: Duration = Duration::from_millis(10);
         const LONGEST: Duration = Duration::from_secs(400 * 86_400);
         let refuse = |key, wrong: String, right| Err(BadScoreValue { key, wrong, right });
         for (key, span) in [
-            ("interval", self.interval),
             ("recent", self.recent),
             ("steady", self.steady),
             ("anchor", self.anchor),
@@ -93,6 +93,10 @@ impl ScoreConfig {
                 let right = "write a second to 400 days, such as \"5min\"";
                 return refuse(key, format!("is {span:?}"), right);
             }
+        }
+        if self.interval < LEAST_INTERVAL || self.interval > LONGEST {
+            let right = "write 10ms to 400 days, such as \"5min\"";
+            return refuse("interval", format!("is {:?}", self.interval), right);
         }
         if self.steady < self.recent {
             let right = "the windows grow: recent, steady, anchor";

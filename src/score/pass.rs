@@ -27,6 +27,8 @@ const BATCH: u32 = 64;
 const PAGE: u32 = 2_000;
 /// No history of days is made up for that is longer.
 const MOST_DAYS: i64 = 400;
+/// How far this clock and that of prices may be apart, in seconds.
+const SKEW: i64 = 3_600;
 const DAY: time::Duration = time::Duration::DAY;
 
 /// What the Scoring worker needs of a database.
@@ -99,9 +101,12 @@ impl Scorer {
     pub async fn pass(&mut self) -> Result<PassDone, StoreError> {
         let began = Instant::now();
         let newest = self.store.newest_closes(&self.crunch_id).await?;
+        let now = self.clock.now().unix_timestamp();
         let Some(until) = newest.values().copied().max() else {
             return Ok(PassDone::default());
         };
+        // A close that claims to be of the future must not make anything late.
+        let until = until.min(now.saturating_add(SKEW));
         let until =
             OffsetDateTime::from_unix_timestamp(until).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let mut done = PassDone {

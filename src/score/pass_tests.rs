@@ -109,6 +109,21 @@ async fn a_gap_is_waited_for_and_then_given_up() {
 }
 
 #[tokio::test]
+async fn a_price_of_the_future_makes_nothing_late() {
+    let db = scene([600]).await;
+    let mut scorer = scorer(&db, config());
+    let mut stray = minutes(0, 0);
+    stray[0].at = at(99 * 7 * DAY_SECONDS).unix_timestamp();
+    db.keep_closes("BTC", &stray).await.unwrap();
+    let next = prediction(9 * 7 * DAY_SECONDS, "good", &normal(0.0, 20.0));
+    db.save_all(std::slice::from_ref(&next)).await.unwrap();
+    let done = scorer.pass().await.unwrap();
+    assert_eq!(done.until, Some(at(9 * 7 * DAY_SECONDS + 3_600)));
+    // The prices that it needs may still come.
+    assert_eq!((done.unscorable, done.waiting), (2, 1));
+}
+
+#[tokio::test]
 async fn a_gap_that_is_filled_is_scored() {
     let db = scene([600]).await;
     let mut scorer = scorer(&db, config());

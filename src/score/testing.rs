@@ -95,7 +95,9 @@ pub(super) async fn told(db: &PredictionDb, from: i64, until: i64) {
 }
 
 pub(super) fn scorer(db: &Arc<PredictionDb>, config: ScoreConfig) -> Scorer {
-    let clock = Arc::new(SimulatedClock::starting_at(ORIGIN));
+    let clock = Arc::new(SimulatedClock::starting_at(
+        ORIGIN + time::Duration::weeks(9),
+    ));
     Scorer::new(
         Arc::clone(db) as _,
         CRUNCH,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, PgConnection, postgres::PgRow};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, macros::datetime};
 
 use super::{
     super::{
@@ -30,6 +30,9 @@ const KEEP: &str = "WITH kept AS (\
     JOIN predictions p ON p.id = r.id ORDER BY p.id FOR KEY SHARE OF p \
     ON CONFLICT DO NOTHING) \
 DELETE FROM unscored WHERE prediction_id = ANY($1)";
+
+/// Before all that is stored.
+const FIRST: OffsetDateTime = datetime!(0001-01-01 0:00 UTC);
 
 #[async_trait]
 impl ScoreRepository for Postgres {
@@ -58,7 +61,7 @@ impl ScoreRepository for Postgres {
              FROM unscored u JOIN predictions p ON p.id = u.prediction_id \
              JOIN prediction_configs c ON c.id = p.config_id \
              WHERE u.crunch_id = $1 AND u.resolvable_at <= $2 AND p.status = 'SUCCESS' \
-             AND ($3::timestamptz IS NULL OR (u.resolvable_at, u.prediction_id) > ($3, $4)) \
+             AND (u.resolvable_at, u.prediction_id) > ($3, $4) \
              ORDER BY u.resolvable_at, u.prediction_id LIMIT $5"
         );
         let work = async {
@@ -66,7 +69,7 @@ impl ScoreRepository for Postgres {
             let rows = sqlx::query(AssertSqlSafe(query))
                 .bind(id(crunch_id))
                 .bind(until)
-                .bind(after.map(|after| moment(after.resolvable_at)))
+                .bind(after.map_or(FIRST, |after| moment(after.resolvable_at)))
                 .bind(after.map_or(0, |after| after.id))
                 .bind(i64::from(most))
                 .fetch_all(&mut *all)
