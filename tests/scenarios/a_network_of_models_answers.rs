@@ -7,7 +7,7 @@ use allora_worker::{
     clock::{SharedClock, SimulatedClock},
     density::Unit,
     forecast::{BlendConfig, Builtin, ForecastConfig, NetworkForecaster, Outside, Source},
-    forecasters::network::{Reader, Subject},
+    forecasters::network::{Reader, Subject, Tell},
     store::{
         ConfigKey, Packed, Prediction, PredictionDb, PredictionRepository as _, PredictionStatus,
     },
@@ -69,7 +69,8 @@ async fn its_newest_round_is_submitted_and_its_silence_is_stood_in_for() {
     reader.look().await.unwrap();
     let cancel = CancellationToken::new();
     let stopped = cancel.clone();
-    let reading = tokio::spawn(async move { reader.run(&stopped, &Box::new(|_| {})).await });
+    let tell: Tell = Box::new(|_| {});
+    let reading = tokio::spawn(async move { reader.run(&stopped, &tell).await });
 
     let forecast = ForecastConfig {
         max_abs: 1.0,
