@@ -21,7 +21,7 @@ pub(crate) enum Kind {
     Contrary,
     /// As the contrary one.
     CopyOfContrary,
-    /// Good for 14 months, and twice its opposite from then on.
+    /// Good until it turns, and twice its opposite from then on.
     Turncoat,
     /// Speaks at random, as loudly as a good one.
     Noise,
@@ -37,9 +37,6 @@ pub(crate) enum Kind {
 const NOISE: f64 = 0.8;
 /// What a good model multiplies its view by, for that noise.
 const SHRINK: f64 = 1.0 / (1.0 + NOISE * NOISE);
-/// The day on which the turncoat turns.
-pub(crate) const TURN: usize = 425;
-
 impl Kind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -62,6 +59,8 @@ impl Kind {
 /// Draws of a day that several models share.
 pub(crate) struct Morning {
     pub(crate) day: usize,
+    /// The day on which the turncoat turns.
+    pub(crate) turn: usize,
     /// What can be known of the week, and its standard deviation over time.
     pub(crate) knowable: f64,
     pub(crate) usual: f64,
@@ -78,6 +77,7 @@ pub(crate) fn expects(
 ) -> Option<f64> {
     let Morning {
         day,
+        turn,
         knowable,
         usual,
         first,
@@ -94,7 +94,7 @@ pub(crate) fn expects(
         Kind::Constant => 0.002,
         Kind::Contrary => -view(first),
         Kind::CopyOfContrary => -view(first) + 1e-7 * own,
-        Kind::Turncoat if day >= TURN => -2.0 * view(own),
+        Kind::Turncoat if day >= turn => -2.0 * view(own),
         Kind::Turncoat => view(own),
         Kind::Noise => (SHRINK.sqrt() * usual) * own,
         Kind::Huge => 0.2_f64.copysign(own),

@@ -82,24 +82,16 @@ fn mixed(hours: usize, explained: f64) -> u32 {
     let seasons = played(hours, explained, &cast::mixed());
     let best = table(&seasons);
     println!("  best single source: {best}");
-    let against_best = difference(&seasons, "blend", best);
-    let mut missed = bound("blend − best single source", against_best, 2.0);
-    missed += bound(
-        "blend − prior",
-        difference(&seasons, "blend", "prior"),
-        -2.0,
-    );
+    let mut missed = within_luck("blend − best single source", &seasons, "blend", best);
+    missed += within_luck("models − best single source", &seasons, "models", best);
+    missed += surely_below("blend − prior", &seasons, "blend", "prior");
+    missed += surely_below("models − prior", &seasons, "models", "prior");
     let gate = seasons
         .iter()
         .map(|it| mean(&it.gates[TOLD.min(it.gates.len())..]));
     println!(
         "  mean weight of the gate once it can be told {:.2}",
         mean(&gate.collect::<Vec<_>>())
-    );
-    missed += bound(
-        "models − prior",
-        difference(&seasons, "models", "prior"),
-        -2.0,
     );
     missed
 }
@@ -166,27 +158,35 @@ fn table(seasons: &[Played]) -> &'static str {
     best.0
 }
 
-/// The mean over seasons of how far one source's ratio lies above another's in the same season, and the
-/// standard error of that mean: what is noise.
+/// How far one source's ratio lies above another's in the same season: the mean over seasons, and the
+/// standard deviation of a single season.
 fn difference(seasons: &[Played], ours: &str, theirs: &str) -> (f64, f64) {
-    let all: Vec<f64> = seasons
-        .iter()
-        .map(|it| it.ratio(ours, TOLD) - it.ratio(theirs, TOLD))
-        .collect();
+    let apart = |it: &Played| it.ratio(ours, TOLD) - it.ratio(theirs, TOLD);
+    let all: Vec<f64> = seasons.iter().map(apart).collect();
     let centre = mean(&all);
     let squares = all.iter().map(|it| (it - centre).powi(2)).sum::<f64>();
-    let count = all.len() as f64;
-    (centre, (squares / (count - 1.0) / count).sqrt())
+    (centre, (squares / (all.len() as f64 - 1.0)).sqrt())
 }
 
-/// Prints a difference, which must not be above so many standard errors.
-fn bound(name: &str, (centre, error): (f64, f64), errors: f64) -> u32 {
-    let holds = centre <= errors * error;
-    let verdict = if holds { "" } else { "   MISSED" };
-    println!(
-        "  {name:<34} {centre:>9.5} ± {error:.5}   at most {errors:+.0} standard errors{verdict}"
-    );
-    u32::from(!holds)
+/// A source must not be worse than another by more than a single season's luck: two standard deviations
+/// of the difference between the two in one season of three years.
+fn within_luck(name: &str, seasons: &[Played], ours: &str, theirs: &str) -> u32 {
+    let (centre, deviation) = difference(seasons, ours, theirs);
+    verdict(name, centre, 2.0 * deviation, "twice a season's deviation")
+}
+
+/// A source must be better than another by more than the mean of these seasons could be by luck: two
+/// standard errors of that mean.
+fn surely_below(name: &str, seasons: &[Played], ours: &str, theirs: &str) -> u32 {
+    let (centre, deviation) = difference(seasons, ours, theirs);
+    let error = deviation / (seasons.len() as f64).sqrt();
+    verdict(name, centre, -2.0 * error, "two standard errors below 0")
+}
+
+fn verdict(name: &str, value: f64, most: f64, what: &str) -> u32 {
+    let verdict = if value <= most { "" } else { "   MISSED" };
+    println!("  {name:<34} {value:>9.5}   at most {most:.5} ({what}){verdict}");
+    u32::from(value > most)
 }
 
 fn mean(values: &[f64]) -> f64 {

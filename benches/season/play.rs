@@ -29,6 +29,8 @@ pub(crate) struct Season {
     /// The share of the variance of the return over the horizon that can be known.
     pub(crate) explained: f64,
     pub(crate) cast: Vec<Kind>,
+    /// The day on which turncoats turn.
+    pub(crate) turn: usize,
     pub(crate) forecast: ForecastConfig,
     pub(crate) blend: BlendConfig,
 }
@@ -76,6 +78,7 @@ impl Season {
             days,
             explained,
             cast,
+            turn: 425,
             forecast,
             blend,
         }
@@ -157,6 +160,7 @@ impl Season {
             let knowable = market.knowable[day * 24];
             let morning = Morning {
                 day,
+                turn: self.turn,
                 knowable,
                 usual,
                 first,

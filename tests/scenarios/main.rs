@@ -28,6 +28,8 @@ mod twin;
 mod a_journal_or_a_forecast_that_fails;
 mod a_killed_worker_answers_once;
 mod a_model_of_the_operators_own;
+mod a_network_earns_its_say;
+mod a_network_of_models_answers;
 mod a_rough_day;
 mod a_stop_finishes_what_is_in_the_air;
 mod a_transaction_that_lingers;
