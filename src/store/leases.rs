@@ -37,6 +37,8 @@ pub struct Held {
     pub free: usize,
     /// The other workers that live, each with how many models it holds; by name.
     pub others: Vec<(String, usize)>,
+    /// Until the first of them lapses, unless it renews.
+    pub next_lapse: Option<Duration>,
     /// Workers that had lapsed and were removed with this.
     pub buried: Vec<String>,
 }
@@ -46,6 +48,14 @@ impl Held {
     #[must_use]
     pub fn share(&self) -> usize {
         self.total.div_ceil(self.others.len() + 1)
+    }
+
+    /// How many models are held by workers that do not live.
+    #[must_use]
+    pub fn orphans(&self) -> usize {
+        let others = self.others.iter().map(|it| it.1).sum::<usize>();
+        self.total
+            .saturating_sub(self.free + self.models.len() + others)
     }
 
     /// How many models it has above its share and others have room for.
@@ -113,8 +123,16 @@ mod tests {
             total,
             free,
             others,
-            buried: Vec::new(),
+            ..Held::default()
         }
+    }
+
+    #[test]
+    fn models_of_the_dead_are_neither_free_nor_anybodys() {
+        let mut held = held(100, &[100], 20);
+        assert_eq!(held.orphans(), 0);
+        held.total += 80;
+        assert_eq!(held.orphans(), 80);
     }
 
     #[test]

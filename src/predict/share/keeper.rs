@@ -25,6 +25,8 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(50);
 /// How long the leases may take to be given back at the end.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// After another's lapse, so that it has lapsed for the server, too.
+const SURELY: Duration = Duration::from_millis(20);
 /// Ids in an event.
 const MOST_IDS: usize = 10;
 /// How often it is told that nothing can be held.
@@ -63,6 +65,8 @@ pub struct ShareKeeper {
     /// Models that are not called any more and given back with the next heartbeat.
     giving: BTreeSet<String>,
     others: Option<BTreeSet<String>>,
+    /// From one heartbeat's beginning to the next.
+    pause: Duration,
     /// Why the last heartbeat failed.
     cause: String,
     complained: Option<Instant>,
@@ -74,6 +78,7 @@ impl ShareKeeper {
     pub const fn new(parts: ShareParts) -> Self {
         Self {
             standing: Standing::new(parts.heartbeat),
+            pause: parts.heartbeat,
             parts,
             held: BTreeSet::new(),
             giving: BTreeSet::new(),
@@ -95,7 +100,6 @@ impl ShareKeeper {
 
     /// One heartbeat and the pause after it; none when it was cancelled.
     async fn turn(&mut self, cancel: &CancellationToken) -> Option<()> {
-        let half = self.parts.heartbeat / 2;
         let Some(listed) = (self.parts.listed)() else {
             return self.watched(cancel, sleep(LOOK)).await;
         };
@@ -112,8 +116,24 @@ impl ShareKeeper {
                 self.failed(begun, false, cause);
             }
         }
-        let next = (begun + half).max(Instant::now() + half / 5);
+        let next = (begun + self.pause).max(Instant::now() + self.soon());
         self.watched(cancel, sleep_until(next)).await
+    }
+
+    /// The shortest pause.
+    fn soon(&self) -> Duration {
+        self.parts.heartbeat / 10
+    }
+
+    /// When to look again: when another may have died, and soon while what a dead one held is being freed.
+    fn pause_after(&self, held: &Held) -> Duration {
+        let half = self.parts.heartbeat / 2;
+        match held.next_lapse {
+            _ if !self.standing.may_bury() => half,
+            _ if held.orphans() > 0 => self.soon(),
+            Some(lapse) => half.min(lapse + SURELY),
+            None => half,
+        }
     }
 
     /// Awaits something, and meanwhile stops calling models when it is time to.
@@ -155,6 +175,7 @@ impl ShareKeeper {
 
     async fn succeeded(&mut self, begun: Instant, held: Held) {
         let was_fenced = self.standing.succeeded(begun, held.others.is_empty());
+        self.pause = self.pause_after(&held);
         self.complained = None;
         self.tell_of_others(&held);
         let now: BTreeSet<String> = held.models.iter().cloned().collect();
@@ -195,6 +216,7 @@ impl ShareKeeper {
 
     fn failed(&mut self, begun: Instant, is_down: bool, cause: String) {
         self.standing.failed(begun, is_down);
+        self.pause = self.parts.heartbeat / 2;
         let is_told = self.complained.is_some_and(|at| at.elapsed() < REPEAT);
         if self.held.is_empty() && !is_told {
             self.complained = Some(Instant::now());

@@ -357,3 +357,27 @@ async fn that_nothing_can_be_held_is_told_once() {
     let trouble = |event: &Event| matches!(event, Event::Trouble { .. });
     assert_eq!(desk.office.told.count(trouble), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn it_is_looked_when_another_lapses_and_soon_again_while_what_it_held_is_not_free() {
+    let desk = Desk::with(held(&["a"], &[("other", 3)])).await;
+    desk.pass(HEARTBEAT * 3).await;
+    let lapse = HALF / 2;
+    let mut dying = held(&["a"], &[("other", 3)]);
+    dying.next_lapse = Some(lapse);
+    desk.hold(dying);
+    let beats = || desk.leases.beats.lock().unwrap().len();
+    let before = beats();
+    desk.pass(HALF).await;
+    assert_eq!(beats(), before + 1);
+    let mut dead = held(&["a"], &[]);
+    dead.total = 4;
+    desk.hold(dead);
+    desk.pass(lapse).await;
+    let then = beats();
+    desk.pass(HALF).await;
+    assert!(beats() >= then + 4, "{} and {then}", beats());
+    desk.hold(held(&["a", "b", "c", "d"], &[]));
+    desk.pass(HALF).await;
+    assert_eq!(desk.ours().len(), 4);
+}

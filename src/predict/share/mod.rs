@@ -7,8 +7,9 @@
 //! moves only when it must.
 //!
 //! **A worker that dies.** Its leases lapse two heartbeats after its last sign of life, by the server's
-//! clock alone. The others look each half heartbeat and take over what has lapsed: within two and a half
-//! heartbeats, and half a one is left for connecting. One that ends well gives all back at once.
+//! clock alone. The others look each half heartbeat, and just when a lease lapses that was not renewed:
+//! they take over what it held soon after, and nearly a heartbeat is left for connecting. One that ends
+//! well gives all back at once.
 //!
 //! **A worker that is cut off** (no answer, a connection that is lost, an error) judges by its own
 //! monotonic clock, taken before its last good heartbeat began, and calls no model any more a quarter of

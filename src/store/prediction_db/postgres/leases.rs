@@ -330,7 +330,8 @@ async fn bury(
 
 async fn count(all: &mut Transaction<'_, Pg>, beat: &Beat, own: i64) -> Result<Held, sqlx::Error> {
     let others = sqlx::query(
-        "SELECT w.name, count(l.model_id) AS held FROM workers w \
+        "SELECT w.name, count(l.model_id) AS held, \
+         extract(epoch FROM w.lapses_at - now())::double precision AS lapse FROM workers w \
          LEFT JOIN leases l ON l.owner = w.id WHERE w.crunch_id = $1 AND w.id <> $2 \
          AND w.lapses_at >= now() GROUP BY w.id, w.name ORDER BY w.name",
     )
@@ -339,6 +340,11 @@ async fn count(all: &mut Transaction<'_, Pg>, beat: &Beat, own: i64) -> Result<H
     .fetch_all(&mut **all)
     .await?;
     let other = |row: &PgRow| Ok((row.try_get("name")?, unsigned(row.try_get("held")?)));
+    let lapses = others.iter().map(|row| row.try_get::<f64, _>("lapse"));
+    let next_lapse = lapses
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .min_by(f64::total_cmp);
     let counts = sqlx::query(
         "SELECT count(*) AS total, count(*) FILTER (WHERE owner IS NULL) AS free \
          FROM leases WHERE crunch_id = $1",
@@ -353,6 +359,7 @@ async fn count(all: &mut Transaction<'_, Pg>, beat: &Beat, own: i64) -> Result<H
             .iter()
             .map(other)
             .collect::<Result<_, sqlx::Error>>()?,
+        next_lapse: next_lapse.and_then(|it| Duration::try_from_secs_f64(it).ok()),
         ..Held::default()
     })
 }
