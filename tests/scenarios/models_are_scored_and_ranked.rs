@@ -7,6 +7,7 @@ use allora_worker::store::{
     Prediction, PredictionDb, PredictionRepository as _, PredictionStatus,
 };
 use serde_json::Value;
+use sqlx::{Connection as _, SqliteConnection};
 use time::OffsetDateTime;
 
 use crate::operator::Home;
@@ -179,19 +180,16 @@ async fn one_pass_ranks_them_by_merit_and_another_changes_nothing() {
 #[tokio::test]
 async fn killed_in_the_middle_it_goes_on_to_the_same_scores() {
     let (home, other) = (Home::new(), Home::new());
-    let db = fill(&home).await;
+    drop(fill(&home).await);
     drop(fill(&other).await);
     let expected = board(&other, &["score", "--once", "--json"]).await;
     let file = home.folder.path().join("data/artifacts/predict.db");
+    let address = format!("sqlite://{}", file.display());
     let count = async || {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
-        let mut connection = sqlx::Connection::connect_with(&options).await.unwrap();
-        let all = sqlx::query_scalar("SELECT count(*) FROM scores");
-        all.fetch_one::<_, sqlx::SqliteConnection>(&mut connection)
-            .await
-            .unwrap_or(0_i64)
+        let mut connection = SqliteConnection::connect(&address).await.unwrap();
+        let all = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM scores");
+        all.fetch_one(&mut connection).await.unwrap()
     };
-    let _ = &db;
     let mut killed = home.command(&["score"]).spawn().unwrap();
     while count().await == 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
