@@ -211,17 +211,16 @@ impl Scorer {
         newest: Option<&Snapshot>,
         until: OffsetDateTime,
     ) -> Result<Vec<OffsetDateTime>, StoreError> {
-        let first = match newest {
-            Some(it) => it.at + DAY,
-            None => {
-                let filter = PredictionFilter {
-                    crunch_id: Some(self.crunch_id.clone()),
-                    ..PredictionFilter::default()
-                };
-                match self.store.predictions(&filter, 0, 1).await?.pop() {
-                    Some(it) => it.prediction.resolvable_at,
-                    None => return Ok(Vec::new()),
-                }
+        let first = if let Some(it) = newest {
+            it.at + DAY
+        } else {
+            let filter = PredictionFilter {
+                crunch_id: Some(self.crunch_id.clone()),
+                ..PredictionFilter::default()
+            };
+            match self.store.predictions(&filter, 0, 1).await?.pop() {
+                Some(it) => it.prediction.resolvable_at,
+                None => return Ok(Vec::new()),
             }
         };
         let first = first.max(until - DAY * i32::try_from(MOST_DAYS).unwrap_or(i32::MAX));

@@ -74,7 +74,7 @@ type Worth = (density::Scored, density::Scored);
 
 fn worth(it: &Prediction, against: Against<'_>) -> Result<Worth, Obstacle> {
     let steps = it.horizon.checked_div(it.step).unwrap_or_default();
-    if steps == 0 || it.horizon % it.step != 0 {
+    if steps == 0 || !it.horizon.is_multiple_of(it.step) {
         return Err(Obstacle::lasting(format!(
             "a horizon of {} s has no steps of {} s; correct or delete the row",
             it.horizon, it.step

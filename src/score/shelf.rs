@@ -45,12 +45,12 @@ impl Shelf {
         let slack = tolerance.max(step.min(AHEAD));
         let first = start - reference::look_back(step) - slack;
         let covers = |it: &Loaded| it.range.start <= first && it.range.end >= end;
-        let loaded = match self.tracks.remove(&it.config).filter(covers) {
-            Some(loaded) => loaded,
-            None => {
-                let last = end.saturating_add(AHEAD).min(reach.all + 1).max(end);
-                load(store, &it.asset, first..last).await?
-            }
+        let known = self.tracks.remove(&it.config).filter(covers);
+        let loaded = if let Some(known) = known {
+            known
+        } else {
+            let last = end.saturating_add(AHEAD).min(reach.all + 1).max(end);
+            load(store, &it.asset, first..last).await?
         };
         let loaded = self.tracks.entry(it.config.clone()).insert_entry(loaded);
         let loaded = loaded.into_mut();

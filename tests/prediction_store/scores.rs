@@ -244,7 +244,7 @@ pub(crate) async fn parts_are_read_round_by_round(place: &Place) {
         assert_eq!(paged(&db, 0, LATER, most).await, whole);
     }
     // From the first horizon's end on, and before the last one.
-    let ends = [3_720, 3_781].map(|seconds| at(seconds));
+    let ends = [3_720, 3_781].map(at);
     let some = paged(&db, 3_720, 3_780, 4).await;
     assert_eq!(some.len(), 9);
     for part in some {
