@@ -87,9 +87,8 @@ pub(crate) fn expects(
     let value = match kind {
         Kind::Good if place == 0 => view(first),
         Kind::CopyOfGood => view(first) + 1e-7 * own,
-        Kind::Good => view(own),
         Kind::Absent if random.random_bool(0.5) => return None,
-        Kind::Absent => view(own),
+        Kind::Good | Kind::Absent => view(own),
         Kind::Lazy => 0.0,
         Kind::Constant => 0.002,
         Kind::Contrary => -view(first),

@@ -12,8 +12,8 @@ fn running(model: &str) -> Item {
     item(model, 1, "RUNNING", 1)
 }
 
-fn ours(models: &[&str]) -> Ours {
-    Some(Arc::new(models.iter().map(|&it| it.to_owned()).collect()))
+fn ours(models: &[&str]) -> Arc<HashSet<String>> {
+    Arc::new(models.iter().map(|&it| it.to_owned()).collect())
 }
 
 fn ids(items: &[Item]) -> Vec<&str> {
@@ -32,14 +32,14 @@ fn without_a_bound_all_models_are_ours() {
 #[test]
 fn others_models_are_kept_in_mind_and_passed_over() {
     let mut circle = Circle::default();
-    circle.confine(ours(&["b"]));
+    circle.confine(Some(ours(&["b"])));
     let items = circle.list(vec![running("a"), running("b")]);
     assert_eq!(ids(&items), ["b1"]);
     let items = circle.update(vec![running("c"), item("b", 2, "RUNNING", 2)]);
     assert_eq!(ids(&items), ["b2"]);
     assert_eq!(&*circle.listed(), ["a", "b", "c"]);
 
-    let (gone, come) = circle.confine(ours(&["a", "c"]));
+    let (gone, come) = circle.confine(Some(ours(&["a", "c"])));
     assert_eq!((gone, ids(&come)), (vec!["b".into()], vec!["a1", "c1"]));
     let (gone, come) = circle.confine(None);
     assert_eq!((gone, ids(&come)), (vec![], vec!["b1", "b2"]), "each run");
@@ -48,7 +48,7 @@ fn others_models_are_kept_in_mind_and_passed_over() {
 #[test]
 fn what_was_stopped_meanwhile_does_not_come_back() {
     let mut circle = Circle::default();
-    circle.confine(ours(&[]));
+    circle.confine(Some(ours(&[])));
     circle.list(vec![running("a"), running("b"), item("b", 2, "RUNNING", 2)]);
     circle.update(vec![
         item("a", 1, "STOPPED", 0),
@@ -63,7 +63,7 @@ fn what_was_stopped_meanwhile_does_not_come_back() {
 #[test]
 fn a_run_is_where_it_was_told_of_last() {
     let mut circle = Circle::default();
-    circle.confine(ours(&[]));
+    circle.confine(Some(ours(&[])));
     circle.list(vec![running("a")]);
     circle.update(vec![item("a", 1, "RUNNING", 7)]);
     circle.update(vec![item("a", 1, "RUNNING", 0)]);

@@ -145,7 +145,6 @@ impl ModelNetwork {
     }
 
     /// Sees the list of [`ModelNetwork::listed`] without keeping the network open.
-    #[must_use]
     pub fn list_reader(&self) -> impl Fn() -> Option<Arc<[String]>> + Send + Sync + use<> {
         let standing = self.standing.clone();
         move || standing.borrow().listed.clone()

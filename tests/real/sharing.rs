@@ -3,9 +3,8 @@
 use std::{
     collections::{HashMap, HashSet},
     fs::{self, File},
-    io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -18,8 +17,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     gate::say,
-    postgres_server::shared,
+    postgres_server::{own, shared},
     prediction_store::{Place, all},
+    price_server::PriceServer,
     site::binary,
 };
 
@@ -27,43 +27,6 @@ const CRUNCH: &str = "condorgame";
 const MODELS: usize = 30;
 const HEARTBEAT: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(60);
-const PRICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/predict/tiingo.py");
-
-/// A stand-in for Tiingo, which ends with its input.
-struct Prices {
-    child: Child,
-    input: Option<ChildStdin>,
-    address: String,
-}
-
-impl Prices {
-    fn start() -> Self {
-        let mut child = Command::new("python3")
-            .arg(PRICES)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 runs");
-        let input = child.stdin.take();
-        let mut address = String::new();
-        let output = child.stdout.take().expect("piped");
-        let read = BufReader::new(output).read_line(&mut address);
-        read.expect("it tells its address");
-        let address = address.trim().to_owned();
-        Self {
-            child,
-            input,
-            address,
-        }
-    }
-}
-
-impl Drop for Prices {
-    fn drop(&mut self) {
-        drop(self.input.take());
-        let _ = self.child.wait();
-    }
-}
 
 /// A worker's process, which is killed when it is no longer needed.
 struct Worker(Child);
@@ -78,7 +41,6 @@ impl Drop for Worker {
 struct Stand {
     orchestrator: StubOrchestrator,
     _models: Vec<StubModel>,
-    prices: Prices,
     place: Place,
     folder: tempfile::TempDir,
 }
@@ -95,7 +57,7 @@ impl Stand {
             orchestrator.list([StubItem::new(&id, &format!("{id}_1"), model.address())]);
             models.push(model);
         }
-        let (prices, folder) = (Prices::start(), tempfile::tempdir().expect("a folder"));
+        let (prices, folder) = (PriceServer::start(), tempfile::tempdir().expect("a folder"));
         let settings = format!(
             r#"
             [market]
@@ -106,16 +68,16 @@ impl Stand {
             [predict]
             heartbeat = "{}s"
             history = "2h"
+            retry_max = "1s"
             schedules = [{{ asset = "BTC", horizon = "1h", step = "20m", interval = "2s" }}]
             "#,
-            prices.address,
+            prices.url(),
             HEARTBEAT.as_secs()
         );
         fs::write(folder.path().join("share.toml"), settings).expect("a writable folder");
         Self {
             orchestrator,
             _models: models,
-            prices,
             place: Place::postgres(server).await,
             folder,
         }
@@ -202,6 +164,29 @@ impl Stand {
         answers
     }
 
+    /// A number for who holds which model.
+    async fn owners(&self) -> i64 {
+        let owners = "SELECT COALESCE(sum(hashtext(l.model_id || w.name)::bigint), 0)::bigint \
+                      FROM leases l JOIN workers w ON w.id = l.owner";
+        self.place.number(owners).await
+    }
+
+    /// That each model has an answer to each round between its first and its last one.
+    async fn expect_no_gap(&self) {
+        let stored = all(&self.place.open().await).await;
+        let mut slots: HashMap<_, Vec<i64>> = HashMap::new();
+        for it in stored {
+            let slots = slots.entry(it.prediction.model_id).or_default();
+            slots.push(it.prediction.slot);
+        }
+        assert_eq!(slots.len(), MODELS);
+        for (model, slots) in &mut slots {
+            slots.sort_unstable();
+            let is_next = |pair: &[i64]| pair[1] == pair[0] + 2;
+            assert!(slots.windows(2).all(is_next), "{model}: {slots:?}");
+        }
+    }
+
     /// Waits until all models have answered after a time.
     async fn until_all_answered(
         &self,
@@ -253,7 +238,51 @@ async fn the_models_of_a_killed_worker_are_taken_over_and_a_newcomer_has_its_sha
     stand.until_shared(&[15, 15]).await;
     stand.until_all_answered(OffsetDateTime::now_utc()).await;
     drop((second, third));
-    let Stand { place, prices, .. } = stand;
-    drop(prices);
-    place.clear().await;
+    stand.place.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_server_is_down_each_goes_on_with_what_it_holds() {
+    let Some(server) = own() else { return };
+    let stand = Stand::of(server.url()).await;
+    let _workers = [stand.start("w1"), stand.start("w2")];
+    stand.until_shared(&[15, 15]).await;
+    stand.until_all_answered(OffsetDateTime::now_utc()).await;
+    sleep(HEARTBEAT * 2).await;
+    let owners = stand.owners().await;
+    tokio::task::block_in_place(|| server.command("stop"));
+    sleep(HEARTBEAT * 4).await;
+    tokio::task::block_in_place(|| server.command("start"));
+    stand.until_shared(&[15, 15]).await;
+    sleep(HEARTBEAT * 3).await;
+    stand.until_shared(&[15, 15]).await;
+    assert_eq!(stand.owners().await, owners, "no model has moved");
+    stand.until_all_answered(OffsetDateTime::now_utc()).await;
+    stand.expect_no_gap().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_server_is_frozen_nobody_calls_and_then_all_have_what_they_had() {
+    let Some(server) = own() else { return };
+    let stand = Stand::of(server.url()).await;
+    let _workers = [stand.start("w1"), stand.start("w2")];
+    stand.until_shared(&[15, 15]).await;
+    stand.until_all_answered(OffsetDateTime::now_utc()).await;
+    sleep(HEARTBEAT * 2).await;
+    let owners = stand.owners().await;
+    let begun = OffsetDateTime::now_utc();
+    let frozen = server.freeze();
+    sleep(HEARTBEAT * 5).await;
+    let ended = OffsetDateTime::now_utc();
+    drop(frozen);
+    stand.until_shared(&[15, 15]).await;
+    stand.until_all_answered(ended).await;
+    sleep(HEARTBEAT * 3).await;
+    assert_eq!(stand.owners().await, owners, "no model has moved");
+    // The leases lapsed two heartbeats after the last renewal.
+    let may_begin = begun + HEARTBEAT * 2;
+    let answers = stand.answers().await;
+    let times = answers.values().flatten();
+    let meanwhile = times.filter(|it| **it > may_begin && **it < ended).count();
+    assert_eq!(meanwhile, 0, "nobody asked a model that others might ask");
 }

@@ -32,7 +32,7 @@ impl Past {
             flip: None,
         };
         let candles = planted.candles();
-        let mut random = StdRng::seed_from_u64(seed ^ 77);
+        let mut random = StdRng::seed_from_u64(seed + 77);
         let (mut rounds, mut scores) = (Vec::new(), Vec::new());
         for day in 0..days as usize {
             let outcome = candles

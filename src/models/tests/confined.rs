@@ -17,13 +17,8 @@ struct Site {
     ours: watch::Sender<Ours>,
 }
 
-fn set(models: &[&str]) -> Ours {
-    Some(Arc::new(
-        models
-            .iter()
-            .map(|&it| it.to_owned())
-            .collect::<HashSet<_>>(),
-    ))
+fn set(models: &[&str]) -> Arc<HashSet<String>> {
+    Arc::new(models.iter().map(|&it| it.to_owned()).collect())
 }
 
 impl Site {
@@ -37,7 +32,7 @@ impl Site {
             orchestrator.list([StubItem::new(&name(place), &deployment, model.address())]);
             models.push(model);
         }
-        let ours = watch::Sender::new(set(ours));
+        let ours = watch::Sender::new(Some(set(ours)));
         let start = ModelNetwork::start_confined;
         let network = start(config(&orchestrator), Arc::new(NoReplay), ours.subscribe()).unwrap();
         assert!(network.settled(WAIT).await.is_listed);
@@ -80,7 +75,7 @@ async fn models_come_and_go_and_a_call_under_way_may_finish() {
     let first = Subset::Only(vec!["a".into()]);
     let calling = site.network.call(&predict(), &first);
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    site.ours.send_replace(set(&["b", "c"]));
+    site.ours.send_replace(Some(set(&["b", "c"])));
     site.until_serving(&["b1", "c1"]).await;
     let outcomes = calling.all().await;
     assert!(
@@ -93,7 +88,7 @@ async fn models_come_and_go_and_a_call_under_way_may_finish() {
         _ => None,
     });
     assert_eq!(left, Some(("a".into(), Left::HandedOver)));
-    site.ours.send_replace(set(&["a"]));
+    site.ours.send_replace(Some(set(&["a"])));
     site.until_serving(&["a1"]).await;
     site.ours.send_replace(None);
     site.until_serving(&["a1", "b1", "c1"]).await;
@@ -114,6 +109,6 @@ async fn a_redeploy_of_anothers_model_is_known_when_it_becomes_ours() {
     }
     until(|| site.network.listed().is_some_and(|it| it.len() == 3)).await;
     assert_eq!(site.serving(), ["a1"]);
-    site.ours.send_replace(set(&["a", "b"]));
+    site.ours.send_replace(Some(set(&["a", "b"])));
     site.until_serving(&["a1", "b2"]).await;
 }
