@@ -122,26 +122,26 @@ impl BlendConfig {
         ];
         for (key, span, least, most, right) in spans {
             if !(least..=most).contains(&span.as_secs()) {
-                return Err(bad(key, format_args!("{span:?}"), right));
+                return Err(bad(key, &format_args!("{span:?}"), right));
             }
         }
         if !(30..=3650).contains(&self.history_days) {
-            return Err(bad("history_days", self.history_days, "write 30 to 3650"));
+            return Err(bad("history_days", &self.history_days, "write 30 to 3650"));
         }
         if !(1..=1000).contains(&self.least) {
-            return Err(bad("least", self.least, "write 1 to 1000"));
+            return Err(bad("least", &self.least, "write 1 to 1000"));
         }
         if !(0.01..=1.0).contains(&self.cap) {
-            return Err(bad("cap", self.cap, "write a share from 0.01 to 1"));
+            return Err(bad("cap", &self.cap, "write a share from 0.01 to 1"));
         }
         if !(0.5..=100.0).contains(&self.spread) {
-            return Err(bad("spread", self.spread, "write 0.5 to 100"));
+            return Err(bad("spread", &self.spread, "write 0.5 to 100"));
         }
         Ok(())
     }
 }
 
-fn bad(key: &'static str, value: impl ToString, right: &'static str) -> BadBlendValue {
+fn bad(key: &'static str, value: &impl ToString, right: &'static str) -> BadBlendValue {
     let value = value.to_string();
     BadBlendValue { key, value, right }
 }
