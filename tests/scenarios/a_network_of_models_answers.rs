@@ -118,7 +118,12 @@ async fn its_newest_round_is_submitted_and_its_silence_is_stood_in_for() {
 
     // The models fall silent: their answers grow too old.
     clock.set(start + Duration::from_secs(4 * 3600));
-    let second = stage.answer_a_window(&worker).await;
+    let second = next_nonce(&stage).await;
+    stage.blocks_until(second - 2).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    stage.block().await;
+    signed(second, "0.0125").await;
+    assert_eq!(stage.answer_a_window(&worker).await, second);
     let truth = stage.truth().await;
     assert_eq!(truth.each_answered_at_once(first), 2);
     for (nonce, value) in [(first, "y=0.035"), (second, "y=0.0125")] {

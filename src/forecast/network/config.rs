@@ -141,7 +141,7 @@ impl BlendConfig {
     }
 }
 
-fn bad(key: &'static str, value: &dyn ToString, right: &'static str) -> BadBlendValue {
+fn bad(key: &'static str, value: &impl ToString, right: &'static str) -> BadBlendValue {
     let value = value.to_string();
     BadBlendValue { key, value, right }
 }
