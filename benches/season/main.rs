@@ -2,11 +2,7 @@
 //!
 //! `cargo bench --bench season` prints it; `mixed` and `useless` after `--` pick a part. Ends with 1
 //! where a bound is missed.
-#![expect(
-    clippy::print_stdout,
-    clippy::cast_possible_wrap,
-    reason = "a benchmark prints, and its days are few"
-)]
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 mod cast;
 mod market;

@@ -1,4 +1,8 @@
 //! A season: prices, models, their scores as they became known, and what follows from them.
+#![allow(
+    clippy::cast_possible_wrap,
+    reason = "days and hours of a season are few"
+)]
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

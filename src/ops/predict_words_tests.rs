@@ -81,6 +81,14 @@ fn healthy() -> Vec<PredictEvent> {
             stored: 1_200,
             seconds: 130,
         },
+        PredictEvent::PredictionsPruned { removed: 10 },
+        PredictEvent::PricesEnded { closes: 9 },
+    ]
+}
+
+fn shared() -> Vec<PredictEvent> {
+    let id = || "17".to_owned();
+    vec![
         PredictEvent::ShareJoined {
             worker: "here-7-0000abcd".into(),
             workers: 3,
@@ -107,8 +115,6 @@ fn healthy() -> Vec<PredictEvent> {
             models: 75,
             seconds: 20,
         },
-        PredictEvent::PredictionsPruned { removed: 10 },
-        PredictEvent::PricesEnded { closes: 9 },
     ]
 }
 
@@ -151,13 +157,18 @@ fn the_samples_hold_every_variant() {
     };
     let variants = list.lines().filter(is_variant).count();
     let name = |event: &PredictEvent| serde_json::to_value(event).unwrap()["event"].to_string();
-    let names: BTreeSet<_> = healthy().iter().chain(&troubled()).map(name).collect();
+    let names: BTreeSet<_> = healthy()
+        .iter()
+        .chain(&shared())
+        .chain(&troubled())
+        .map(name)
+        .collect();
     assert_eq!(names.len(), variants, "{names:?}");
 }
 
 #[test]
 fn what_is_healthy_never_says_the_word_that_alarms() {
-    for event in healthy() {
+    for event in healthy().into_iter().chain(shared()) {
         let event = Event::from(event);
         let words = event.words();
         assert_eq!(words.level, Level::Info, "{event:?}");

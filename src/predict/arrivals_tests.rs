@@ -64,13 +64,13 @@ struct Table {
     task: tokio::task::JoinHandle<()>,
 }
 
-fn set(models: &[&str]) -> Ours {
-    Some(Arc::new(models.iter().map(|&it| it.to_owned()).collect()))
+fn set(models: &[&str]) -> Arc<HashSet<String>> {
+    Arc::new(models.iter().map(|&it| it.to_owned()).collect())
 }
 
 impl Table {
     fn of(scene: &Scene, parts: Parts, patience: Duration) -> Self {
-        let (parts, ours) = (Arc::new(parts), watch::Sender::new(set(&[])));
+        let (parts, ours) = (Arc::new(parts), watch::Sender::new(Some(set(&[]))));
         let settings = PredictConfig {
             schedules: vec![ScheduleConfig {
                 asset: "BTC".into(),
@@ -114,13 +114,13 @@ async fn who_is_taken_over_is_asked_for_what_it_lacks() {
         ..Parts::default()
     };
     let table = Table::of(&scene, parts, WAIT);
-    table.ours.send_replace(set(&["a", "b"]));
+    table.ours.send_replace(Some(set(&["a", "b"])));
     let facts = &scene.office.facts;
     until(|| !facts.performed().is_empty()).await;
     assert_eq!(facts.statuses(), ["a SUCCESS"], "the database has b's");
     assert_eq!(facts.predictions()[0].slot, FULL);
     // Another one alone, later on; neither is asked twice.
-    table.ours.send_replace(set(&["a", "c"]));
+    table.ours.send_replace(Some(set(&["a", "c"])));
     until(|| facts.performed().len() == 2).await;
     assert_eq!(facts.statuses(), ["a SUCCESS", "c SUCCESS"]);
     assert_eq!(*table.parts.asked.lock().unwrap(), 2);
@@ -131,10 +131,10 @@ async fn who_is_taken_over_is_asked_for_what_it_lacks() {
 async fn one_that_comes_back_is_asked_for_what_nobody_asked_meanwhile() {
     let scene = Scene::of(1).await;
     let table = Table::of(&scene, Parts::default(), WAIT);
-    table.ours.send_replace(set(&["a"]));
+    table.ours.send_replace(Some(set(&["a"])));
     let facts = &scene.office.facts;
     until(|| facts.performed().len() == 1).await;
-    table.ours.send_replace(set(&[]));
+    table.ours.send_replace(Some(set(&[])));
     tokio::time::sleep(Duration::from_millis(300)).await;
     scene
         .office
@@ -142,7 +142,7 @@ async fn one_that_comes_back_is_asked_for_what_nobody_asked_meanwhile() {
         .set(time::macros::datetime!(2025-09-16 13:10:01 UTC));
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(facts.performed().len(), 1, "nobody is there to be asked");
-    table.ours.send_replace(set(&["a"]));
+    table.ours.send_replace(Some(set(&["a"])));
     until(|| facts.performed().len() == 2).await;
     let slots: Vec<_> = facts.predictions().iter().map(|it| it.slot).collect();
     assert_eq!(slots, [FULL, FULL + 600]);
@@ -157,7 +157,7 @@ async fn a_database_that_hangs_is_not_waited_for_long() {
         ..Parts::default()
     };
     let table = Table::of(&scene, parts, WAIT);
-    table.ours.send_replace(set(&["a"]));
+    table.ours.send_replace(Some(set(&["a"])));
     until(|| !scene.office.facts.performed().is_empty()).await;
     assert_eq!(scene.office.facts.statuses(), ["a SUCCESS"]);
     table.stop().await;
@@ -170,7 +170,7 @@ async fn it_speaks_for_its_own_models_alone_and_for_those_that_do_not_come_after
     let known = ["gone", "others"].map(|id| crate::predict::scene::record(id, "x", seen));
     scene.office.roll.take_over(known.into());
     let table = Table::of(&scene, Parts::default(), Duration::from_millis(500));
-    table.ours.send_replace(set(&["a", "gone"]));
+    table.ours.send_replace(Some(set(&["a", "gone"])));
     let facts = &scene.office.facts;
     until(|| facts.performed().len() == 1).await;
     assert_eq!(facts.statuses(), ["a SUCCESS"], "it may still come");

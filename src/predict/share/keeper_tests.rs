@@ -9,7 +9,10 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::{
     ops::Recording,
-    predict::scene::{CRUNCH, NOW, Office, record},
+    predict::{
+        Attendance as _,
+        scene::{CRUNCH, NOW, Office, record},
+    },
     store::{ModelRecord, PredictionConfig, StoreError},
 };
 
@@ -345,7 +348,6 @@ async fn what_another_wrote_of_a_model_is_known_before_it_is_ours() {
         wallet_pubkey: None,
         hotkey: None,
     };
-    use crate::predict::Attendance as _;
     assert_eq!(desk.office.roll.last_answer(&model), Some(seen));
 }
 
