@@ -12,10 +12,13 @@ use super::{
     config::DevnetConfig,
     control::Indexer,
     emissions, events, execute,
+    faults::ChainEffects,
     mempool::Pending,
+    record::{AnswerRecord, Landed},
     refusal::Refusal,
     state::{Account, Accounts, State},
-    transaction::Transaction,
+    transaction::{Message, Transaction},
+    view::View,
 };
 use crate::chain::jsonrpc::{Event, TxResult};
 
@@ -68,9 +71,12 @@ pub(super) struct Chain {
     pub(super) forced: Forced,
     /// Blocks for which a new transaction is held back.
     pub(super) hold: i64,
-    /// How many blocks behind the truth answers are.
-    pub(super) lag: i64,
-    pub(super) indexer: Indexer,
+    /// What the endpoint shows that is asked now.
+    pub(super) view: View,
+    /// What scripted faults do to the chain.
+    pub(super) effects: ChainEffects,
+    /// Answers that came into blocks since they were last taken from here.
+    pub(super) landed: Vec<Landed>,
 }
 
 impl Chain {
@@ -88,16 +94,25 @@ impl Chain {
             states: VecDeque::new(),
             forced: Forced::default(),
             hold: 0,
-            lag: 0,
-            indexer: Indexer::On,
+            view: View::default(),
+            effects: ChainEffects::default(),
+            landed: Vec::new(),
         };
         chain.produce_block(now);
         chain
     }
 
+    /// The chain's id, as the endpoint that is asked shows it.
+    pub(super) fn shown_id(&self) -> &str {
+        self.view
+            .chain_id
+            .as_deref()
+            .unwrap_or(&self.config.chain_id)
+    }
+
     /// The newest height that this node shows.
     pub(super) fn shown_height(&self) -> i64 {
-        (self.state.height - self.lag).max(self.first_height())
+        (self.state.height - self.view.lag).max(self.first_height())
     }
 
     /// The oldest block that is kept.
@@ -143,7 +158,7 @@ impl Chain {
     }
 
     fn indexed_height(&self) -> i64 {
-        match self.indexer {
+        match self.view.indexer {
             Indexer::On | Indexer::Off => self.shown_height(),
             Indexer::Behind(blocks) => self.shown_height() - blocks,
         }
@@ -186,7 +201,22 @@ impl Chain {
         emissions::rivals_answer(&mut self.state, height);
         let mut txs = Vec::new();
         for (index, pending) in ready.into_iter().enumerate() {
-            txs.push(Arc::new(self.deliver(pending.tx, height, index)));
+            let (arrived, windows) = (pending.arrived, windows_of(&pending.tx));
+            let delivered = self.deliver(pending.tx, height, index);
+            for (sender, topic, nonce) in windows {
+                let code = delivered.result.code;
+                self.landed.push(Landed {
+                    topic,
+                    nonce,
+                    answer: AnswerRecord {
+                        sender,
+                        height,
+                        code,
+                        arrived,
+                    },
+                });
+            }
+            txs.push(Arc::new(delivered));
         }
         let events = emissions::end_block(&mut self.state, height, self.config.version);
         self.state.height = height;
@@ -252,7 +282,8 @@ impl Chain {
             .and_then(|c| c.amount.parse().ok())
             .unwrap_or(0_u128);
         let before = events::before_messages(tx, paid);
-        if let Some(refusal) = self.forced.deliver.pop_front() {
+        let forced = self.forced.deliver.pop_front();
+        if let Some(refusal) = forced.or_else(|| self.effects.refusal.clone()) {
             return (
                 refused(&refusal, tx, execute::gas_used(tx), before),
                 Vec::new(),
@@ -278,6 +309,19 @@ impl Chain {
         };
         (result, outcome.data)
     }
+}
+
+/// Who answers which windows with a transaction.
+fn windows_of(tx: &Transaction) -> Vec<(String, u64, i64)> {
+    let answers = tx.messages.iter().filter_map(|message| match message {
+        Message::Insert(request) => {
+            let bundle = request.worker_data_bundle.as_ref()?;
+            let nonce = bundle.nonce.as_ref()?.block_height;
+            Some((request.sender.clone(), bundle.topic_id, nonce))
+        }
+        Message::Register(_) => None,
+    });
+    answers.collect()
 }
 
 fn refused(refusal: &Refusal, tx: &Transaction, gas_used: u64, events: Vec<Event>) -> TxResult {
