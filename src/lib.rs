@@ -21,6 +21,7 @@ pub mod market;
 pub mod models;
 pub mod ops;
 pub mod predict;
+pub mod season;
 #[cfg(test)]
 mod spoil;
 pub mod store;

@@ -17,6 +17,7 @@ mod prices;
 mod process;
 mod rooms;
 mod run;
+mod season;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,9 @@ enum Command {
     Predict(predict::PredictArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),
+    /// Play a whole competition on the embedded chain, with faults and kills
+    #[command(hide = true)]
+    Season(season::SeasonArgs),
     /// Print where a worker with these flags writes, for the scripts
     #[command(hide = true)]
     Locate(RunArgs),
@@ -61,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Devnet(args) => devnet::devnet(&args),
         Command::Predict(args) => predict::predict(&args),
         Command::Prices(args) => prices::prices(&args),
+        Command::Season(args) => season::season(&args),
         Command::Locate(args) => locate::locate(&args),
     }
 }

@@ -115,6 +115,8 @@ pub struct DevnetConfig {
     pub control: Option<SocketAddr>,
     /// Where a stand-in for Tiingo listens; loopback only.
     pub prices: Option<SocketAddr>,
+    /// How many of the newest hours that stand-in never gives, so that they are asked for again and again.
+    pub prices_behind: i64,
     /// The chain's id.
     pub chain_id: String,
     /// Time between two blocks.
@@ -154,6 +156,7 @@ impl Default for DevnetConfig {
             more_endpoints: Vec::new(),
             control: None,
             prices: None,
+            prices_behind: 0,
             chain_id: "allora-devnet-1".into(),
             block_time: Duration::from_millis(500),
             automatic_blocks: true,

@@ -43,7 +43,8 @@ mod tests;
 pub use config::{DevnetConfig, DevnetError, DevnetTopic, EmissionsVersion, OutputArity, Rival};
 pub use control::{Answer, Control, Indexer, Stage};
 pub use faults::{
-    Fault, Hit, News, Order, OrderError, RandomFaults, Scope, When, all_kinds, read_script,
+    Fault, Hit, News, Order, OrderError, RandomFaults, Scope, When, all_kinds, check_endpoints,
+    read_script,
 };
 pub use record::{AnswerRecord, BlockRecord, WindowRecord};
 
@@ -115,7 +116,11 @@ impl Devnet {
         let (faults, mut prices) = (PriceFaults::default(), None);
         if let Some(listen) = config.prices {
             let (listener, address) = bind(listen).await?;
-            serve(&mut tasks, listener, prices::router(faults.clone()));
+            serve(
+                &mut tasks,
+                listener,
+                prices::router(faults.clone(), config.prices_behind),
+            );
             prices = Some(address);
         }
         let chain = Chain::new(config, OffsetDateTime::now_utc());
@@ -265,6 +270,12 @@ impl DevnetHandle {
     #[must_use]
     pub fn news(&self) -> broadcast::Receiver<News> {
         self.hub.news.subscribe()
+    }
+
+    /// How many windows were opened.
+    #[must_use]
+    pub fn opened(&self) -> u64 {
+        self.hub.ledger.opened()
     }
 
     /// The windows since the start, as the chain knows them.

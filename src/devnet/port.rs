@@ -9,7 +9,11 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{DevnetHandle, control::Control, faults::read_script};
+use super::{
+    DevnetHandle,
+    control::Control,
+    faults::{check_endpoints, read_script},
+};
 
 pub(super) fn router(handle: DevnetHandle) -> Router {
     Router::new()
@@ -27,16 +31,14 @@ async fn report(State(handle): State<DevnetHandle>) -> Response {
 }
 
 async fn order(State(handle): State<DevnetHandle>, body: String) -> Response {
-    let orders = match read_script(&body) {
+    let checked = read_script(&body).and_then(|orders| {
+        check_endpoints(&orders, handle.endpoints())?;
+        Ok(orders)
+    });
+    let orders = match checked {
         Ok(orders) => orders,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, &error),
     };
-    let endpoints = handle.endpoints();
-    let strange = orders.iter().filter_map(|order| order.endpoint);
-    if let Some(strange) = strange.into_iter().find(|it| *it > endpoints) {
-        let why = format!("there is no endpoint {strange}: this devnet has {endpoints}");
-        return refuse(StatusCode::BAD_REQUEST, &why);
-    }
     let count = orders.len();
     match handle.control(Control::Play(orders)).await {
         Ok(height) => Json(json!({ "ordered": count, "height": height.0 })).into_response(),

@@ -38,15 +38,15 @@ impl PriceFaults {
 }
 
 /// The one route of Tiingo's that is asked.
-pub(super) fn router(faults: PriceFaults) -> Router {
+pub(super) fn router(faults: PriceFaults, behind: i64) -> Router {
     Router::new()
         .route("/tiingo/crypto/prices", get(answer))
-        .with_state(faults)
+        .with_state((faults, behind))
 }
 
-async fn answer(State(faults): State<PriceFaults>, uri: Uri) -> Response {
+async fn answer(State((faults, behind)): State<(PriceFaults, i64)>, uri: Uri) -> Response {
     let query = uri.query().unwrap_or_default();
-    let mut rows = rows(query);
+    let mut rows = rows(query, behind);
     for fault in faults.now() {
         let detail = |text: &str| Json(json!({ "detail": text }));
         match fault {
@@ -101,14 +101,14 @@ fn price(at: i64) -> f64 {
 }
 
 /// The hours that are asked for, the last of them running.
-fn rows(query: &str) -> Vec<Value> {
+fn rows(query: &str, behind: i64) -> Vec<Value> {
     const HOUR: i64 = 3_600;
     let now = OffsetDateTime::now_utc().unix_timestamp();
     let (Some(start), Some(end)) = (day(asked(query, "startDate")), day(asked(query, "endDate")))
     else {
         return Vec::new();
     };
-    let end = (end + 24 * HOUR).min(now);
+    let end = (end + 24 * HOUR).min(now - behind * HOUR);
     let hours = (0..).map(|hour| start + hour * HOUR);
     let rows = hours.take_while(|at| *at < end).filter_map(|at| {
         let (open, close) = (price(at), price((at + HOUR).min(now)));
@@ -128,8 +128,10 @@ mod tests {
 
     #[test]
     fn the_hours_of_a_day_are_given() {
-        let rows =
-            rows("tickers=btcusd&startDate=2026-01-01&endDate=2026-01-01&resampleFreq=1hour");
+        let rows = rows(
+            "tickers=btcusd&startDate=2026-01-01&endDate=2026-01-01&resampleFreq=1hour",
+            0,
+        );
         assert_eq!(rows.len(), 24);
         assert_eq!(rows[23]["date"], "2026-01-01T23:00:00Z");
         assert!(

@@ -69,6 +69,10 @@ impl Ledger {
         self.with(|windows| windows.clone())
     }
 
+    pub(super) fn opened(&self) -> u64 {
+        self.with(|windows| windows.len() as u64)
+    }
+
     pub(super) fn open(&self, window: WindowRecord) {
         self.with(|windows| {
             windows.push(window);

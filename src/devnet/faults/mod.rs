@@ -12,7 +12,7 @@ mod random;
 
 pub use director::{Hit, News};
 pub use fault::{Fault, Scope};
-pub use order::{Order, OrderError, When, read_script};
+pub use order::{Order, OrderError, When, check_endpoints, read_script};
 pub use random::{RandomFaults, all_kinds};
 
 pub(super) use director::{Beat, Director};

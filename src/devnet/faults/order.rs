@@ -171,6 +171,22 @@ pub fn read_script(text: &str) -> Result<Vec<Order>, OrderError> {
         .collect()
 }
 
+/// Refuses what is for an endpoint that is not there.
+///
+/// # Errors
+/// The first such entry.
+pub fn check_endpoints(orders: &[Order], endpoints: usize) -> Result<(), OrderError> {
+    for (index, order) in orders.iter().enumerate() {
+        if let Some(strange) = order.endpoint.filter(|it| *it > endpoints) {
+            return Err(OrderError {
+                place: format!("fault {}", index + 1),
+                cause: format!("there is no endpoint {strange}: this devnet has {endpoints}"),
+            });
+        }
+    }
+    Ok(())
+}
+
 fn read_entry(entry: Value) -> Result<Order, String> {
     let order = Order::deserialize(&entry).map_err(|error| error.to_string())?;
     let written = serde_json::to_value(&order).unwrap_or_default();
