@@ -202,7 +202,7 @@ impl Chain {
         let mut txs = Vec::new();
         for (index, pending) in ready.into_iter().enumerate() {
             let (arrived, windows) = (pending.arrived, windows_of(&pending.tx));
-            let delivered = self.deliver(pending.tx, height, index);
+            let (delivered, stands) = self.deliver(pending.tx, height, index);
             for (sender, topic, nonce) in windows {
                 let code = delivered.result.code;
                 self.landed.push(Landed {
@@ -212,6 +212,7 @@ impl Chain {
                         sender,
                         height,
                         code,
+                        stands,
                         arrived,
                     },
                 });
@@ -250,32 +251,34 @@ impl Chain {
         }
     }
 
-    fn deliver(&mut self, tx: Transaction, height: i64, index: usize) -> Delivered {
+    /// Carries out a transaction; gives whether its answers are the chain's from then on, too.
+    fn deliver(&mut self, tx: Transaction, height: i64, index: usize) -> (Delivered, bool) {
         let context = ante::Context {
             chain_id: &self.config.chain_id,
             height,
             gas_price: self.state.gas_price,
             mode: Mode::Execute,
         };
-        let (result, data) = match ante::check(&tx, &mut self.state.accounts, &context) {
+        let (result, data, stands) = match ante::check(&tx, &mut self.state.accounts, &context) {
             Err(refusal) => {
                 let used = ante::gas_when_refused(&tx, &refusal);
-                (refused(&refusal, &tx, used, Vec::new()), Vec::new())
+                (refused(&refusal, &tx, used, Vec::new()), Vec::new(), false)
             }
             Ok(()) => self.run_messages(&tx, height),
         };
-        Delivered {
+        let delivered = Delivered {
             hash: tx.hash.clone(),
             tx: tx.bytes,
             height,
             index,
             data,
             result,
-        }
+        };
+        (delivered, stands)
     }
 
     /// The messages and what stands around them; the fee is paid already.
-    fn run_messages(&mut self, tx: &Transaction, height: i64) -> (TxResult, Vec<u8>) {
+    fn run_messages(&mut self, tx: &Transaction, height: i64) -> (TxResult, Vec<u8>, bool) {
         let paid = tx
             .fee
             .first()
@@ -284,15 +287,15 @@ impl Chain {
         let before = events::before_messages(tx, paid);
         let forced = self.forced.deliver.pop_front();
         if let Some(refusal) = forced.or_else(|| self.effects.refusal.clone()) {
-            return (
-                refused(&refusal, tx, execute::gas_used(tx), before),
-                Vec::new(),
-            );
+            let stands = refusal.says_it_is_in() && self.run_unseen(tx, height);
+            let result = refused(&refusal, tx, execute::gas_used(tx), before);
+            return (result, Vec::new(), stands);
         }
         let version = self.config.version;
         let outcome = execute::run(tx, &mut self.state, height, version, tx.gas_limit);
         if let Some(refusal) = outcome.refusal {
-            return (refused(&refusal, tx, outcome.gas_used, before), Vec::new());
+            let result = refused(&refusal, tx, outcome.gas_used, before);
+            return (result, Vec::new(), false);
         }
         let used = u128::from(outcome.gas_used) * self.state.gas_price;
         let mut all = before;
@@ -307,7 +310,14 @@ impl Chain {
             events: all,
             ..TxResult::default()
         };
-        (result, outcome.data)
+        (result, outcome.data, true)
+    }
+
+    /// Takes a transaction's answers as if they had come by another way.
+    fn run_unseen(&mut self, tx: &Transaction, height: i64) -> bool {
+        let version = self.config.version;
+        let outcome = execute::run(tx, &mut self.state, height, version, tx.gas_limit);
+        outcome.refusal.is_none()
     }
 }
 

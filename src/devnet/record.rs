@@ -48,6 +48,9 @@ pub struct AnswerRecord {
     pub height: i64,
     /// 0, or why the chain refused it.
     pub code: u32,
+    /// Whether the answer is the chain's from then on. So it is as well when the chain was ordered to say
+    /// that it has it already.
+    pub stands: bool,
     /// When the mempool took it.
     pub arrived: Instant,
 }

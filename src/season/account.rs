@@ -30,10 +30,12 @@ pub struct Sentence {
     pub answerable: bool,
     /// An endpoint was healthy for five blocks in a row, whether the worker ran or not.
     pub had_endpoint: bool,
-    /// An answer of ours stands in a block with code 0.
+    /// An answer of ours is the chain's.
     pub answered: bool,
     /// After that another one of ours came into a block.
     pub twice: bool,
+    /// Every endpoint was healthy all the time.
+    pub calm: bool,
     /// From the opening to the mempool.
     pub latency: Option<Duration>,
     /// From the opening to the block, in blocks.
@@ -44,12 +46,16 @@ pub struct Sentence {
 #[must_use]
 pub fn judge(window: &WindowRecord, ours: &str, runs: &[Run]) -> Sentence {
     let mut answers = window.answers.iter().filter(|it| it.sender == ours);
-    let first = answers.find(|it| it.code == 0);
+    let first = answers.find(|it| it.stands);
     Sentence {
         answerable: longest(window, |from, until| {
             runs.iter().any(|run| run.covers(from, until))
         }) >= ENOUGH,
         had_endpoint: longest(window, |_, _| true) >= ENOUGH,
+        calm: window
+            .blocks
+            .iter()
+            .all(|it| it.healthy.iter().all(|it| *it)),
         answered: first.is_some(),
         twice: first.is_some() && answers.next().is_some(),
         latency: first.map(|it| it.arrived.saturating_duration_since(window.opened)),
@@ -102,6 +108,7 @@ mod tests {
             sender: "us".into(),
             height: 1_001 + i64::try_from(index).unwrap(),
             code: *code,
+            stands: *code == 0,
             arrived: opened + Duration::from_millis(7),
         };
         WindowRecord {

@@ -43,6 +43,8 @@ reconnect_max = "200ms"
 silence = "1s"
 [worker]
 poll_interval = "2400ms"
+[forecast]
+train_deadline = "200ms"
 [market]
 stand_in = "none"
 poll = "1s"

@@ -71,7 +71,7 @@ impl Report {
         let count =
             |test: &dyn Fn(&Sentence) -> bool| judged.iter().filter(|it| test(&it.1)).count();
         let times = |calm: bool| {
-            let of = judged.iter().filter(|it| !calm || it.0.faults.is_empty());
+            let of = judged.iter().filter(|it| !calm || it.1.calm);
             let times = of.filter_map(|it| it.1.latency);
             Spread::of(times.map(|it| it.as_secs_f64() * 1e3).collect())
         };
@@ -258,7 +258,11 @@ impl fmt::Display for Report {
             writeln!(f, "ended by itself: {exit}")?;
         }
         writeln!(f, "opening to mempool, ms: {}", self.latency)?;
-        writeln!(f, "the same without faults, ms: {}", self.calm_latency)?;
+        writeln!(
+            f,
+            "the same with all endpoints healthy, ms: {}",
+            self.calm_latency
+        )?;
         writeln!(f, "opening to block, blocks: {}", self.blocks)?;
         let Memory {
             peak,
