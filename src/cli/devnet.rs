@@ -168,7 +168,7 @@ async fn tell_faults(devnet: Option<&Devnet>, wanted: bool) {
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// The script that is named, read before anything starts.

@@ -63,13 +63,12 @@ impl Home {
             move |cause| SeasonError::File { path, cause }
         };
         fs::create_dir_all(&folder).map_err(file(&folder))?;
-        let config = match &plan.config {
-            Some(given) => given.clone(),
-            None => {
-                let own = folder.join("season.toml");
-                fs::write(&own, CONFIG).map_err(file(&own))?;
-                own
-            }
+        let config = if let Some(given) = &plan.config {
+            given.clone()
+        } else {
+            let own = folder.join("season.toml");
+            fs::write(&own, CONFIG).map_err(file(&own))?;
+            own
         };
         let text = |path: &Path| path.display().to_string();
         let mut args = vec![

@@ -48,7 +48,9 @@ impl Submitter {
             _ => {
                 // What is one node's error is not the next one's.
                 self.parts.chain.rpc.prefer_next();
-                keys.iter().for_each(|&key| self.hinder(key));
+                for &key in keys {
+                    self.hinder(key);
+                }
             }
         }
     }

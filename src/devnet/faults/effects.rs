@@ -24,6 +24,10 @@ pub(in crate::devnet) enum Delivery {
 
 /// What the faults that hold do to one endpoint.
 #[derive(Clone, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fault that holds or not"
+)]
 pub(in crate::devnet) struct Effects {
     pub(in crate::devnet) drops: bool,
     pub(in crate::devnet) silent: bool,

@@ -163,7 +163,7 @@ pub fn read_script(text: &str) -> Result<Vec<Order>, OrderError> {
     let entries = list.into_iter().enumerate();
     entries
         .map(|(index, entry)| {
-            read_entry(entry).map_err(|cause| OrderError {
+            read_entry(&entry).map_err(|cause| OrderError {
                 place: format!("fault {}", index + 1),
                 cause,
             })
@@ -187,8 +187,8 @@ pub fn check_endpoints(orders: &[Order], endpoints: usize) -> Result<(), OrderEr
     Ok(())
 }
 
-fn read_entry(entry: Value) -> Result<Order, String> {
-    let order = Order::deserialize(&entry).map_err(|error| error.to_string())?;
+fn read_entry(entry: &Value) -> Result<Order, String> {
+    let order = Order::deserialize(entry).map_err(|error| error.to_string())?;
     let written = serde_json::to_value(&order).unwrap_or_default();
     let keys = entry.as_object().into_iter().flat_map(|it| it.keys());
     if let Some(strange) = keys.into_iter().find(|key| written.get(key).is_none()) {
