@@ -1,6 +1,6 @@
 //! JSON-RPC over HTTP: POST `/`, and each method as a GET path.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -14,6 +14,7 @@ use axum::{
     routing::get,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use super::{control::Answer, render, shared::Shared, ws};
@@ -130,9 +131,13 @@ pub(super) fn bare(answer: &Answer) -> Option<Response> {
 fn half(whole: &Value) -> Response {
     let bytes = Bytes::from(whole.to_string());
     let length = bytes.len();
-    let part = Ok(bytes.slice(..length / 2));
-    let cut = Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
-    let body = Body::from_stream(futures_util::stream::iter([part, cut]));
+    let part = stream::iter([Ok(bytes.slice(..length / 2))]);
+    let cut = stream::once(async {
+        // What stands before the cut is to arrive.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    });
+    let body = Body::from_stream(part.chain(cut));
     let headers = [
         (CONTENT_TYPE, "application/json".to_owned()),
         (CONTENT_LENGTH, length.to_string()),
