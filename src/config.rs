@@ -22,7 +22,7 @@ mod topics;
 
 use std::{collections::BTreeMap, env, path::PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use self::{check::Check, document::Document, sources::Sources};
 pub use self::{
@@ -33,7 +33,8 @@ pub use self::{
 };
 use crate::{
     chain::{ChainConfig, FeeConfig, NetworkConfig},
-    forecast::ForecastConfig,
+    density::Unit,
+    forecast::{BlendConfig, ForecastConfig},
     learning::LearningConfig,
     market::MarketConfig,
     ops::{Artifacts, OpsConfig},
@@ -101,6 +102,16 @@ pub struct Settings {
     pub market: MarketConfig,
     /// `[forecast]`
     pub forecast: ForecastConfig,
+    /// `[blend]`
+    pub blend: BlendConfig,
+    /// `crunch_id` of `[models]`: whose models are heard where a topic names none.
+    pub crunch_id: String,
+    /// `unit` of `[models]`: what their numbers are in.
+    pub unit: Unit,
+    /// `predict.assets`: assets' names as models know them, with their pairs.
+    pub assets: BTreeMap<String, String>,
+    /// `DATABASE_URL`; without one the Predict worker's own file serves.
+    pub database_url: Option<SecretString>,
     /// `[learning]`
     pub learning: LearningConfig,
     /// `[ops]`
@@ -174,6 +185,7 @@ impl Settings {
         ConfigError::unless_none(found)?;
         let topics = topics::choose(&overrides.topics, &document.topics, &mut notices)?;
         topics::tell_unjudged(&topics, &document, &mut notices);
+        topics::tell_networks(&topics, &document, &mut notices);
         let wallet = sources.wallet(&document.network, &network, &mut notices)?;
         let forecaster_tokens = topics
             .iter()
@@ -194,6 +206,11 @@ impl Settings {
             worker: document.worker,
             market: document.market,
             forecast: document.forecast,
+            blend: document.blend,
+            crunch_id: document.models.crunch_id,
+            unit: document.models.unit,
+            assets: document.predict.assets,
+            database_url: sources.secret("DATABASE_URL"),
             learning: document.learning,
             ops: document.ops,
             topics,
@@ -234,7 +251,13 @@ impl Settings {
         let wallet = self.wallet.iter().map(|it| it.secret().clone());
         let tokens = self.forecaster_tokens.values().cloned();
         let keys = self.tiingo_api_key.iter().cloned();
-        wallet.chain(keys).chain(tokens).collect()
+        let url = self.database_url.iter();
+        let url = url.filter(|url| holds_password(url.expose_secret()));
+        wallet
+            .chain(keys)
+            .chain(tokens)
+            .chain(url.cloned())
+            .collect()
     }
 }
 

@@ -16,11 +16,13 @@ pub mod evaluate;
 mod failpoint;
 pub mod forecast;
 pub mod forecasters;
+pub mod json;
 pub mod learning;
 pub mod market;
 pub mod models;
 pub mod ops;
 pub mod predict;
+pub mod score;
 pub mod season;
 #[cfg(test)]
 mod spoil;

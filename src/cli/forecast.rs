@@ -15,14 +15,14 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use super::{
-    learning,
+    learning, network,
     past::{self, Past},
     rooms,
 };
 use crate::{
     clock::{SharedClock, SystemClock},
     config::{Overrides, Settings},
-    forecast::{Desk, Forecast, Labelled, Report, Unjudged},
+    forecast::{Blocking, Builtin, Desk, Forecast, Labelled, NetworkReport, Report, Unjudged},
     worker::TopicConfig,
 };
 
@@ -95,6 +95,7 @@ struct Made {
     now: OffsetDateTime,
 }
 
+#[allow(clippy::print_stderr, reason = "this is the command line")]
 async fn made(args: &ForecastArgs) -> Result<Vec<Made>, String> {
     let settings = Settings::load(&Overrides {
         network: args.network.clone(),
@@ -111,9 +112,18 @@ async fn made(args: &ForecastArgs) -> Result<Vec<Made>, String> {
         .map_err(|closed| closed.to_string())?;
     let outside = rooms::outside(&settings).map_err(|closed| closed.to_string())?;
     let topics = settings.topics.iter().map(rooms::spec).collect();
-    let desk = Desk::new(settings.forecast.clone(), topics, &histories, clock.clone())
+    let built_in = Arc::new(Builtin::new(settings.forecast.clone()));
+    let networks = network::open(&settings, &built_in, &clock);
+    let mut networks = networks.map_err(|closed| closed.to_string())?;
+    for trouble in networks.read().await {
+        eprintln!("⚠️ WARNING {trouble}");
+    }
+    let forecaster = Arc::new(Blocking::new(built_in));
+    let config = settings.forecast.clone();
+    let desk = Desk::with_forecaster(config, topics, &histories, clock.clone(), forecaster)
         .map_err(|refused| refused.to_string())?
-        .with_outside(outside);
+        .with_outside(outside)
+        .with_outside(networks.outside.clone());
     let desk = desk.handle();
     let fuses = learning::recalled(&settings).await;
     // What is recalled does not change any more.
@@ -251,8 +261,38 @@ fn of_report(report: &Report) -> Vec<(&'static str, String)> {
         let text = format!("weight {weight:.2} (t of what was submitted over zero {t})");
         rows.push(("live fuse", text));
     }
+    if let Some(network) = &report.network {
+        rows.extend(of_network(network));
+    }
     if report.clamped {
         rows.push(("held back", "by forecast.max_abs".into()));
+    }
+    rows
+}
+
+fn of_network(network: &NetworkReport) -> Vec<(&'static str, String)> {
+    let t = network
+        .t
+        .map_or_else(|| "not known".into(), |t| format!("{t:.2}"));
+    let mut rows = vec![(
+        "models",
+        format!(
+            "{:.6} at weight {:.2} (t of its gain {t}, {} days); {} of {} that answered have a say, with \
+             {} opinions",
+            network.value,
+            network.weight,
+            network.days,
+            network.models,
+            network.answered,
+            network.opinions
+        ),
+    )];
+    for part in &network.parts {
+        let text = format!(
+            "{}: {:.6} at weight {:.3}",
+            part.model, part.value, part.weight
+        );
+        rows.push(("model", text));
     }
     rows
 }

@@ -8,6 +8,7 @@ mod failure;
 mod forecast;
 mod learning;
 mod locate;
+mod network;
 mod notices;
 mod origin;
 mod past;
@@ -17,6 +18,7 @@ mod prices;
 mod process;
 mod rooms;
 mod run;
+mod score;
 mod season;
 
 use std::process::ExitCode;
@@ -45,6 +47,8 @@ enum Command {
     Devnet(devnet::DevnetArgs),
     /// Tell a network of models what the market does, ask them what comes, and store what they answer
     Predict(predict::PredictArgs),
+    /// Score what models predicted once prices have come past it, and keep their leaderboard
+    Score(score::ScoreArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),
     /// Play a whole competition on the embedded chain, with faults and kills
@@ -64,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Forecast(args) => forecast::forecast(&args),
         Command::Devnet(args) => devnet::devnet(&args),
         Command::Predict(args) => predict::predict(&args),
+        Command::Score(args) => score::score(&args),
         Command::Prices(args) => prices::prices(&args),
         Command::Season(args) => season::season(&args),
         Command::Locate(args) => locate::locate(&args),

@@ -3,6 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use secrecy::SecretString;
+use tokio::runtime::{Builder, Runtime};
 
 use super::failure::Failure;
 use crate::ops::{
@@ -24,8 +25,20 @@ pub(super) fn open(
     first: Event,
     notices: &[String],
 ) -> Result<(Pidfile, Reporter), Failure> {
+    open_saying((artifacts, true), ops, secrets, first, notices)
+}
+
+/// As [`open`]; what is told goes to standard output as well, or only to the logs.
+pub(super) fn open_saying(
+    (artifacts, aloud): (&Artifacts, bool),
+    ops: &OpsConfig,
+    secrets: Vec<SecretString>,
+    first: Event,
+    notices: &[String],
+) -> Result<(Pidfile, Reporter), Failure> {
     let pidfile = Pidfile::acquire(artifacts)?;
     let mut options = ReporterOptions::new(artifacts.clone());
+    options.stdout = aloud;
     options.config = ops.clone();
     options.secrets = secrets;
     let reporter = Reporter::start(options)?;
@@ -46,10 +59,27 @@ pub(super) fn conduct(
     reporter: &Reporter,
     live: impl Future<Output = Result<String, Failure>>,
 ) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let runtime = Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
         .build();
+    conduct_on(runtime, reporter, live)
+}
+
+/// As [`conduct`], on this thread alone.
+pub(super) fn conduct_alone(
+    reporter: &Reporter,
+    live: impl Future<Output = Result<String, Failure>>,
+) -> ExitCode {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    conduct_on(runtime, reporter, live)
+}
+
+fn conduct_on(
+    runtime: std::io::Result<Runtime>,
+    reporter: &Reporter,
+    live: impl Future<Output = Result<String, Failure>>,
+) -> ExitCode {
     let ended = runtime.map_err(Failure::from).and_then(|runtime| {
         let ended = runtime.block_on(live);
         // What still computes is not waited for.

@@ -4,14 +4,14 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Instant};
 
 use tokio::sync::{Mutex, broadcast::error::RecvError, mpsc, watch};
 
-use super::notices;
 pub(super) use super::origin::{Prices, price_source};
+use super::{network, notices};
 use crate::{
     chain::{KeyError, Signer, Uallo},
     clock::SharedClock,
     config::{Settings, WalletSecret},
     devnet::DevnetTopic,
-    forecast::{Desk, DeskHandle, History, Outside, TopicSpec},
+    forecast::{Blocking, Builtin, Desk, DeskHandle, History, Outside, TopicSpec},
     forecasters,
     market::{
         Coinbase, CsvAge, FileKeeper, Keeper, MarketConfig, Notices, PriceSource, StandIn,
@@ -77,9 +77,19 @@ pub(super) fn open(
     };
     let topics = settings.topics.iter().map(spec);
     let config = settings.forecast.clone();
-    let desk =
-        Desk::new(config, topics.collect(), &histories, Arc::clone(clock)).map_err(closed)?;
-    let desk = desk.with_outside(outside(settings)?);
+    let built_in = Arc::new(Builtin::new(config.clone()));
+    let networks = network::open(settings, &built_in, clock)?;
+    let forecaster = Arc::new(Blocking::new(built_in));
+    let desk = Desk::with_forecaster(
+        config,
+        topics.collect(),
+        &histories,
+        Arc::clone(clock),
+        forecaster,
+    );
+    let desk = desk.map_err(closed)?.with_outside(outside(settings)?);
+    let desk = desk.with_outside(networks.outside.clone());
+    networks.keep(group, settings.blend.poll, reporter);
     let handle = desk.handle();
     let (cancel, working) = (group.token(), desk.clone());
     group.spawn_minor("desk", move || {

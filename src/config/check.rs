@@ -1,15 +1,27 @@
 //! Checks of values that their types let through.
 
-use std::{collections::BTreeSet, fmt::Display, iter, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    iter,
+    time::Duration,
+};
 
 use reqwest::Url;
 use tracing_subscriber::EnvFilter;
 
 use super::{Finding, document::Document};
 use crate::{
-    chain::NetworkConfig, forecast::ForecastError, forecasters::ForecasterError,
-    learning::LearningError, market::MarketError, models::ModelsError, ops::OpsConfig,
-    predict::BadPredictValue, worker::TopicConfig,
+    chain::NetworkConfig,
+    forecast::{BadBlendValue, ForecastError, TopicSource},
+    forecasters::ForecasterError,
+    learning::LearningError,
+    market::MarketError,
+    models::ModelsError,
+    ops::OpsConfig,
+    predict::BadPredictValue,
+    score::BadScoreValue,
+    worker::{NoAsset, TopicConfig},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -32,7 +44,7 @@ impl<'a> Check<'a> {
         self.network(network, document.network == "devnet");
         self.chain(document);
         self.worker(document);
-        self.topics(&document.topics);
+        self.topics(&document.topics, &document.predict.assets);
         self.rooms(document);
         self.ops(&document.ops);
         self.found
@@ -139,6 +151,7 @@ impl<'a> Check<'a> {
     /// What the rooms of prices and forecasts say of their own sections.
     fn rooms(&mut self, document: &Document) {
         self.forecast(document);
+        self.blend(document);
         self.market(document);
         self.models(document);
     }
@@ -158,12 +171,22 @@ impl<'a> Check<'a> {
             let path: Vec<_> = iter::once("predict").chain(key.split('.')).collect();
             self.expect(false, &path, wrong, right);
         }
+        if let Err(BadScoreValue { key, wrong, right }) = document.score.check() {
+            self.expect(false, &["score", key], wrong, right);
+        }
     }
 
     fn forecast(&mut self, document: &Document) {
         if let Err(ForecastError::BadValue { key, value, remedy }) = document.forecast.check() {
             let wrong = format!("is {value}");
             self.expect(false, &["forecast", key], wrong, remedy);
+        }
+    }
+
+    fn blend(&mut self, document: &Document) {
+        if let Err(BadBlendValue { key, value, right }) = document.blend.check() {
+            let wrong = format_args!("is {value}");
+            self.expect(false, &["blend", key], wrong, right);
         }
     }
 
@@ -192,7 +215,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn topics(&mut self, topics: &[TopicConfig]) {
+    fn topics(&mut self, topics: &[TopicConfig], assets: &BTreeMap<String, String>) {
         let right = "add a [[topics]] entry, or leave the key out for topic 67";
         self.expect(!topics.is_empty(), &["topics"], "is empty", right);
         let mut seen = BTreeSet::new();
@@ -229,6 +252,29 @@ impl<'a> Check<'a> {
             if let Some(ForecasterError::BadValue { key, wrong, right }) = refused {
                 let path = ["topics", index.as_str(), "forecaster", key];
                 self.expect(false, &path, wrong, right);
+            }
+            let is_linfa = topic.source == TopicSource::Linfa;
+            let wrong = format_args!("is {:?} beside a forecaster", topic.source.to_string());
+            let right = "keep one of them: a topic's forecast has one source";
+            let holds = is_linfa || topic.forecaster.is_none();
+            self.expect(holds, &path("source"), wrong, right);
+            let right = "write source = \"models\" or \"blend\" beside it, or leave it out";
+            let holds = !is_linfa || topic.network.is_none();
+            self.expect(
+                holds,
+                &path("network"),
+                "is set, and no network is heard",
+                right,
+            );
+            if let (false, Err(NoAsset { known })) = (is_linfa, topic.asset_in(assets)) {
+                let wrong = format_args!(
+                    "is {:?}, and no asset of predict.assets has the ticker {:?} (there are: {known})",
+                    topic.source.to_string(),
+                    topic.ticker
+                );
+                let right = "add the asset there as the models know it, or name it: \
+                             network = { asset = \"BTC\" }";
+                self.expect(false, &path("source"), wrong, right);
             }
         }
     }

@@ -6,12 +6,13 @@ use serde::Deserialize;
 
 use crate::{
     chain::{ChainConfig, FeeConfig},
-    forecast::ForecastConfig,
+    forecast::{BlendConfig, ForecastConfig},
     learning::LearningConfig,
     market::MarketConfig,
     models::ModelsConfig,
     ops::OpsConfig,
     predict::PredictConfig,
+    score::ScoreConfig,
     worker::{CompetitionConfig, TopicConfig, WorkerConfig},
 };
 
@@ -30,16 +31,18 @@ pub(super) struct Document {
     pub worker: WorkerConfig,
     pub market: MarketConfig,
     pub forecast: ForecastConfig,
+    pub blend: BlendConfig,
     pub learning: LearningConfig,
     pub models: ModelsConfig,
     pub predict: PredictConfig,
+    pub score: ScoreConfig,
     pub ops: OpsConfig,
     pub topics: Vec<TopicConfig>,
     pub competition: Option<CompetitionConfig>,
 }
 
 /// The sections and keys of the first level, for hints on variables' names.
-pub(super) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 19] = [
     "network",
     "data_dir",
     "prices",
@@ -51,9 +54,11 @@ pub(super) const KEYS: [&str; 17] = [
     "worker",
     "market",
     "forecast",
+    "blend",
     "learning",
     "models",
     "predict",
+    "score",
     "ops",
     "topics",
     "competition",
@@ -73,9 +78,11 @@ impl Default for Document {
             worker: WorkerConfig::default(),
             market: MarketConfig::default(),
             forecast: ForecastConfig::default(),
+            blend: BlendConfig::default(),
             learning: LearningConfig::default(),
             models: ModelsConfig::default(),
             predict: PredictConfig::default(),
+            score: ScoreConfig::default(),
             ops: OpsConfig::default(),
             topics: vec![TopicConfig::default()],
             competition: None,

@@ -10,6 +10,7 @@ use crate::{
     models::ModelsConfig,
     ops::{Artifacts, OpsConfig},
     predict::PredictConfig,
+    score::ScoreConfig,
 };
 
 /// What the Predict worker is made of.
@@ -23,6 +24,8 @@ pub struct Predicting {
     pub models: ModelsConfig,
     /// `[predict]`
     pub predict: PredictConfig,
+    /// `[score]`
+    pub score: ScoreConfig,
     /// `[market]`
     pub market: MarketConfig,
     /// `[ops]`
@@ -65,6 +68,7 @@ impl Predicting {
             artifacts: Artifacts::predict(around.root.join(document.data_dir)),
             models,
             predict: document.predict,
+            score: document.score,
             market: document.market,
             ops: document.ops,
             tiingo_api_key: sources.secret("TIINGO_API_KEY"),

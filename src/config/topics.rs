@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{ConfigError, document::Document};
-use crate::{types::TopicId, worker::TopicConfig};
+use crate::{forecast::TopicSource, types::TopicId, worker::TopicConfig};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -41,6 +41,23 @@ pub(super) fn choose(
         }));
     }
     Ok(chosen)
+}
+
+/// Tells of topics that are answered from a network of models.
+pub(super) fn tell_networks(
+    topics: &[TopicConfig],
+    document: &Document,
+    notices: &mut Vec<String>,
+) {
+    for topic in topics.iter().filter(|it| it.source != TopicSource::Linfa) {
+        let named = topic.network.as_ref().and_then(|it| it.crunch_id.as_ref());
+        let crunch = named.unwrap_or(&document.models.crunch_id);
+        let source = topic.source.to_string();
+        notices.push(format!(
+            "topic {}: source = {source:?}, from the models of the crunch {crunch:?}; the built-in forecast stands in for them",
+            topic.id
+        ));
+    }
 }
 
 /// Tells of topics whose forecast can't be judged by its record with the history that is configured.

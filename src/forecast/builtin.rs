@@ -9,7 +9,7 @@ use std::{
 use time::{OffsetDateTime, Time};
 
 use super::{
-    Candle, Engine, Fallback, Fitted, ForecastConfig, HOUR, History, Model, Opinion, Target,
+    Candle, Days, Engine, Fallback, Fitted, ForecastConfig, HOUR, History, Model, Opinion, Target,
 };
 
 /// Seconds of a day.
@@ -20,6 +20,7 @@ const DAY: i64 = 24 * HOUR;
 struct Warm {
     engine: Engine,
     known: Vec<(i64, f64)>,
+    days: Days,
 }
 
 /// A place for a warm engine; empty while one works with it.
@@ -58,7 +59,8 @@ impl Builtin {
             return Err(Fallback::ShortHistory { closes: 0, needed });
         };
         let candles = self.window(&history.candles, newest);
-        let opinion = self.opinion(&history.ticker, horizon, candles)?;
+        let (opinion, _) = self.opinion(&history.ticker, horizon, candles);
+        let opinion = opinion?;
         let value = in_unit(target, newest.close, opinion.log_return);
         if !value.is_finite() {
             let detail = format!(
@@ -72,6 +74,19 @@ impl Builtin {
             source: opinion.source,
             report: Some(opinion.report),
         })
+    }
+
+    /// What follows from a history for the log-return over `horizon`, and what was said on each of its
+    /// days: for whoever holds other forecasts against this one. It is the same engine as that of
+    /// [`Builtin::forecast`], so that the two are one.
+    pub fn review(
+        &self,
+        history: &History,
+        horizon: Duration,
+    ) -> (Result<Opinion, Fallback>, Days) {
+        let candles = history.candles.last();
+        let candles = candles.map_or(&[][..], |newest| self.window(&history.candles, newest));
+        self.opinion(&history.ticker, horizon, candles)
     }
 
     /// The candles that a forecast is made from: those from the start of the month (UTC) on that holds
@@ -88,7 +103,7 @@ impl Builtin {
         ticker: &str,
         horizon: Duration,
         candles: &[Candle],
-    ) -> Result<Opinion, Fallback> {
+    ) -> (Result<Opinion, Fallback>, Days) {
         let slot = self.slot(ticker, horizon);
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         // Taken out, so that none is left half-way should this panic.
@@ -97,13 +112,14 @@ impl Builtin {
             let mut cold = Warm {
                 engine: Engine::new(&self.config, horizon),
                 known: Vec::with_capacity(candles.len()),
+                days: Days::default(),
             };
             cold.push(candles);
             cold
         });
-        let opinion = warm.engine.opinion();
+        let said = (warm.engine.opinion(), warm.days.clone());
         *slot = Some(warm);
-        opinion
+        said
     }
 
     fn slot(&self, ticker: &str, horizon: Duration) -> Slot {
@@ -133,6 +149,7 @@ impl Warm {
     fn push(&mut self, candles: &[Candle]) {
         for candle in candles {
             self.engine.push(candle.start, candle.close);
+            self.days.note(&self.engine, candle);
             self.known.push((candle.start, candle.close));
         }
     }

@@ -149,6 +149,11 @@ impl Engine {
         })
     }
 
+    /// Standard deviation of the log-return over the horizon, as known at the newest close.
+    pub(super) fn scale(&self) -> f64 {
+        self.horizon.scale(self.grid.sigma())
+    }
+
     /// What challengers may learn from as of the newest 00:00 row.
     pub(super) const fn lessons(&self) -> &Lessons {
         &self.lessons

@@ -57,6 +57,12 @@ pub trait Forecaster: Send + Sync + 'static {
     /// # Errors
     /// Why another forecast is the better one.
     async fn forecast(&self, question: &Question) -> Result<Answer, Fallback>;
+
+    /// A number that grows when its answer may have become another one, though the candles have not
+    /// changed. It is asked once more then; what it answered before stands until it answers again.
+    fn edition(&self) -> u64 {
+        0
+    }
 }
 
 /// A model of this process as a forecaster: it blocks, and so it computes on a thread of its own.

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    Fallback, Forecast, History, Labels, LiveFuses, Target,
+    Fallback, Forecast, History, Labels, LiveFuses, Source, Target,
     outside::{Inquiry, Post, outside},
     slot::for_topic,
     trainer::Trainer,
@@ -96,7 +96,7 @@ impl DeskHandle {
     }
 
     /// Has the forecaster outside the process asked for a window that will open soon, once for each
-    /// newer candle. Nothing happens for other topics. Waits for nothing.
+    /// newer candle, and for each edition of what it knows. Nothing happens for other topics. Waits for nothing.
     pub fn prepare(&self, key: WindowKey) {
         self.correspond(key, false);
     }
@@ -129,10 +129,13 @@ impl DeskHandle {
         Some(self.posts.get(&topic)?.outside.time_limit)
     }
 
-    /// The labels that the operator chose for a topic with a forecaster outside the process.
+    /// The labels that the operator chose for a topic with a forecaster outside the process; none where
+    /// it can't answer several.
     #[must_use]
     pub fn chosen_labels(&self, topic: TopicId) -> Option<&[String]> {
-        Some(&self.posts.get(&topic)?.outside.labels)
+        let outside = &self.posts.get(&topic)?.outside;
+        let is_number = matches!(outside.source, Source::Models | Source::Blend);
+        (!is_number).then_some(&outside.labels)
     }
 
     /// Tells what the chain says of a topic's outputs: its labels, or none for a single number. Only

@@ -6,6 +6,7 @@ mod builtin;
 mod challengers;
 mod choice;
 mod config;
+mod days;
 mod desk;
 mod engine;
 mod forecaster;
@@ -19,6 +20,7 @@ mod lessons;
 mod linear;
 mod live;
 mod model;
+mod network;
 mod outside;
 mod prior;
 mod seat;
@@ -31,6 +33,7 @@ mod walk;
 pub use builtin::Builtin;
 pub use choice::{Choice, UnknownChoice};
 pub use config::{ForecastConfig, ForecastError};
+pub use days::{Day, Days};
 pub use desk::{Desk, TopicSpec};
 pub use engine::{Engine, Opinion};
 pub use forecaster::{Answer, Blocking, Forecaster, Question};
@@ -40,9 +43,14 @@ pub use judging::Unjudged;
 pub use labels::Labels;
 pub use live::{LiveFuse, LiveFuses, LiveOutcome, log_return};
 pub use model::{Fitted, Model};
+pub use network::{
+    BadBlendValue, BlendConfig, Combined, Ensemble, Expected, NetworkForecaster, NetworkState,
+    Part, Round, Said, Standing, Standings, TopicSource, Voice, round_of, voices,
+};
 pub use outside::Outside;
 pub use types::{
-    Candle, ChallengerReport, Fallback, Forecast, History, Labelled, Report, Source, Target,
+    Candle, ChallengerReport, Fallback, Forecast, History, Labelled, NetworkPart, NetworkReport,
+    Report, Source, Target,
 };
 pub use walk::{Step, Walk};
 

@@ -1,6 +1,6 @@
 //! What makes forecasts, as the desk knows it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{Fallback, History, Report, Source, Target};
 
@@ -28,4 +28,15 @@ pub trait Model: Send + Sync + 'static {
         horizon: Duration,
         target: Target,
     ) -> Result<Fitted, Fallback>;
+}
+
+impl<M: Model> Model for Arc<M> {
+    fn fit_predict(
+        &self,
+        history: &History,
+        horizon: Duration,
+        target: Target,
+    ) -> Result<Fitted, Fallback> {
+        self.as_ref().fit_predict(history, horizon, target)
+    }
 }

@@ -76,6 +76,8 @@ struct Done {
     nonce: Option<Nonce>,
     /// The candles that were known when it was asked.
     of: Arc<[Candle]>,
+    /// The forecaster's edition then.
+    edition: u64,
     outcome: Outcome,
 }
 
@@ -157,8 +159,8 @@ impl Post {
         self.state().outcome(nonce, &history)
     }
 
-    /// Asks for a window, once with the same candles (`again`: also after a failure), or joins the
-    /// question that is under way for it; one that is under way for another window is given up. `tell`
+    /// Asks for a window, once with the same candles and the same edition of what the forecaster knows
+    /// (`again`: also after a failure), or joins the question that is under way for it; one that is under way for another window is given up. `tell`
     /// hears what came of it, after it is filed. It goes on if nobody waits for it.
     pub(super) fn ask(
         self: &Arc<Self>,
@@ -167,9 +169,12 @@ impl Post {
         tell: impl FnOnce(&Outcome) + Send + 'static,
     ) -> Inquiry {
         let history = self.history();
+        // Before it answers: what comes in between is asked for once more.
+        let edition = self.outside.forecaster.edition();
         // Held while the task is started, so that two callers start one; filing waits for it.
         let mut state = self.state();
         let known = state.outcome(nonce, &history);
+        let known = known.filter(|_| state.is_of(edition));
         if let Some(outcome) = known.filter(|it| it.is_ok() || !again) {
             return ready(outcome).boxed().shared();
         }
@@ -182,7 +187,7 @@ impl Post {
         let post = Arc::clone(self);
         let work = tokio::spawn(async move {
             let outcome = post.inquire(nonce, &history).await;
-            post.file(number, nonce, &history, outcome.clone());
+            post.file(number, nonce, &history, edition, outcome.clone());
             tell(&outcome);
             outcome
         });
@@ -199,7 +204,14 @@ impl Post {
         inquiry
     }
 
-    fn file(&self, number: u64, nonce: Option<Nonce>, history: &History, outcome: Outcome) {
+    fn file(
+        &self,
+        number: u64,
+        nonce: Option<Nonce>,
+        history: &History,
+        edition: u64,
+        outcome: Outcome,
+    ) {
         let mut state = self.state();
         let is_it = |it: &mut UnderWay| it.number == number;
         // It may be for another nonce by now.
@@ -209,7 +221,12 @@ impl Post {
             state.last_good = Some(Arc::clone(forecast));
         }
         let of = Arc::clone(&history.candles);
-        state.done = Some(Done { nonce, of, outcome });
+        state.done = Some(Done {
+            nonce,
+            of,
+            edition,
+            outcome,
+        });
     }
 
     async fn inquire(&self, nonce: Option<Nonce>, history: &History) -> Outcome {
@@ -221,7 +238,10 @@ impl Post {
             labels: self.asked_labels(),
             history: History {
                 ticker: self.spec.ticker.clone(),
-                candles: history.candles.get(shown..).unwrap_or_default().into(),
+                candles: match shown {
+                    0 => Arc::clone(&history.candles),
+                    _ => history.candles.get(shown..).unwrap_or_default().into(),
+                },
             },
             horizon: self.spec.horizon,
             target: self.spec.target,
@@ -262,6 +282,12 @@ impl State {
         if let Some(under_way) = self.under_way.take() {
             under_way.task.abort();
         }
+    }
+
+    fn is_of(&self, edition: u64) -> bool {
+        self.done
+            .as_ref()
+            .is_some_and(|done| done.edition == edition)
     }
 
     fn outcome(&self, nonce: Option<Nonce>, history: &History) -> Option<Outcome> {

@@ -70,6 +70,10 @@ pub enum Source {
     Http,
     /// A command of the operator's.
     Command,
+    /// What a network of models expects.
+    Models,
+    /// The built-in forecast, moved towards the network's by the weight that this has earned.
+    Blend,
     /// No change, which is 0.0 for a return and the newest close for a price: there was nothing better,
     /// see the reason.
     Fallback,
@@ -164,6 +168,44 @@ pub struct Report {
     /// Newey-West t of that record's gain over zero; none while it is too short to tell.
     #[serde(default)]
     pub live_t: Option<f64>,
+    /// What a network of models said; none where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkReport>,
+}
+
+/// What a network of models said, and what it is worth. Returns are log-returns over the horizon.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NetworkReport {
+    /// What the models together expect.
+    pub value: f64,
+    /// The built-in forecast beside it; none while there is none.
+    pub built_in: Option<f64>,
+    /// Models that answered of late.
+    pub answered: usize,
+    /// Those among them that have weight.
+    pub models: usize,
+    /// Their opinions: copies of one another are one.
+    pub opinions: usize,
+    /// The weight of the models' value, from 0 to 1: against the built-in forecast for a blend, against
+    /// zero for the models alone.
+    pub weight: f64,
+    /// Newey-West t of its gain; none while the record is too short to tell.
+    pub t: Option<f64>,
+    /// Days in the record.
+    pub days: usize,
+    /// The heaviest models, 20 at most.
+    pub parts: Vec<NetworkPart>,
+}
+
+/// One model's part in what a network says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkPart {
+    /// The model.
+    pub model: String,
+    /// What it expects.
+    pub value: f64,
+    /// Its share of the whole weight.
+    pub weight: f64,
 }
 
 /// What one challenger says, and what it is worth.

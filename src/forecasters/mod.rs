@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod error;
 mod http;
+pub mod network;
 mod question;
 
 use std::{path::Path, sync::Arc};

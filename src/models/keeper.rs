@@ -10,7 +10,8 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    FailureCode, Left, ModelInfo, NetworkEvent, Subject,
+    FailureCode, Left, ModelInfo, NetworkEvent, Ours, Subject,
+    circle::Circle,
     item::Address,
     model::{Common, News, Note, Run},
     orchestrator::{Heard, Report},
@@ -23,11 +24,15 @@ pub(super) struct Standing {
     pub(super) is_listed: bool,
     pub(super) serving: Arc<[Arc<Run>]>,
     pub(super) joining: usize,
+    /// All models that the orchestrator lists, ours or not; none before it has.
+    pub(super) listed: Option<Arc<[String]>>,
 }
 
 /// The task that keeps the list.
 pub(super) struct Keeper {
     common: Arc<Common>,
+    /// All that the orchestrator lists, and which of it is ours: the roster holds that alone.
+    circle: Circle,
     roster: Roster,
     runs: HashMap<RunId, Arc<Run>>,
     /// Runs that have neither become ready nor failed once.
@@ -53,6 +58,7 @@ impl Keeper {
     ) -> Self {
         Self {
             common,
+            circle: Circle::default(),
             roster: Roster::default(),
             runs: HashMap::new(),
             joining: HashSet::new(),
@@ -71,11 +77,14 @@ impl Keeper {
         mut self,
         mut heard: mpsc::Receiver<Heard>,
         mut noted: mpsc::UnboundedReceiver<Note>,
+        mut ours: watch::Receiver<Ours>,
     ) {
         let cancel = self.cancel.clone();
+        self.confine(&mut ours);
         loop {
             tokio::select! {
                 () = cancel.cancelled() => break,
+                Ok(()) = ours.changed() => self.confine(&mut ours),
                 Some(heard) = heard.recv() => self.hear(heard),
                 Some(note) = noted.recv() => {
                     self.take(note);
@@ -92,9 +101,22 @@ impl Keeper {
         }
     }
 
+    /// Other models are ours from now on.
+    fn confine(&mut self, ours: &mut watch::Receiver<Ours>) {
+        let ours = ours.borrow_and_update().clone();
+        let (gone, come) = self.circle.confine(ours);
+        for model in gone {
+            let steps = self.roster.hand_over(&model);
+            self.do_all(steps);
+        }
+        let steps = self.roster.update(&come);
+        self.do_all(steps);
+    }
+
     fn hear(&mut self, heard: Heard) {
         match heard {
             Heard::Listed(items) => {
+                let items = self.circle.list(items);
                 let steps = self.roster.list(items);
                 self.do_all(steps);
                 self.is_listed = true;
@@ -102,6 +124,7 @@ impl Keeper {
                 self.tell(NetworkEvent::Listed { models });
             }
             Heard::Updated(items) => {
+                let items = self.circle.update(items);
                 let steps = self.roster.update(&items);
                 self.do_all(steps);
             }
@@ -277,7 +300,7 @@ impl Keeper {
         let _ = self.reports.send(report);
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         let serving = self
             .roster
             .serving()
@@ -287,6 +310,7 @@ impl Keeper {
             is_listed: self.is_listed,
             serving,
             joining: self.joining.len(),
+            listed: self.is_listed.then(|| self.circle.listed()),
         });
     }
 

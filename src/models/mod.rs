@@ -11,11 +11,11 @@
 
 mod call;
 mod calling;
+mod circle;
 mod config;
 mod error;
 mod event;
 mod item;
-mod json;
 mod keeper;
 mod model;
 mod network;
@@ -27,14 +27,16 @@ pub mod stub;
 mod variant;
 mod wire;
 
+pub use crate::json::Json;
+
 pub use self::{
     call::{ArgumentConfig, Call, MethodConfig},
     calling::Calling,
+    circle::Ours,
     config::ModelsConfig,
     error::ModelsError,
     event::NetworkEvent,
     item::ModelInfo,
-    json::Json,
     model::{Instance, NoReplay, Replay, Subject},
     network::{ModelNetwork, Settled, Subset},
     orchestrator::FailureCode,

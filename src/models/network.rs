@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Call, Calling, ModelInfo, ModelsConfig, ModelsError, NetworkEvent, Replay,
+    Call, Calling, ModelInfo, ModelsConfig, ModelsError, NetworkEvent, Ours, Replay,
     keeper::{Keeper, Standing},
     model::{Common, Run, Turn, ask},
     orchestrator::Orchestrator,
@@ -55,6 +55,21 @@ impl ModelNetwork {
     /// # Errors
     /// When the configuration makes no sense or credentials can't be read.
     pub fn start(config: ModelsConfig, replay: Arc<dyn Replay>) -> Result<Self, ModelsError> {
+        Self::start_confined(config, replay, watch::channel(None).1)
+    }
+
+    /// The same for a network of which only some models are called from here, others by other workers.
+    /// Which ones may change at any time: a model that is ours no more is let go, and calls of it that
+    /// are under way may finish; one that becomes ours is connected as one that the orchestrator has
+    /// just told of.
+    ///
+    /// # Errors
+    /// As [`ModelNetwork::start`].
+    pub fn start_confined(
+        config: ModelsConfig,
+        replay: Arc<dyn Replay>,
+        ours: watch::Receiver<Ours>,
+    ) -> Result<Self, ModelsError> {
         /// Frames that may wait; the keeper never waits for a model.
         const FRAMES: usize = 64;
         config.check()?;
@@ -75,7 +90,7 @@ impl ModelNetwork {
         );
         let tasks = vec![
             tokio::spawn(orchestrator.run(cancel.clone())),
-            tokio::spawn(keeper.run(heard, noted)),
+            tokio::spawn(keeper.run(heard, noted, ours)),
         ];
         let guard = cancel.clone().drop_guard();
         Ok(Self {
@@ -121,6 +136,18 @@ impl ModelNetwork {
     #[must_use]
     pub fn models(&self) -> Vec<Arc<ModelInfo>> {
         self.serving().iter().map(|run| run.info()).collect()
+    }
+
+    /// The ids of all models that the orchestrator lists, whoever calls them; none before it has.
+    #[must_use]
+    pub fn listed(&self) -> Option<Arc<[String]>> {
+        self.standing.borrow().listed.clone()
+    }
+
+    /// Sees the list of [`ModelNetwork::listed`] without keeping the network open.
+    pub fn list_reader(&self) -> impl Fn() -> Option<Arc<[String]>> + Send + Sync + use<> {
+        let standing = self.standing.clone();
+        move || standing.borrow().listed.clone()
     }
 
     /// News from now on. A reader that falls far behind misses the oldest.

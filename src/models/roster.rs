@@ -46,6 +46,8 @@ pub enum Left {
     Unlisted,
     /// It failed too often.
     Disconnected,
+    /// Another worker calls the model.
+    HandedOver,
 }
 
 impl fmt::Display for Left {
@@ -56,6 +58,7 @@ impl fmt::Display for Left {
             Self::Replaced => "replaced by a newer run",
             Self::Unlisted => "not listed any more",
             Self::Disconnected => "disconnected",
+            Self::HandedOver => "another worker's",
         })
     }
 }
@@ -171,6 +174,13 @@ impl Roster {
                 run.stage = Stage::GivenUp;
             }
         }
+    }
+
+    /// A model is not called from here any more.
+    pub(super) fn hand_over(&mut self, model: &str) -> Vec<Step> {
+        let mut steps = Vec::new();
+        self.keep(model, |_| false, Left::HandedOver, &mut steps);
+        steps
     }
 
     /// The runs that are called: of each model the newest that is ready.

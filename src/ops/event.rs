@@ -3,7 +3,7 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::PredictEvent;
+use super::{PredictEvent, ScoreEvent};
 use crate::{
     chain::Uallo,
     forecast::Forecast,
@@ -320,10 +320,19 @@ pub enum Event {
     /// The Predict worker's own.
     #[serde(untagged)]
     Predict(PredictEvent),
+    /// The Scoring worker's own.
+    #[serde(untagged)]
+    Score(ScoreEvent),
 }
 
 impl From<PredictEvent> for Event {
     fn from(event: PredictEvent) -> Self {
         Self::Predict(event)
+    }
+}
+
+impl From<ScoreEvent> for Event {
+    fn from(event: ScoreEvent) -> Self {
+        Self::Score(event)
     }
 }

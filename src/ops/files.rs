@@ -26,6 +26,12 @@ impl Artifacts {
         Self::of(data_dir, "predict")
     }
 
+    /// The Scoring worker's artifacts in a data folder, which it may share with both.
+    #[must_use]
+    pub fn score(data_dir: impl Into<PathBuf>) -> Self {
+        Self::of(data_dir, "score")
+    }
+
     fn of(data_dir: impl Into<PathBuf>, process: &'static str) -> Self {
         Self {
             data_dir: data_dir.into(),

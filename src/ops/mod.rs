@@ -17,6 +17,7 @@ mod reporter;
 mod rotate;
 #[cfg(test)]
 mod samples;
+mod score_event;
 #[cfg(test)]
 mod scripts_tests;
 mod shutdown;
@@ -37,6 +38,7 @@ pub use predictions::{Basis, Prediction, Status};
 pub use readiness::Phase;
 pub use recording::Recording;
 pub use reporter::{Reporter, ReporterOptions};
+pub use score_event::ScoreEvent;
 pub use shutdown::Shutdown;
 pub use singleton::{Pidfile, WalletLock};
 pub use stand_ins::StandIns;

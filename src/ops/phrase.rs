@@ -140,6 +140,11 @@ fn weights(report: &Report) -> String {
     for it in &report.challengers {
         parts.push(format!("{} {:.2} (t {})", it.name, it.weight, t(it.t)));
     }
+    if let Some(network) = &report.network {
+        let (models, answered) = (network.models, network.answered);
+        let weight = format!("{:.2} (t {})", network.weight, t(network.t));
+        parts.push(format!("{models} of {answered} models {weight}"));
+    }
     parts.join(", ")
 }
 

@@ -120,6 +120,40 @@ pub enum PredictEvent {
     StoreOverflow { lost: u64, lost_in_all: u64 },
     /// Old predictions were removed.
     PredictionsPruned { removed: u64 },
+    /// This worker shares the crunch's models with others from now on.
+    ShareJoined {
+        worker: String,
+        /// Those that live, this one included.
+        workers: usize,
+        models: usize,
+    },
+    /// Other workers that share the models came, ended or died.
+    WorkersChanged {
+        joined: Vec<String>,
+        left: Vec<String>,
+        workers: usize,
+    },
+    /// This worker calls more models from now on.
+    ModelsTakenOver {
+        models: usize,
+        /// Some of them.
+        ids: Vec<String>,
+        /// How many it has now.
+        share: usize,
+        workers: usize,
+    },
+    /// Models are other workers' from now on.
+    ModelsHandedOver {
+        models: usize,
+        /// Some of them.
+        ids: Vec<String>,
+        share: usize,
+        workers: usize,
+    },
+    /// This worker calls no model any more: it can't renew its leases, and others may take its place.
+    ShareFenced { models: usize, cause: String },
+    /// It calls its models again, after so many seconds.
+    ShareResumed { models: usize, seconds: u64 },
     /// The file of prices has come to its end.
     PricesEnded { closes: usize },
 }

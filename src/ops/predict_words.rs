@@ -17,6 +17,12 @@ impl PredictEvent {
             | Self::StoreCaughtUp { .. }
             | Self::StoreOverflow { .. }
             | Self::PredictionsPruned { .. } => self.of_the_store(),
+            Self::ShareJoined { .. }
+            | Self::WorkersChanged { .. }
+            | Self::ModelsTakenOver { .. }
+            | Self::ModelsHandedOver { .. }
+            | Self::ShareFenced { .. }
+            | Self::ShareResumed { .. } => self.of_the_share(),
             _ => self.of_a_model(),
         }
     }
@@ -194,6 +200,60 @@ impl PredictEvent {
             _ => good("", ""),
         }
     }
+
+    fn of_the_share(&self) -> Words {
+        match self {
+            Self::ShareJoined {
+                worker,
+                workers,
+                models,
+            } => good("🤝", "Sharing the models").with(format!(
+                "({models} models, {workers} workers; this one is {worker})"
+            )),
+            Self::WorkersChanged {
+                joined,
+                left,
+                workers,
+            } => {
+                let some = [("joined", joined), ("left", left)];
+                let some = some.iter().filter(|(_, names)| !names.is_empty());
+                let some = some.map(|(what, names)| format!("{} {what}", names.join(", ")));
+                let some: Vec<_> = some.collect();
+                good("🤝", "Other workers")
+                    .with(format!(": {}; {workers} share the models", some.join(", ")))
+            }
+            Self::ModelsTakenOver {
+                models,
+                ids,
+                share,
+                workers,
+            } => good("📥", "Models taken over").with(format!(
+                ": {models} ({}); now {share}, {workers} workers",
+                few(*models, ids)
+            )),
+            Self::ModelsHandedOver {
+                models,
+                ids,
+                share,
+                workers,
+            } => good("📤", "Models handed over").with(format!(
+                ": {models} ({}); now {share}, {workers} workers",
+                few(*models, ids)
+            )),
+            Self::ShareFenced { models, cause } => warning(format!(
+                "None of the {models} models is called any more, as others may take them over: the leases can't be renewed ({cause}); check the database and the way to it"
+            )),
+            Self::ShareResumed { models, seconds } => good("▶️", "Models are called again")
+                .with(format!("({models}, after {})", span(seconds.cast_signed()))),
+            _ => good("", ""),
+        }
+    }
+}
+
+/// Some ids, and whether there are more.
+fn few(models: usize, ids: &[String]) -> String {
+    let more = if models > ids.len() { ", …" } else { "" };
+    format!("{}{more}", ids.join(", "))
 }
 
 fn called(id: &str, name: Option<&str>, owner: Option<&str>) -> String {

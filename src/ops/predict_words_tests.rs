@@ -86,6 +86,38 @@ fn healthy() -> Vec<PredictEvent> {
     ]
 }
 
+fn shared() -> Vec<PredictEvent> {
+    let id = || "17".to_owned();
+    vec![
+        PredictEvent::ShareJoined {
+            worker: "here-7-0000abcd".into(),
+            workers: 3,
+            models: 300,
+        },
+        PredictEvent::WorkersChanged {
+            joined: vec!["there-8-0000abcd".into()],
+            left: Vec::new(),
+            workers: 4,
+        },
+        PredictEvent::ModelsTakenOver {
+            models: 50,
+            ids: vec![id()],
+            share: 150,
+            workers: 2,
+        },
+        PredictEvent::ModelsHandedOver {
+            models: 1,
+            ids: vec![id()],
+            share: 75,
+            workers: 4,
+        },
+        PredictEvent::ShareResumed {
+            models: 75,
+            seconds: 20,
+        },
+    ]
+}
+
 fn troubled() -> Vec<PredictEvent> {
     vec![
         PredictEvent::ModelFailed {
@@ -104,6 +136,10 @@ fn troubled() -> Vec<PredictEvent> {
             waiting: 12,
             bytes: 3 << 20,
         },
+        PredictEvent::ShareFenced {
+            models: 75,
+            cause: "the database did not answer within 5s".into(),
+        },
         PredictEvent::StoreOverflow {
             lost: 5,
             lost_in_all: 15,
@@ -121,13 +157,18 @@ fn the_samples_hold_every_variant() {
     };
     let variants = list.lines().filter(is_variant).count();
     let name = |event: &PredictEvent| serde_json::to_value(event).unwrap()["event"].to_string();
-    let names: BTreeSet<_> = healthy().iter().chain(&troubled()).map(name).collect();
+    let names: BTreeSet<_> = healthy()
+        .iter()
+        .chain(&shared())
+        .chain(&troubled())
+        .map(name)
+        .collect();
     assert_eq!(names.len(), variants, "{names:?}");
 }
 
 #[test]
 fn what_is_healthy_never_says_the_word_that_alarms() {
-    for event in healthy() {
+    for event in healthy().into_iter().chain(shared()) {
         let event = Event::from(event);
         let words = event.words();
         assert_eq!(words.level, Level::Info, "{event:?}");

@@ -323,6 +323,7 @@ impl Event {
             )),
             Self::Stopped { reason } => good("👋", "Worker stopped").with(format!(": {reason}")),
             Self::Predict(event) => event.words(),
+            Self::Score(event) => event.words(),
         }
     }
 }

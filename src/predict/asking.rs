@@ -15,11 +15,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Facts, PredictConfig, Quotes, Roll, ScheduleConfig, Scope, StoreWatch,
+    Facts, PredictConfig, Quotes, Roll, ScheduleConfig, Scope, Sharing, StoreWatch,
+    arrivals::Arrivals,
     configs::Configs,
     library::{Library, Reading},
     round::{Asker, call_of},
     schedule::{Due, Timetable},
+    whom::Whom,
 };
 use crate::{
     clock::SharedClock,
@@ -30,6 +32,8 @@ use crate::{
 
 /// The longest sleep: a clock that was set, or a host that was suspended, is noticed after this.
 const LONGEST_SLEEP: Duration = Duration::from_millis(200);
+/// The longest while models are waited for that were taken over.
+const SHORT_SLEEP: Duration = Duration::from_millis(50);
 /// Rounds of one config that may be under way at once; hanging models keep them open until the call's
 /// deadline.
 const MOST_OPEN: usize = 64;
@@ -64,6 +68,8 @@ pub struct AskingParts {
     pub stores: StoreWatch,
     /// Rounds that are done and wait in the outbox.
     pub performed: HashMap<ConfigKey, i64>,
+    /// Which models are this worker's, where several share them.
+    pub sharing: Option<Sharing>,
 }
 
 /// Makes rounds when they are due.
@@ -74,6 +80,8 @@ pub struct Asking {
     table: Timetable,
     configs: Configs,
     library: Library,
+    /// With others at work a slot that is done says nothing of this worker's models.
+    arrivals: Option<Arrivals>,
     /// The best performers, best first; none while nobody knows.
     best: Vec<String>,
     rounds: JoinSet<()>,
@@ -95,8 +103,10 @@ impl Asking {
             call_of(&parts.method, parts.settings.answers, limit, config)?;
         }
         let mut table = Timetable::default();
-        for (key, slot) in &parts.performed {
-            table.performed(key, *slot);
+        if parts.sharing.is_none() {
+            for (key, slot) in &parts.performed {
+                table.performed(key, *slot);
+            }
         }
         let asker = Asker {
             crunch_id: parts.crunch_id.clone(),
@@ -125,6 +135,7 @@ impl Asking {
             table,
             configs: Configs::new(parts.scope),
             library,
+            arrivals: parts.sharing.map(Arrivals::new),
             best: Vec::new(),
             rounds: JoinSet::new(),
             open: HashMap::new(),
@@ -158,10 +169,14 @@ impl Asking {
         }
         while !cancel.is_cancelled() {
             let is_over = over.is_cancelled();
+            if let Some(arrivals) = &mut self.arrivals {
+                arrivals.look();
+            }
             let now = self.now();
             for due in self.table.due(now) {
                 self.begin(due);
             }
+            self.welcome(now);
             if is_over && self.open.is_empty() {
                 break;
             }
@@ -185,13 +200,17 @@ impl Asking {
 
     /// Until the next slot, or until it is time to look at the clock again.
     fn pause(&self) -> Duration {
+        let longest = match &self.arrivals {
+            Some(arrivals) if arrivals.is_waiting() => SHORT_SLEEP,
+            _ => LONGEST_SLEEP,
+        };
         let now = self.asker.clock.now();
         let Some(next) = self.table.next(now.unix_timestamp()) else {
-            return LONGEST_SLEEP;
+            return longest;
         };
         let ahead = next as f64 - now.unix_timestamp_nanos() as f64 / 1e9;
-        let pause = Duration::try_from_secs_f64(ahead / self.speed).unwrap_or(LONGEST_SLEEP);
-        pause.clamp(Duration::from_millis(1), LONGEST_SLEEP)
+        let pause = Duration::try_from_secs_f64(ahead / self.speed).unwrap_or(longest);
+        pause.clamp(Duration::from_millis(1), longest)
     }
 
     fn begin(&mut self, due: Due) {
@@ -199,21 +218,51 @@ impl Asking {
         if open >= MOST_OPEN {
             return;
         }
-        let only = match due.config.best {
-            Some(_) if self.best.is_empty() => return self.wait_for_the_best(&due.key),
-            Some(most) => {
-                let most = usize::try_from(most).unwrap_or(usize::MAX);
-                Some(self.best.iter().take(most).cloned().collect())
-            }
-            None => None,
+        if due.config.best.is_some() && self.best.is_empty() {
+            return self.wait_for_the_best(&due.key);
+        }
+        let only = self.only(&due.config);
+        let whom = match &self.arrivals {
+            Some(arrivals) => arrivals.whom(only),
+            None => Whom::only(only),
         };
         self.waiting.remove(&due.key);
         self.table.begin(&due);
+        if whom.is_nobody() {
+            return;
+        }
         if due.missed > 0 {
             self.tell_missed(&due);
         }
         let key = due.key.clone();
-        let task = self.rounds.spawn(Arc::clone(&self.asker).ask(due, only));
+        let task = self.rounds.spawn(Arc::clone(&self.asker).ask(due, whom));
+        self.open.insert(task.id(), key);
+    }
+
+    /// The best of a subset; none when all are asked.
+    fn only(&self, config: &PredictionConfig) -> Option<HashSet<String>> {
+        let most = usize::try_from(config.best?).unwrap_or(usize::MAX);
+        Some(self.best.iter().take(most).cloned().collect())
+    }
+
+    /// Asks models that were taken over for what the newest rounds lack of them.
+    fn welcome(&mut self, now: i64) {
+        let Some(arrivals) = &mut self.arrivals else {
+            return;
+        };
+        let come = arrivals.come(&self.asker.network);
+        if come.is_empty() {
+            return;
+        }
+        let rounds = self.table.newest(now).into_iter();
+        let rounds = rounds.map(|due| (self.only(&due.config), due));
+        let rounds = rounds.map(|(only, due)| (due, only)).collect();
+        let Some(arrivals) = &self.arrivals else {
+            return;
+        };
+        let asking = arrivals.ask(Arc::clone(&self.asker), come, rounds);
+        let task = self.rounds.spawn(asking);
+        let key = ConfigKey("models that were taken over".into());
         self.open.insert(task.id(), key);
     }
 
@@ -254,8 +303,10 @@ impl Asking {
 
     fn take(&mut self, reading: Reading) {
         let (good, complaints, slots) = self.configs.sift_rows(reading.rows);
-        for (key, slot) in slots {
-            self.table.performed(&key, slot);
+        if self.arrivals.is_none() {
+            for (key, slot) in slots {
+                self.table.performed(&key, slot);
+            }
         }
         self.adopt(good, complaints);
         if let Some(best) = reading.best {

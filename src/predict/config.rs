@@ -54,6 +54,13 @@ pub struct PredictConfig {
     /// How long the first tick waits for models that are still joining.
     #[serde(with = "humantime_serde")]
     pub settle: Duration,
+    /// Whether workers with the same PostgreSQL database share a crunch's models. With a file there is
+    /// one worker, and with past prices each has a clock of its own: neither is ever shared.
+    pub share: bool,
+    /// How soon workers that share models notice each other: the models of one that dies are called
+    /// again within three of these, and each worker writes one row in half of one.
+    #[serde(with = "humantime_serde")]
+    pub heartbeat: Duration,
 }
 
 /// A value of the section that makes no sense.
@@ -179,6 +186,8 @@ impl PredictConfig {
     pub fn check(&self) -> Result<(), BadPredictValue> {
         const MOST_KIB: usize = 64 << 10;
         const LONGEST: Duration = Duration::from_secs(400 * 86_400);
+        const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(500);
+        const LONGEST_HEARTBEAT: Duration = Duration::from_secs(300);
         let refuse = |key: &str, wrong: String, right| {
             let key = key.to_owned();
             Err(BadPredictValue { key, wrong, right })
@@ -220,6 +229,10 @@ impl PredictConfig {
         if self.retry_max < self.retry_min {
             let right = "give the longest pause, such as \"30s\"";
             return refuse("retry_max", "is below retry_min".into(), right);
+        }
+        if !(SHORTEST_HEARTBEAT..=LONGEST_HEARTBEAT).contains(&self.heartbeat) {
+            let wrong = format!("is {:?}", self.heartbeat);
+            return refuse("heartbeat", wrong, "write 500ms to 5m, such as \"5s\"");
         }
         if !(1..=1 << 20).contains(&self.outbox_mib) {
             let wrong = format!("is {}", self.outbox_mib);
@@ -278,6 +291,8 @@ impl Default for PredictConfig {
             retry_max: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             settle: Duration::from_secs(30),
+            share: true,
+            heartbeat: Duration::from_secs(5),
         }
     }
 }
@@ -302,7 +317,10 @@ mod tests {
 
     #[test]
     fn each_wrong_value_is_named() {
-        let cases: [(&str, Change); 11] = [
+        let cases: [(&str, Change); 12] = [
+            ("predict.heartbeat is 499ms; write 500ms", |c| {
+                c.heartbeat = Duration::from_millis(499);
+            }),
             ("predict.assets is empty", |c| c.assets.clear()),
             ("predict.assets.BTC is \"BTC/USD\"", |c| {
                 c.assets.insert("BTC".into(), "BTC/USD".into());

@@ -156,6 +156,26 @@ impl Entry {
         Some(self.changed(stored.deployment_id.clone(), first, at, effect))
     }
 
+    /// The database tells what another worker has written of it, which called it meanwhile.
+    pub(super) fn catch_up(&mut self, stored: ModelRecord) {
+        if self.is_connected || self.unverified.is_some() {
+            return;
+        }
+        let last = self.answered.max(self.before);
+        let record = &mut self.record;
+        let is_same = stored.deployment_id == record.deployment_id;
+        let (first_seen, metrics_since) = (record.first_seen, record.metrics_since);
+        if stored.last_seen < record.last_seen {
+            return;
+        }
+        *record = stored;
+        record.first_seen = record.first_seen.min(first_seen);
+        record.metrics_since = record.metrics_since.max(metrics_since);
+        self.before = Some(record.last_seen).max(last.filter(|_| is_same));
+        self.answered = None;
+        (self.is_put, self.is_changed) = (true, false);
+    }
+
     /// The database knows no more than it told. Gives whether the model is new.
     pub(super) fn settle(&mut self) -> bool {
         let is_new = self.unverified.take().is_some();

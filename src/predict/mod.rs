@@ -6,6 +6,7 @@
 //! rounds of predictions. What is to be kept becomes a [`Fact`], goes through the outbox on disk, and
 //! from there into the database; nobody who calls models waits for that.
 
+mod arrivals;
 mod asking;
 mod book;
 mod config;
@@ -29,6 +30,7 @@ mod round;
 mod scene;
 mod schedule;
 mod shape;
+mod share;
 mod shared_book;
 mod stored;
 mod teller;
@@ -36,8 +38,10 @@ mod telling;
 #[cfg(test)]
 mod testing_market;
 mod told;
+mod whom;
 
 pub use self::{
+    arrivals::Sharing,
     asking::{Asking, AskingParts},
     book::{Book, Refused, Taken, Why},
     config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
@@ -51,6 +55,7 @@ pub use self::{
     presence::StoreWatch,
     prices::Prices,
     roll::Roll,
+    share::{ShareKeeper, ShareParts, worker_name},
     shared_book::{BookConfig, SharedBook},
     stored::stored_closes,
     teller::{Ended, Teller},

@@ -129,6 +129,14 @@ impl Roll {
         match event {
             NetworkEvent::Joined(model) => self.joined(model),
             NetworkEvent::Renamed(model) => self.renamed(model),
+            // The share as a whole is told of.
+            NetworkEvent::Left {
+                model,
+                why: Left::HandedOver,
+            } => {
+                self.handed_over(model);
+                self.news.of_an_answer(model);
+            }
             NetworkEvent::Left { model, why } => {
                 self.left(model);
                 self.news.of_an_answer(model);

@@ -14,6 +14,7 @@ use super::{
     Attendance, Fact, Facts, PredictConfig,
     entry::{Entry, plain},
     news::{News, joined},
+    whom::Whom,
 };
 use crate::{
     clock::SharedClock,
@@ -162,18 +163,18 @@ impl Roll {
         self.commit();
     }
 
-    /// The models that were there lately, without those that were asked; of a subset only its own.
+    /// The models that were there lately and are meant, without those that were asked.
     pub(super) fn absentees(
         &self,
         asked: &HashSet<&str>,
-        only: Option<&HashSet<&str>>,
+        whom: &Whom,
         now: OffsetDateTime,
     ) -> Vec<Absentee> {
         self.with(|state| {
             let absent = state.entries.iter().filter(|(id, entry)| {
                 let id = id.as_str();
                 !asked.contains(id)
-                    && only.is_none_or(|only| only.contains(id))
+                    && whom.covers(id)
                     && (entry.is_connected
                         || (now - entry.record.last_seen).unsigned_abs() <= self.absent_within)
             });
@@ -224,6 +225,34 @@ impl Roll {
             self.news.of_a_model(event);
         }
         self.loaded.send_replace(true);
+    }
+
+    /// What the database knows now of models that another worker called so far: of them this may know
+    /// less, or what is long past.
+    pub(super) fn take_over(&self, stored: Vec<ModelRecord>) {
+        self.with(|state| {
+            for record in stored {
+                match state.entries.entry(record.model_id.clone()) {
+                    hash_map::Entry::Vacant(place) => {
+                        place.insert(Entry::known(record));
+                    }
+                    hash_map::Entry::Occupied(mut place) => place.get_mut().catch_up(record),
+                }
+            }
+        });
+    }
+
+    /// A deployment is called by another worker from now on, which should know all that is known here.
+    pub(super) fn handed_over(&self, model: &ModelInfo) {
+        self.left(model);
+        self.with(|state| {
+            if let Some(entry) = state.entries.get_mut(&model.model_id)
+                && entry.is_put
+                && entry.is_changed
+            {
+                state.facts.push(entry.put());
+            }
+        });
     }
 
     /// Puts when connected models were last seen, all at once.

@@ -32,7 +32,7 @@ fn join(office: &Office, models: &[Arc<ModelInfo>]) {
 }
 
 fn absent(office: &Office, at: OffsetDateTime) -> Vec<String> {
-    let absent = office.roll.absentees(&HashSet::new(), None, at);
+    let absent = office.roll.absentees(&HashSet::new(), &Whom::default(), at);
     absent.into_iter().map(|it| it.model_id).collect()
 }
 
@@ -181,8 +181,8 @@ fn absent_is_who_was_there_within_the_last_day() {
     assert_eq!(absent(&office, NOW), ["here", "pending", "recent"]);
     assert_eq!(absent(&office, NOW + Span::hours(2)), ["here", "pending"]);
     let asked = HashSet::from(["here"]);
-    let only = HashSet::from(["here", "recent"]);
-    let absentees = office.roll.absentees(&asked, Some(&only), NOW);
+    let whom = Whom::only(Some(["here", "recent"].map(String::from)));
+    let absentees = office.roll.absentees(&asked, &whom, NOW);
     assert_eq!(absentees.len(), 1);
     assert_eq!(absentees[0].deployment_id, "x");
     office.roll.left(&model("here", "h1"));

@@ -12,12 +12,12 @@ use super::{
     roll::{Absentee, to_the_millisecond},
     schedule::Due,
     telling::has_answered,
+    whom::Whom,
 };
 use crate::{
     clock::SharedClock,
     models::{
-        Call, CallStatus, Calling, MethodConfig, ModelNetwork, ModelsError, Outcome, Payload,
-        Subset, Value,
+        Call, CallStatus, Calling, MethodConfig, ModelNetwork, ModelsError, Outcome, Payload, Value,
     },
     ops::{Event, PredictEvent, Reporter},
     store::{ConfigKey, Packed, Prediction, PredictionConfig, PredictionStatus},
@@ -109,7 +109,7 @@ impl Asker {
     /// Makes a round: of all models, or of some. It ends when the last model has answered or the call's
     /// time is over. Without its end nothing says that it was made, and it is made again after a
     /// restart.
-    pub(super) async fn ask(self: Arc<Self>, due: Due, only: Option<Vec<String>>) {
+    pub(super) async fn ask(self: Arc<Self>, due: Due, whom: Whom) {
         let call = match call_of(&self.method, self.answers, self.limit, &due.config) {
             Ok(call) => call,
             Err(error) => return self.cannot(&due.key, &error.to_string()),
@@ -126,10 +126,9 @@ impl Asker {
             config: due.config,
             performed_at: to_the_millisecond(self.clock.now()),
         });
-        let subset = only.clone().map_or(Subset::All, Subset::Only);
-        let calling = self.network.call(&call, &subset);
+        let calling = self.network.call(&call, &whom.subset(&self.network));
         let asked = calling.asked().len();
-        let absent = self.note_who(&stamp, &calling, only.as_deref());
+        let absent = self.note_who(&stamp, &calling, &whom);
         let Some(counts) = self.collect(&stamp, calling).await else {
             return self.cannot(&stamp.key, "its answers could not be packed");
         };
@@ -153,15 +152,11 @@ impl Asker {
 
     /// Sees to it that the models are stored before their answers, and puts who is absent. Gives how
     /// many are.
-    fn note_who(&self, stamp: &Stamp, calling: &Calling, only: Option<&[String]>) -> usize {
+    fn note_who(&self, stamp: &Stamp, calling: &Calling, whom: &Whom) -> usize {
         self.roll.vouch(calling.asked());
         let ids = calling.asked().iter().map(|it| it.model_id.as_str());
         let asked: HashSet<&str> = ids.collect();
-        let only: Option<HashSet<&str>> =
-            only.map(|only| only.iter().map(String::as_str).collect());
-        let absent = self
-            .roll
-            .absentees(&asked, only.as_ref(), stamp.performed_at);
+        let absent = self.roll.absentees(&asked, whom, stamp.performed_at);
         let facts: Vec<_> = absent.iter().map(|it| stamp.absent(it)).collect();
         if !facts.is_empty() {
             self.facts.put(facts);

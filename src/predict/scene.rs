@@ -15,8 +15,8 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    AnswerShape, Asking, AskingParts, Fact, Facts, PredictConfig, Quotes, Roll, Scope, StoreWatch,
-    round::Asker, schedule::Due,
+    AnswerShape, Asking, AskingParts, Fact, Facts, PredictConfig, Quotes, Roll, Scope, Sharing,
+    StoreWatch, round::Asker, schedule::Due, whom::Whom,
 };
 use crate::{
     clock::SimulatedClock,
@@ -408,8 +408,8 @@ impl Scene {
 
     /// One round, from its beginning to its end.
     pub(super) async fn round(&self, due: Due, only: Option<&[&str]>) {
-        let only = only.map(|only| only.iter().map(|&it| it.to_owned()).collect());
-        timeout(WAIT, self.asker().ask(due, only))
+        let only = only.map(|only| only.iter().map(|&it| it.to_owned()));
+        timeout(WAIT, self.asker().ask(due, Whom::only(only)))
             .await
             .expect("the round ends");
     }
@@ -418,6 +418,20 @@ impl Scene {
         &self,
         settings: PredictConfig,
         performed: Vec<(ConfigKey, i64)>,
+    ) -> Asking {
+        self.made(settings, performed, None)
+    }
+
+    /// One that shares the models with other workers.
+    pub(super) fn sharing(&self, settings: PredictConfig, sharing: Sharing) -> Asking {
+        self.made(settings, Vec::new(), Some(sharing))
+    }
+
+    fn made(
+        &self,
+        settings: PredictConfig,
+        performed: Vec<(ConfigKey, i64)>,
+        sharing: Option<Sharing>,
     ) -> Asking {
         let stores: StoreWatch = self.stores.subscribe();
         let parts = AskingParts {
@@ -436,6 +450,7 @@ impl Scene {
             reporter: self.office.reporter.clone(),
             stores,
             performed: performed.into_iter().collect(),
+            sharing,
         };
         Asking::new(parts).unwrap()
     }

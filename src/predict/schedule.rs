@@ -122,6 +122,18 @@ impl Timetable {
         due
     }
 
+    /// The newest slots of all, be they made or not, by key.
+    pub(super) fn newest(&self, now: i64) -> Vec<Due> {
+        let newest = self.lines.iter().map(|(key, line)| Due {
+            config: line.config.clone(),
+            key: key.clone(),
+            slot: line.newest(now),
+            missed: 0,
+            is_running: true,
+        });
+        newest.collect()
+    }
+
     /// When the next slot begins, unix seconds above `now`; none when nothing is asked for.
     pub(super) fn next(&self, now: i64) -> Option<i64> {
         let next = |line: &Line| line.newest(now) + i64::from(line.config.interval);

@@ -5,6 +5,7 @@ mod candles_sql;
 mod database;
 mod journal;
 mod journal_sql;
+mod leases;
 mod outcomes;
 mod outcomes_rows;
 mod outcomes_sql;
@@ -19,11 +20,12 @@ mod series;
 pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
 pub use database::Store;
 pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
+pub use leases::{Beat, Held, LeaseRepository};
 pub use outcomes::{
     Answered, Field, Noted, OpenedBy, OutcomeRepository, Peers, Record, Resolution, Standing,
 };
 pub use packed::Packed;
-pub use prediction_db::{DatabaseUrl, PredictionDb};
+pub use prediction_db::{DatabaseUrl, LeaseDb, PredictionDb};
 pub use predictions::{
     Close, CloseRepository, ConfigKey, Deployment, DeploymentEffect, ModelRecord, ModelRepository,
     Prediction, PredictionConfig, PredictionConfigRepository, PredictionFilter,
@@ -109,6 +111,26 @@ impl StoreError {
         }
     }
 
+    /// Whether the server is away for everybody: nobody listens at its address, or it says itself that it
+    /// starts, stops or recovers (57P01 to 57P03). Whoever only can't be reached from here may serve
+    /// others.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        use std::io::ErrorKind::{ConnectionRefused, NotFound};
+        let (Self::Database { cause, .. } | Self::Server { cause, .. }) = self else {
+            return false;
+        };
+        match cause {
+            // A server on this machine may listen at a file.
+            sqlx::Error::Io(cause) => matches!(cause.kind(), ConnectionRefused | NotFound),
+            sqlx::Error::Database(told) => {
+                let code = told.code().unwrap_or_default();
+                matches!(&*code, "57P01" | "57P02" | "57P03")
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the database took longer than it may (57014, which also stands for an administrator who
     /// stopped the statement): less at a time may go well.
     #[must_use]
@@ -165,5 +187,15 @@ mod tests {
             cause: "on purpose".into(),
         };
         assert!(!corrupt.is_transient());
+        assert!(!corrupt.is_down());
+        let of_kind = |kind: std::io::ErrorKind| failed(std::io::Error::from(kind).into());
+        assert!(of_kind(std::io::ErrorKind::ConnectionRefused).is_down());
+        for kind in [
+            std::io::ErrorKind::TimedOut,
+            std::io::ErrorKind::ConnectionReset,
+        ] {
+            assert!(!of_kind(kind).is_down(), "{kind}");
+        }
+        assert!(!failed(sqlx::Error::PoolTimedOut).is_down());
     }
 }

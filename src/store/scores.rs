@@ -1,5 +1,7 @@
 //! How well models predicted: scores of single predictions, and the standings that follow from them.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -48,6 +50,8 @@ pub struct ScoredPart {
     pub status: PredictionStatus,
     /// When its horizon had passed.
     pub resolvable_at: OffsetDateTime,
+    /// How far ahead it was asked, in seconds.
+    pub horizon: u32,
     /// See [`Score`]; none when it is not scored, or could not be.
     pub crps: Option<f64>,
     /// See [`Score`].
@@ -123,9 +127,17 @@ pub struct RoundAnswer {
 /// Keeps scores and standings.
 #[async_trait]
 pub trait ScoreRepository: Send + Sync + 'static {
+    /// When the newest close of each asset of a crunch was, unix seconds; assets without one are left
+    /// out.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    async fn newest_closes(&self, crunch_id: &str) -> Result<BTreeMap<String, i64>, StoreError>;
+
     /// Predictions of a crunch that succeeded, whose horizon had passed at `until`, and that are not
     /// scored: by (`resolvable_at`, number), after `after`, `most` of them at most. What is scored long
-    /// since costs nothing.
+    /// since costs nothing. A row that can't be read is left out when there are others: the end is
+    /// reached when nothing comes.
     ///
     /// # Errors
     /// When the database can't be read.
@@ -157,7 +169,7 @@ pub trait ScoreRepository: Send + Sync + 'static {
         most: u32,
     ) -> Result<Vec<ScoredPart>, StoreError>;
 
-    /// Stores a crunch's leaderboard, all or nothing, and gives the models in it their scores (that of
+    /// Stores a crunch's leaderboard, all or nothing, in the place of one of the same time, and gives the models in it their scores (that of
     /// the anchor window), by which the best performers are told; models that are not in it lose theirs.
     ///
     /// # Errors

@@ -1,11 +1,15 @@
 //! Configuration of the worker room.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error};
 use time::{Date, OffsetDateTime, macros::format_description};
 
-use crate::{forecast::Target, forecasters::ForecasterConfig, types::TopicId};
+use crate::{
+    forecast::{Target, TopicSource},
+    forecasters::{ForecasterConfig, network::NetworkConfig},
+    types::TopicId,
+};
 
 /// Section `[worker]`: how windows are waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -48,6 +52,44 @@ pub struct TopicConfig {
     /// Who answers instead of the built-in forecast, which then stands in.
     #[serde(default)]
     pub forecaster: Option<ForecasterConfig>,
+    /// Where its forecast comes from, when no forecaster of the operator's answers it: `linfa`, `models`
+    /// or `blend`.
+    #[serde(default)]
+    pub source: TopicSource,
+    /// Which network of models `models` and `blend` hear, where it is not that of `[models]`.
+    #[serde(default)]
+    pub network: Option<NetworkConfig>,
+}
+
+/// No asset has a topic's ticker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoAsset {
+    /// The assets that there are, with commas.
+    pub known: String,
+}
+
+impl TopicConfig {
+    /// The asset whose predictions the topic is answered from: the one that its entry names, else the
+    /// one among these, by name and pair, that has its ticker.
+    ///
+    /// # Errors
+    /// When none has.
+    pub fn asset_in(&self, assets: &BTreeMap<String, String>) -> Result<String, NoAsset> {
+        let named = self.network.as_ref().and_then(|it| it.asset.clone());
+        let mut all = assets.iter();
+        let found = all
+            .find(|(_, pair)| **pair == self.ticker)
+            .map(|it| it.0.clone());
+        named.or(found).ok_or_else(|| {
+            let pairs: Vec<_> = assets
+                .iter()
+                .map(|(asset, pair)| format!("{asset} = {pair}"))
+                .collect();
+            NoAsset {
+                known: pairs.join(", "),
+            }
+        })
+    }
 }
 
 impl Default for TopicConfig {
@@ -59,6 +101,8 @@ impl Default for TopicConfig {
             horizon: Duration::from_secs(7 * 24 * 3600),
             target: Target::LogReturn,
             forecaster: None,
+            source: TopicSource::Linfa,
+            network: None,
         }
     }
 }

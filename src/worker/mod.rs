@@ -39,7 +39,7 @@ use tokio::{
 
 pub use bystander::Bystander;
 pub use competition::{Period, Phase};
-pub use config::{CompetitionConfig, TopicConfig, WorkerConfig};
+pub use config::{CompetitionConfig, NoAsset, TopicConfig, WorkerConfig};
 pub use parts::Tally;
 pub use startup::{StartError, connect};
 

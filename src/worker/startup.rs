@@ -34,7 +34,7 @@ pub enum StartError {
     },
     /// A topic that takes several values.
     #[error(
-        "topic {topic} takes values for several labels ({labels}), and the built-in forecast gives one number: give its [[topics]] entry a forecaster that answers {{\"values\": {{label: value}}}}, or leave it out of [[topics]]"
+        "topic {topic} takes values for several labels ({labels}), and the built-in forecast and the models of a network give one number: give its [[topics]] entry a forecaster that answers {{\"values\": {{label: value}}}}, or leave it out of [[topics]]"
     )]
     ManyOutputs {
         /// The topic's number.

@@ -91,7 +91,8 @@ pub(crate) async fn a_newer_database_is_refused(place: &Place) {
         .raw(
             "INSERT INTO prediction_migrations \
              (version, description, success, checksum, execution_time) \
-             SELECT 99, 'later', success, checksum, 0 FROM prediction_migrations",
+             SELECT 99, 'later', success, checksum, 0 FROM prediction_migrations \
+             WHERE version = 1",
         )
         .await;
     let error = PredictionDb::connect(&place.url()).await.unwrap_err();

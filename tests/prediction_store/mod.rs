@@ -7,6 +7,8 @@ mod make;
 mod models;
 mod place;
 mod rounds;
+mod scores;
+mod standings;
 mod together;
 
 #[allow(
@@ -17,7 +19,10 @@ pub(crate) use self::{make::prediction, place::Place, rounds::all};
 
 /// The suite's cases.
 pub(crate) mod cases {
-    pub(crate) use super::{closes::*, configs::*, failures::*, models::*, rounds::*, together::*};
+    pub(crate) use super::{
+        closes::*, configs::*, failures::*, models::*, rounds::*, scores::*, standings::*,
+        together::*,
+    };
 }
 
 /// Makes a test of each case, on a place that `$place` gives; none is skipped.
@@ -45,6 +50,17 @@ macro_rules! suite {
             a_batch_is_stored_whole_or_not_at_all,
             a_row_that_makes_no_sense_is_named,
             a_newer_database_is_refused,
+            what_is_scored_waits_no_more,
+            what_comes_late_waits_for_its_score,
+            scores_go_with_their_predictions,
+            scores_and_predictions_are_written_at_once,
+            parts_are_read_round_by_round,
+            prices_tell_how_far_time_has_come,
+            a_leaderboard_gives_models_their_scores,
+            snapshots_are_thinned_to_days,
+            the_first_round_of_each_day_is_read,
+            each_models_newest_answer_is_read,
+            what_was_stored_before_scores_were_is_scored,
         );
     };
     ($place:path: $($case:ident),* $(,)?) => {

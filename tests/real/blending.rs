@@ -174,13 +174,13 @@ fn real_models_scored_and_blended_answer_the_real_chain() {
     });
     score.wait_for("a leaderboard", LONG, |_| {
         let board = crew.leaderboard();
-        let rows = board["leaderboard"].as_array().cloned().unwrap_or_default();
+        let rows = board["models"].as_array().cloned().unwrap_or_default();
         rows.len() == MODELS.len() && rows[0]["rank"] == 1
     });
     let board = crew.leaderboard();
     say(&format!("{board:#}"));
     // The nearer to nothing in a minute, the better; and who does not answer is last.
-    let models = board["leaderboard"].as_array().expect("rows").iter();
+    let models = board["models"].as_array().expect("rows").iter();
     let order: Vec<_> = models.map(|row| row["model_id"].as_str()).collect();
     assert_eq!(order, MODELS.map(Some), "{board:#}");
 

@@ -28,6 +28,8 @@ mod twin;
 mod a_journal_or_a_forecast_that_fails;
 mod a_killed_worker_answers_once;
 mod a_model_of_the_operators_own;
+mod a_network_earns_its_say;
+mod a_network_of_models_answers;
 mod a_rough_day;
 mod a_stop_finishes_what_is_in_the_air;
 mod a_transaction_that_lingers;
@@ -49,6 +51,7 @@ mod windows_are_found_without_events;
 
 // The scenarios: the built program.
 mod a_worker_without_tiingo_forecasts;
+mod models_are_scored_and_ranked;
 mod models_are_told_asked_and_stored;
 mod prices_are_kept_by_hand;
 mod the_examples_in_python;

@@ -80,7 +80,7 @@ impl Home {
         self.events_of("worker")
     }
 
-    /// The lines of a process's event log: `worker` or `predict`.
+    /// The lines of a process's event log: `worker`, `predict` or `score`.
     pub(crate) fn events_of(&self, process: &str) -> Vec<Value> {
         let log = self.text(&format!("logs/{process}_continuous.log"));
         // The last line may be half written.

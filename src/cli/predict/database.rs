@@ -1,10 +1,13 @@
 //! Which database.
 
+use std::path::Path;
+
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
     cli::failure::Failure,
-    config::Predicting,
+    config::{Predicting, Settings},
+    ops::Artifacts,
     predict::FeedError,
     store::{DatabaseUrl, StoreError},
 };
@@ -18,14 +21,32 @@ pub(super) struct Chosen {
 
 /// The database that is named: by the flag, else by `DATABASE_URL`, else the Predict worker's own file.
 /// A relative path starts at the project's folder, as all paths of the configuration do.
-pub(super) fn of_today(
+pub(in crate::cli) fn of_today(
     settings: &Predicting,
     flag: Option<&str>,
 ) -> Result<DatabaseUrl, StoreError> {
     let variable = settings.database_url.as_ref();
-    match flag.or(variable.map(SecretString::expose_secret)) {
-        Some(text) => named(settings, text),
-        None => Ok(DatabaseUrl::file(settings.artifacts.database())),
+    let named = flag.or(variable.map(SecretString::expose_secret));
+    chosen(named, &settings.root, &settings.artifacts)
+}
+
+/// The database that `run` reads predictions from: the one that the Predict worker of the same
+/// configuration writes.
+pub(in crate::cli) fn of_predictions(settings: &Settings) -> Result<DatabaseUrl, StoreError> {
+    let variable = settings.database_url.as_ref();
+    let named = variable.map(SecretString::expose_secret);
+    let artifacts = Artifacts::predict(settings.artifacts.data_dir());
+    chosen(named, &settings.root, &artifacts)
+}
+
+fn chosen(
+    named: Option<&str>,
+    root: &Path,
+    artifacts: &Artifacts,
+) -> Result<DatabaseUrl, StoreError> {
+    match named {
+        Some(text) => Ok(text.parse::<DatabaseUrl>()?.below(root)),
+        None => Ok(DatabaseUrl::file(artifacts.database())),
     }
 }
 
@@ -51,7 +72,7 @@ fn named(settings: &Predicting, text: &str) -> Result<DatabaseUrl, StoreError> {
 }
 
 /// A database that is down may be there at the next start; one that is wrong stays so.
-pub(super) fn failed(error: &StoreError) -> Failure {
+pub(in crate::cli) fn failed(error: &StoreError) -> Failure {
     if error.is_transient() {
         Failure::passing(error.to_string())
     } else {

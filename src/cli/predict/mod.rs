@@ -1,9 +1,10 @@
 //! `predict`: the Predict worker, and what it has stored.
 
 mod args;
-mod database;
+pub(super) mod database;
 mod export;
 mod prices;
+mod sharing;
 mod storing;
 mod work;
 
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use self::args::WorkArgs;
+pub(super) use self::work::end_when_asked;
 
 /// Flags of `predict`.
 #[derive(Args, Clone, Debug)]

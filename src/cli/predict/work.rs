@@ -9,6 +9,7 @@ use super::{
     args::WorkArgs,
     database::{self, Chosen},
     prices,
+    sharing::Shared,
     storing::{PATIENCE, Storing},
 };
 use crate::{
@@ -140,6 +141,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
     } else {
         prices::replay(&settings, files, speed, &database, &reporter).await?
     };
+    let shared = Shared::of(&settings, &database, is_replay, &reporter);
     let storing = Storing::open(group, &settings, database, &reporter).await?;
     let pending = storing.outbox.pending().await?;
     let facts = Arc::new(storing.outbox.clone());
@@ -171,12 +173,17 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
     // Models that an earlier process told prices are then known, and told only what they missed.
     roll.is_loaded_within(PATIENCE).await;
 
-    let network = ModelNetwork::start(settings.models.clone(), Arc::clone(&book) as _)?;
+    let ours = shared.ours();
+    let models = settings.models.clone();
+    let network = ModelNetwork::start_confined(models, Arc::clone(&book) as _, ours)?;
     let network = Arc::new(network);
     let (told, reported) = (Arc::clone(&book), reporter.clone());
     let teller = Teller::new(source.feed, Arc::clone(&network), told, reported);
     let following = Arc::clone(&roll).follow(Arc::clone(&network), group.token());
     group.spawn("roll", following);
+    let sharing = shared
+        .begin(group, &settings, &network, &roll, &reporter)
+        .await;
     let settled = network.settled(settings.predict.settle).await;
     let (closes, clock) = (book.len(), Arc::clone(&source.clock));
     let asking = Asking::new(AskingParts {
@@ -193,6 +200,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
         reporter: reporter.clone(),
         stores: storing.outbox.store(),
         performed: pending.performed.into_iter().collect(),
+        sharing,
     })?;
     let ready = PredictEvent::PredictReady {
         models: settled.serving,
@@ -247,7 +255,7 @@ fn tell(group: &mut TaskGroup, teller: Teller, asking: Asking, is_replay: bool) 
 }
 
 /// Ends the group when a signal comes, or the time is over.
-fn end_when_asked(group: &mut TaskGroup, duration: Option<Duration>) {
+pub(in crate::cli) fn end_when_asked(group: &mut TaskGroup, duration: Option<Duration>) {
     let (shutdown, token) = (group.shutdown(), group.token());
     group.spawn("end", async move {
         let time = async {

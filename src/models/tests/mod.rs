@@ -2,6 +2,7 @@
 
 mod authority;
 mod calls;
+mod confined;
 mod faults;
 mod frames;
 mod mistakes;

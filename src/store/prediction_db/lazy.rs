@@ -1,6 +1,6 @@
 //! A database that need not be there yet.
 
-use std::{ops::Range, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -8,21 +8,27 @@ use tokio::sync::OnceCell;
 
 use super::{
     super::{
-        Close, CloseRepository, ConfigKey, Deployment, ModelRecord, ModelRepository, Prediction,
-        PredictionConfig, PredictionConfigRepository, PredictionFilter, PredictionRepository,
-        PredictionStore, StoreError, StoredConfig, StoredPrediction,
+        Close, CloseRepository, ConfigKey, Deployment, ModelRecord, ModelRepository, PartAfter,
+        Prediction, PredictionConfig, PredictionConfigRepository, PredictionFilter,
+        PredictionRepository, PredictionStore, ResolvedAfter, RoundAnswer, RoundRepository, Score,
+        ScoreRepository, ScoredPart, Snapshot, StoreError, StoredConfig, StoredPrediction,
     },
     postgres::Postgres,
     sqlite::Sqlite,
     url::{DatabaseUrl, Kind},
 };
 
+/// All that a database of predictions keeps.
+trait AllStored: PredictionStore + ScoreRepository + RoundRepository {}
+
+impl<T: PredictionStore + ScoreRepository + RoundRepository> AllStored for T {}
+
 /// The store of predictions. It is opened, and its tables are made or brought up to date, with the first
 /// question that reaches the database: a worker may start while its database is away.
 pub struct PredictionDb {
     url: DatabaseUrl,
     write_timeout: Option<Duration>,
-    opened: OnceCell<Arc<dyn PredictionStore>>,
+    opened: OnceCell<Arc<dyn AllStored>>,
 }
 
 impl std::fmt::Debug for PredictionDb {
@@ -74,7 +80,7 @@ impl PredictionDb {
     /// # Errors
     /// When SQLite refuses.
     pub async fn in_memory() -> Result<Self, StoreError> {
-        let opened: Arc<dyn PredictionStore> = Arc::new(Sqlite::in_memory().await?);
+        let opened: Arc<dyn AllStored> = Arc::new(Sqlite::in_memory().await?);
         Ok(Self {
             url: DatabaseUrl::file(Path::new(":memory:")),
             write_timeout: None,
@@ -88,9 +94,9 @@ impl PredictionDb {
         &self.url
     }
 
-    async fn ready(&self) -> Result<&Arc<dyn PredictionStore>, StoreError> {
+    async fn ready(&self) -> Result<&Arc<dyn AllStored>, StoreError> {
         let open = || async {
-            let opened: Arc<dyn PredictionStore> = match &self.url.0 {
+            let opened: Arc<dyn AllStored> = match &self.url.0 {
                 Kind::Sqlite(path) => Arc::new(Sqlite::open(path).await?),
                 Kind::Postgres(options) => {
                     let place = self.url.to_string();
@@ -195,5 +201,96 @@ impl CloseRepository for PredictionDb {
 
     async fn closes(&self, asset: &str, range: Range<i64>) -> Result<Vec<Close>, StoreError> {
         self.ready().await?.closes(asset, range).await
+    }
+}
+
+#[async_trait]
+impl ScoreRepository for PredictionDb {
+    async fn newest_closes(&self, crunch_id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+        self.ready().await?.newest_closes(crunch_id).await
+    }
+
+    async fn unscored(
+        &self,
+        crunch_id: &str,
+        until: OffsetDateTime,
+        after: Option<ResolvedAfter>,
+        most: u32,
+    ) -> Result<Vec<StoredPrediction>, StoreError> {
+        let store = self.ready().await?;
+        store.unscored(crunch_id, until, after, most).await
+    }
+
+    async fn keep_scores(&self, scores: &[Score]) -> Result<(), StoreError> {
+        self.ready().await?.keep_scores(scores).await
+    }
+
+    async fn parts(
+        &self,
+        crunch_id: &str,
+        from: OffsetDateTime,
+        until: OffsetDateTime,
+        after: Option<&PartAfter>,
+        most: u32,
+    ) -> Result<Vec<ScoredPart>, StoreError> {
+        let store = self.ready().await?;
+        store.parts(crunch_id, from, until, after, most).await
+    }
+
+    async fn keep_snapshots(
+        &self,
+        crunch_id: &str,
+        snapshots: &[Snapshot],
+    ) -> Result<(), StoreError> {
+        let store = self.ready().await?;
+        store.keep_snapshots(crunch_id, snapshots).await
+    }
+
+    async fn snapshots(
+        &self,
+        crunch_id: &str,
+        from: OffsetDateTime,
+        until: OffsetDateTime,
+        daily: bool,
+    ) -> Result<Vec<Snapshot>, StoreError> {
+        let store = self.ready().await?;
+        store.snapshots(crunch_id, from, until, daily).await
+    }
+
+    async fn leaderboard(&self, crunch_id: &str) -> Result<Vec<Snapshot>, StoreError> {
+        self.ready().await?.leaderboard(crunch_id).await
+    }
+
+    async fn thin_snapshots(
+        &self,
+        crunch_id: &str,
+        before: OffsetDateTime,
+    ) -> Result<u64, StoreError> {
+        self.ready().await?.thin_snapshots(crunch_id, before).await
+    }
+}
+
+#[async_trait]
+impl RoundRepository for PredictionDb {
+    async fn daily_answers(
+        &self,
+        crunch_id: &str,
+        asset: &str,
+        horizon: u32,
+        slots: Range<i64>,
+    ) -> Result<Vec<RoundAnswer>, StoreError> {
+        let store = self.ready().await?;
+        store.daily_answers(crunch_id, asset, horizon, slots).await
+    }
+
+    async fn newest_answers(
+        &self,
+        crunch_id: &str,
+        asset: &str,
+        horizon: u32,
+        since: i64,
+    ) -> Result<Vec<RoundAnswer>, StoreError> {
+        let store = self.ready().await?;
+        store.newest_answers(crunch_id, asset, horizon, since).await
     }
 }

@@ -7,6 +7,7 @@ mod lazy;
 mod merge;
 mod postgres;
 mod rows;
+mod score_rows;
 mod sqlite;
 mod url;
 mod values;
@@ -18,7 +19,7 @@ use std::{
 
 use values::ConfigId;
 
-pub use self::{lazy::PredictionDb, url::DatabaseUrl};
+pub use self::{lazy::PredictionDb, postgres::LeaseDb, url::DatabaseUrl};
 
 /// Where the migrations that a database has are noted. A PostgreSQL database may be shared with others.
 const MIGRATIONS_TABLE: &str = "prediction_migrations";

@@ -63,7 +63,7 @@ impl From<sqlx::Error> for Fault {
 
 impl Fault {
     /// As the store tells it; `which` names the row.
-    fn told(self, what: &'static str, which: &str) -> StoreError {
+    pub(super) fn told(self, what: &'static str, which: &str) -> StoreError {
         let cause = match self {
             Self::Database(cause) => cause.to_string(),
             Self::Nonsense(cause) => cause,
@@ -75,13 +75,13 @@ impl Fault {
     }
 }
 
-fn time(row: &impl Columns, name: &'static str) -> Result<OffsetDateTime, Fault> {
+pub(super) fn time(row: &impl Columns, name: &'static str) -> Result<OffsetDateTime, Fault> {
     let millis = row.number(name)?;
     of_millis(millis)
         .ok_or_else(|| Fault::Nonsense(format!("{name} is {millis} ms, which is no time")))
 }
 
-fn small(row: &impl Columns, name: &'static str) -> Result<u32, Fault> {
+pub(super) fn small(row: &impl Columns, name: &'static str) -> Result<u32, Fault> {
     let number = row.number(name)?;
     u32::try_from(number).map_err(|_| Fault::Nonsense(format!("{name} is {number}")))
 }
@@ -127,7 +127,7 @@ pub(super) fn prediction(row: &impl Columns) -> Result<StoredPrediction, StoreEr
     Ok(StoredPrediction { id, prediction })
 }
 
-fn best(row: &impl Columns) -> Result<Option<u32>, Fault> {
+pub(super) fn best(row: &impl Columns) -> Result<Option<u32>, Fault> {
     match row.number_or_none("best")? {
         None => Ok(None),
         Some(_) => small(row, "best").map(Some),

@@ -2,8 +2,12 @@
 
 mod closes;
 mod configs;
+mod leases;
 mod models;
 mod predictions;
+mod rounds;
+mod scores;
+mod snapshots;
 
 use std::{borrow::Cow, time::Duration};
 
@@ -13,13 +17,26 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+pub use self::leases::LeaseDb;
 use super::{super::StoreError, KnownConfigs};
 
-const MIGRATIONS: [(i64, &str, &str); 1] = [(
-    1,
-    "predictions",
-    include_str!("../../migrations/predictions_postgres/0001_predictions.sql"),
-)];
+const MIGRATIONS: [(i64, &str, &str); 3] = [
+    (
+        1,
+        "predictions",
+        include_str!("../../migrations/predictions_postgres/0001_predictions.sql"),
+    ),
+    (
+        2,
+        "scores",
+        include_str!("../../migrations/predictions_postgres/0002_scores.sql"),
+    ),
+    (
+        3,
+        "leases",
+        include_str!("../../migrations/predictions_postgres/0003_leases.sql"),
+    ),
+];
 /// One stores, one reads, one prunes, one is to spare.
 const CONNECTIONS: u32 = 4;
 /// How long one waits for a connection, a server that starts included.
@@ -63,16 +80,7 @@ impl Postgres {
             })
             .connect_lazy_with(options);
         let done = migrator().run(&pool).await;
-        done.map_err(|cause| match cause {
-            MigrateError::Execute(cause) => StoreError::Server {
-                place: place.clone(),
-                cause,
-            },
-            cause => StoreError::Tables {
-                place: place.clone(),
-                cause: Box::new(cause),
-            },
-        })?;
+        done.map_err(|cause| not_migrated(cause, &place))?;
         Ok(Self {
             pool,
             configs: KnownConfigs::default(),
@@ -112,6 +120,17 @@ fn session(write_timeout: Option<Duration>) -> String {
     let limit = write_timeout.map_or(0, |limit| limit.as_millis().max(1));
     let lock = lock.as_millis().max(1);
     format!("{SESSION}; SET statement_timeout = {limit}; SET lock_timeout = {lock}")
+}
+
+fn not_migrated(cause: MigrateError, place: &str) -> StoreError {
+    let place = place.to_owned();
+    match cause {
+        MigrateError::Execute(cause) => StoreError::Server { place, cause },
+        cause => StoreError::Tables {
+            place,
+            cause: Box::new(cause),
+        },
+    }
 }
 
 fn migrator() -> Migrator {

@@ -4,6 +4,9 @@ mod closes;
 mod configs;
 mod models;
 mod predictions;
+mod rounds;
+mod scores;
+mod snapshots;
 
 use std::{borrow::Cow, path::Path, str::FromStr as _, time::Duration};
 
@@ -15,11 +18,18 @@ use sqlx::{
 
 use super::{super::StoreError, KnownConfigs};
 
-const MIGRATIONS: [(i64, &str, &str); 1] = [(
-    1,
-    "predictions",
-    include_str!("../../migrations/predictions_sqlite/0001_predictions.sql"),
-)];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "predictions",
+        include_str!("../../migrations/predictions_sqlite/0001_predictions.sql"),
+    ),
+    (
+        2,
+        "scores",
+        include_str!("../../migrations/predictions_sqlite/0002_scores.sql"),
+    ),
+];
 /// How long one waits for another process's write.
 const BUSY: Duration = Duration::from_secs(5);
 /// Making a file and switching it to WAL fails at once when another process does the same.

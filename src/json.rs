@@ -85,6 +85,22 @@ impl Json {
     }
 }
 
+/// The value that a text holds; `NaN` and infinities are read as `f64`. A text without these words is
+/// gone through once.
+///
+/// # Errors
+/// Where it is no JSON, or of another shape.
+pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let plain = match serde_json::from_str(text) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    if !plain.is_syntax() || !matches!(standard(text.as_bytes())?, Cow::Owned(_)) {
+        return Err(plain.to_string());
+    }
+    Json::read(Bytes::copy_from_slice(text.as_bytes()))?.parse()
+}
+
 /// The text with `null` in place of the bare words outside of strings; itself when it holds none.
 fn standard(text: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     let (mut out, mut kept) = (Vec::new(), 0);

@@ -1,0 +1,190 @@
+//! What a network of models is worth as a forecast, in seasons that are made up.
+//!
+//! `cargo bench --bench season` prints it; `mixed` and `useless` after `--` pick a part. Ends with 1
+//! where a bound is missed.
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
+
+mod cast;
+mod market;
+mod play;
+
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
+
+use self::{
+    cast::Kind,
+    play::{Played, Season},
+};
+
+const SEEDS: u64 = 40;
+const YEARS: usize = 3 * 365;
+/// Scored days before the gate can be told of: 14 until the first forecast, a week until the first
+/// outcome, and 180 outcomes. From here on sources are compared.
+const TOLD: usize = 190;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|it| !it.starts_with('-'))
+        .collect();
+    let wanted = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
+    let mut missed = 0;
+    if wanted("mixed") {
+        for (hours, explained) in [(168, 0.03), (168, 0.06), (24, 0.03), (24, 0.06)] {
+            missed += mixed(hours, explained);
+        }
+    }
+    if wanted("useless") {
+        missed += useless();
+    }
+    if missed == 0 {
+        return ExitCode::SUCCESS;
+    }
+    println!("\n{missed} bounds are missed");
+    ExitCode::FAILURE
+}
+
+/// All seasons, on two threads.
+fn played(hours: usize, explained: f64, cast: &[Kind]) -> Vec<Played> {
+    let next = AtomicU64::new(0);
+    let work = || {
+        let mut all = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= SEEDS {
+                return all;
+            }
+            all.push(Season::new(seed, hours, YEARS, explained, cast.to_vec()).play());
+        }
+    };
+    thread::scope(|scope| {
+        let other = scope.spawn(work);
+        let mut all = work();
+        all.extend(other.join().unwrap_or_default());
+        all
+    })
+}
+
+fn mixed(hours: usize, explained: f64) -> u32 {
+    println!(
+        "\na network in which some know something: {SEEDS} seasons of 3 years, {} days ahead, {:.0} % of the \
+         variance can be known",
+        hours / 24,
+        100.0 * explained
+    );
+    let seasons = played(hours, explained, &cast::mixed());
+    let best = table(&seasons);
+    println!("  best single source: {best}");
+    let mut missed = within_luck("blend − best single source", &seasons, "blend", best);
+    missed += within_luck("models − best single source", &seasons, "models", best);
+    missed += surely_below("blend − prior", &seasons, "blend", "prior");
+    missed += surely_below("models − prior", &seasons, "models", "prior");
+    let gate = seasons
+        .iter()
+        .map(|it| mean(&it.gates[TOLD.min(it.gates.len())..]));
+    println!(
+        "  mean weight of the gate once it can be told {:.2}",
+        mean(&gate.collect::<Vec<_>>())
+    );
+    missed
+}
+
+fn useless() -> u32 {
+    println!(
+        "\na network in which nobody knows anything: {SEEDS} seasons of 3 years, 7 days ahead"
+    );
+    let mut missed = 0;
+    for explained in [0.0, 0.03] {
+        println!(
+            "  {:.0} % of the variance could be known, and is not told",
+            100.0 * explained
+        );
+        let seasons = played(168, explained, &cast::useless());
+        table(&seasons);
+        let all: Vec<f64> = seasons
+            .iter()
+            .map(|it| it.ratio("blend", 0) - it.ratio("prior", 0))
+            .collect();
+        for (name, value, most) in [
+            ("blend − prior, mean", mean(&all), 0.0005),
+            (
+                "blend − prior, worst season",
+                all.iter().copied().fold(f64::MIN, f64::max),
+                0.005,
+            ),
+        ] {
+            let verdict = if value <= most { "" } else { "   MISSED" };
+            missed += u32::from(value > most);
+            println!("  {name:<34} {value:>9.5}   at most {most:.5}{verdict}");
+        }
+    }
+    missed
+}
+
+/// Prints each source's ratio; gives the best single one, by the mean from the day that gates are told.
+fn table(seasons: &[Played]) -> &'static str {
+    println!(
+        "  {:<18} {:>9} {:>9} {:>9}",
+        "RMSE to zero", "all days", "told on", "worst"
+    );
+    let mut best = ("prior", f64::MAX);
+    let sources = seasons.first().into_iter().flat_map(|it| it.said.keys());
+    for source in sources.copied() {
+        let of = |first| {
+            seasons
+                .iter()
+                .map(|it| it.ratio(source, first))
+                .collect::<Vec<_>>()
+        };
+        let (all, told) = (of(0), of(TOLD));
+        let worst = told.iter().copied().fold(f64::MIN, f64::max);
+        println!(
+            "  {source:<18} {:>9.4} {:>9.4} {worst:>9.4}",
+            mean(&all),
+            mean(&told)
+        );
+        let is_single = !["blend", "models", "mean"].contains(&source);
+        if is_single && mean(&told) < best.1 {
+            best = (source, mean(&told));
+        }
+    }
+    best.0
+}
+
+/// How far one source's ratio lies above another's in the same season: the mean over seasons, and the
+/// standard deviation of a single season.
+fn difference(seasons: &[Played], ours: &str, theirs: &str) -> (f64, f64) {
+    let apart = |it: &Played| it.ratio(ours, TOLD) - it.ratio(theirs, TOLD);
+    let all: Vec<f64> = seasons.iter().map(apart).collect();
+    let centre = mean(&all);
+    let squares = all.iter().map(|it| (it - centre).powi(2)).sum::<f64>();
+    (centre, (squares / (all.len() as f64 - 1.0)).sqrt())
+}
+
+/// A source must not be worse than another by more than a single season's luck: two standard deviations
+/// of the difference between the two in one season of three years.
+fn within_luck(name: &str, seasons: &[Played], ours: &str, theirs: &str) -> u32 {
+    let (centre, deviation) = difference(seasons, ours, theirs);
+    verdict(name, centre, 2.0 * deviation, "twice a season's deviation")
+}
+
+/// A source must be better than another by more than the mean of these seasons could be by luck: two
+/// standard errors of that mean.
+fn surely_below(name: &str, seasons: &[Played], ours: &str, theirs: &str) -> u32 {
+    let (centre, deviation) = difference(seasons, ours, theirs);
+    let error = deviation / (seasons.len() as f64).sqrt();
+    verdict(name, centre, -2.0 * error, "two standard errors below 0")
+}
+
+fn verdict(name: &str, value: f64, most: f64, what: &str) -> u32 {
+    let verdict = if value <= most { "" } else { "   MISSED" };
+    println!("  {name:<34} {value:>9.5}   at most {most:.5} ({what}){verdict}");
+    u32::from(value > most)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}

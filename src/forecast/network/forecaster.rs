@@ -1,0 +1,227 @@
+//! A network of models as a forecaster of the desk's. It answers from memory.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::{BlendConfig, Ensemble, Expected, NetworkState, Said, round_of, voices};
+use crate::{
+    clock::SharedClock,
+    forecast::{
+        Answer, Builtin, Candle, Days, Fallback, ForecastConfig, Forecaster, HOUR, NetworkPart,
+        NetworkReport, Opinion, Question, Report, Source, builtin::in_unit, forecaster::panicked,
+        outside::outside, prior::Horizon,
+    },
+};
+
+/// Models that a report names.
+const NAMED: usize = 20;
+
+/// Answers with what a network of models expects, or with its blend with the built-in forecast.
+#[derive(Clone)]
+pub struct NetworkForecaster {
+    inner: Arc<Inner>,
+    state: watch::Receiver<NetworkState>,
+}
+
+struct Inner {
+    source: Source,
+    /// The desk's own.
+    built_in: Arc<Builtin>,
+    forecast: ForecastConfig,
+    blend: BlendConfig,
+    clock: SharedClock,
+    /// The record, walked once for the same past.
+    walked: Mutex<Option<(Past, Arc<Ensemble>)>>,
+}
+
+/// What a record is walked over.
+#[derive(Clone, Debug, PartialEq)]
+struct Past {
+    record: u64,
+    days: Days,
+}
+
+impl NetworkForecaster {
+    /// Answers as a blend, or with the models alone. `built_in` is the one that stands in for it.
+    #[must_use]
+    pub fn new(
+        is_blend: bool,
+        built_in: Arc<Builtin>,
+        state: watch::Receiver<NetworkState>,
+        (forecast, blend): (ForecastConfig, BlendConfig),
+        clock: SharedClock,
+    ) -> Self {
+        let source = if is_blend {
+            Source::Blend
+        } else {
+            Source::Models
+        };
+        let inner = Inner {
+            source,
+            built_in,
+            forecast,
+            blend,
+            clock,
+            walked: Mutex::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
+            state,
+        }
+    }
+
+    /// Where its answers come from.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.inner.source
+    }
+}
+
+#[async_trait]
+impl Forecaster for NetworkForecaster {
+    async fn forecast(&self, question: &Question) -> Result<Answer, Fallback> {
+        let (inner, question) = (Arc::clone(&self.inner), question.clone());
+        let state = self.state.borrow().clone();
+        // The record of a year takes some milliseconds, once a day.
+        let work = tokio::task::spawn_blocking(move || inner.answer(&question, &state));
+        match work.await {
+            Ok(answer) => answer,
+            Err(failed) if failed.is_panic() => Err(panicked(failed.into_panic().as_ref())),
+            // The runtime shuts down.
+            Err(_) => Err(Fallback::Late),
+        }
+    }
+
+    fn edition(&self) -> u64 {
+        self.state.borrow().edition
+    }
+}
+
+impl Inner {
+    fn answer(&self, question: &Question, state: &NetworkState) -> Result<Answer, Fallback> {
+        let now = self.clock.now().unix_timestamp();
+        let answers = self.young(state, now)?;
+        let candles = &question.history.candles;
+        let Some(close) = candles.last().map(|candle| candle.close) else {
+            return Err(outside("no prices are known beside the models' answers"));
+        };
+        let horizon = Horizon::new(question.horizon);
+        let (opinion, days) = self.built_in.review(&question.history, question.horizon);
+        let ensemble = self.ensemble(days, state, candles, horizon);
+        let known = opinion.as_ref().ok();
+        let scale = known.map(|it| horizon.scale(it.report.sigma));
+        let heard = voices(&answers, &state.standings, now, &self.blend);
+        let said = ensemble.say(&heard, known.map(|it| it.log_return), scale);
+        let said = said.ok_or_else(|| self.too_few(answers.len()))?;
+        let log_return = match self.source {
+            Source::Blend => match said.blend {
+                Some(blend) => blend,
+                None => return Err(opinion.err().unwrap_or(Fallback::Late)),
+            },
+            _ => said.models,
+        };
+        Ok(Answer {
+            value: in_unit(question.target, close, log_return),
+            values: Vec::new(),
+            source: self.source,
+            report: Some(self.report(opinion.ok(), &said, answers.len())),
+        })
+    }
+
+    /// The answers that are not too old.
+    fn young(&self, state: &NetworkState, now: i64) -> Result<Vec<Expected>, Fallback> {
+        if state.edition == 0 {
+            return Err(outside("the models' predictions have not been read yet"));
+        }
+        let most = i64::try_from(self.blend.max_age.as_secs()).unwrap_or(i64::MAX);
+        let young = |it: &&Expected| now.saturating_sub(it.at) <= most;
+        let answers: Vec<_> = state.newest.iter().filter(young).cloned().collect();
+        if answers.is_empty() {
+            let age = state.newest.iter().map(|it| now - it.at).min();
+            let last = age.map_or_else(
+                || "none is stored".to_owned(),
+                |age| format!("the newest is {} min old", age / 60),
+            );
+            let most = self.blend.max_age.as_secs() / 60;
+            return Err(outside(format!(
+                "no model's answer is younger than blend.max_age = {most} min: {last}; see that the \
+                 Predict worker runs and asks for the topic's horizon"
+            )));
+        }
+        Ok(answers)
+    }
+
+    fn too_few(&self, answered: usize) -> Fallback {
+        outside(format!(
+            "{answered} models answered, and fewer than blend.least = {} distinct opinions among them \
+             count: copies are one, and a score at or below zero counts for nothing",
+            self.blend.least
+        ))
+    }
+
+    fn ensemble(
+        &self,
+        days: Days,
+        state: &NetworkState,
+        candles: &[Candle],
+        horizon: Horizon,
+    ) -> Arc<Ensemble> {
+        let record = state.record;
+        let past = Past { record, days };
+        let mut walked = self.walked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, ensemble)) = walked.as_ref()
+            && *of == past
+        {
+            return Arc::clone(ensemble);
+        }
+        let mut ensemble = Ensemble::new(&self.forecast, &self.blend, horizon.given);
+        let close = |end: i64| {
+            let start = end.saturating_sub(HOUR);
+            let place = candles.binary_search_by_key(&start, |candle| candle.start);
+            Some(candles.get(place.ok()?)?.close)
+        };
+        for day in past.days.all() {
+            let answers = round_of(&state.daily, day.at).map_or(&[][..], |round| &round.answers);
+            let heard = voices(answers, &state.standings, day.at, &self.blend);
+            ensemble.turn(day, &heard, close);
+        }
+        let ensemble = Arc::new(ensemble);
+        *walked = Some((past, Arc::clone(&ensemble)));
+        ensemble
+    }
+
+    fn report(&self, opinion: Option<Opinion>, said: &Said, answered: usize) -> Report {
+        let (weight, t) = match self.source {
+            Source::Blend => (said.gate, said.gate_t),
+            _ => (said.fuse, said.fuse_t),
+        };
+        let parts = &said.combined.parts;
+        let named = parts.iter().take(NAMED).map(|part| NetworkPart {
+            model: part.model.to_string(),
+            value: part.value,
+            weight: part.weight,
+        });
+        let network = NetworkReport {
+            value: said.combined.value,
+            built_in: opinion.as_ref().map(|it| it.log_return),
+            answered,
+            models: parts.len(),
+            opinions: said.combined.opinions,
+            weight,
+            t,
+            days: said.days,
+            parts: named.collect(),
+        };
+        let report = opinion.map(|it| it.report).unwrap_or_default();
+        Report {
+            network: Some(network),
+            ..report
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "forecaster_tests.rs"]
+mod tests;

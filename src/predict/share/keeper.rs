@@ -1,0 +1,317 @@
+//! The task that keeps a worker's share of the models.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::standing::Standing;
+use crate::{
+    models::Ours,
+    ops::{Event, PredictEvent, Reporter},
+    predict::Roll,
+    store::{Beat, Held, LeaseRepository},
+};
+
+/// How often it is looked whether the orchestrator has listed its models.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long the leases may take to be given back at the end.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// After another's lapse, so that it has lapsed for the server, too.
+const SURELY: Duration = Duration::from_millis(20);
+/// Ids in an event.
+const MOST_IDS: usize = 10;
+/// How often it is told that nothing can be held.
+const REPEAT: Duration = Duration::from_secs(600);
+
+/// What a share is kept with.
+pub struct ShareParts {
+    /// The crunch.
+    pub crunch_id: String,
+    /// This worker's name among the others; see [`worker_name`].
+    ///
+    /// [`worker_name`]: super::worker_name
+    pub name: String,
+    /// `predict.heartbeat`
+    pub heartbeat: Duration,
+    /// `predict.absent_within`
+    pub absent_within: Duration,
+    /// Keeps the leases.
+    pub leases: Arc<dyn LeaseRepository>,
+    /// The ids of all models that the orchestrator lists; none before it has.
+    pub listed: Arc<dyn Fn() -> Option<Arc<[String]>> + Send + Sync>,
+    /// Learns what is known of models that are taken over.
+    pub roll: Arc<Roll>,
+    /// Takes which models are ours. It should hold an empty set before.
+    pub ours: watch::Sender<Ours>,
+    /// Takes what is to be told.
+    pub reporter: Reporter,
+}
+
+/// Keeps a worker's share of the models until it is cancelled, and then gives all back.
+pub struct ShareKeeper {
+    parts: ShareParts,
+    standing: Standing,
+    /// What the database said last.
+    held: BTreeSet<String>,
+    /// Models that are not called any more and given back with the next heartbeat.
+    giving: BTreeSet<String>,
+    others: Option<BTreeSet<String>>,
+    /// From one heartbeat's beginning to the next.
+    pause: Duration,
+    /// Why the last heartbeat failed.
+    cause: String,
+    complained: Option<Instant>,
+}
+
+impl ShareKeeper {
+    /// A worker that holds nothing so far.
+    #[must_use]
+    pub const fn new(parts: ShareParts) -> Self {
+        Self {
+            standing: Standing::new(parts.heartbeat),
+            pause: parts.heartbeat,
+            parts,
+            held: BTreeSet::new(),
+            giving: BTreeSet::new(),
+            others: None,
+            cause: String::new(),
+            complained: None,
+        }
+    }
+
+    /// Keeps the share. It ends with `cancel` alone, however long the database is away.
+    pub async fn run(mut self, cancel: CancellationToken) {
+        while self.turn(&cancel).await.is_some() {}
+        self.publish(HashSet::new());
+        let Self { parts, .. } = &self;
+        let leaving = parts.leases.leave(&parts.crunch_id, &parts.name);
+        // Without this they lapse.
+        let _ = timeout(FAREWELL, leaving).await;
+    }
+
+    /// One heartbeat and the pause after it; none when it was cancelled.
+    async fn turn(&mut self, cancel: &CancellationToken) -> Option<()> {
+        let Some(listed) = (self.parts.listed)() else {
+            return self.watched(cancel, sleep(LOOK)).await;
+        };
+        let begun = Instant::now();
+        let beat = self.beat(&listed);
+        let leases = Arc::clone(&self.parts.leases);
+        let limit = self.parts.heartbeat;
+        let asked = timeout(limit, async { leases.beat(&beat).await });
+        match self.watched(cancel, asked).await? {
+            Ok(Ok(held)) => self.succeeded(begun, held).await,
+            Ok(Err(cause)) => self.failed(begun, cause.is_down(), cause.to_string()),
+            Err(_) => {
+                let cause = format!("the database did not answer within {limit:?}");
+                self.failed(begun, false, cause);
+            }
+        }
+        let next = (begun + self.pause).max(Instant::now() + self.soon());
+        self.watched(cancel, sleep_until(next)).await
+    }
+
+    /// The shortest pause.
+    fn soon(&self) -> Duration {
+        self.parts.heartbeat / 10
+    }
+
+    /// When to look again: when another may have died, and soon while what a dead one held is being freed.
+    fn pause_after(&self, held: &Held) -> Duration {
+        let half = self.parts.heartbeat / 2;
+        match held.next_lapse {
+            _ if !self.standing.may_bury() => half,
+            _ if held.orphans() > 0 => self.soon(),
+            Some(lapse) => half.min(lapse + SURELY),
+            None => half,
+        }
+    }
+
+    /// Awaits something, and meanwhile stops calling models when it is time to.
+    async fn watched<F: Future>(
+        &mut self,
+        cancel: &CancellationToken,
+        what: F,
+    ) -> Option<F::Output> {
+        tokio::pin!(what);
+        loop {
+            let fence_at = self.standing.fence_at();
+            let fenced = async {
+                match fence_at {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return None,
+                done = &mut what => return Some(done),
+                () = fenced => self.fence(),
+            }
+        }
+    }
+
+    fn beat(&self, listed: &Arc<[String]>) -> Beat {
+        let parts = &self.parts;
+        Beat {
+            crunch_id: parts.crunch_id.clone(),
+            worker: parts.name.clone(),
+            lapse: self.standing.lapse(),
+            listed: listed.to_vec(),
+            absent_within: parts.absent_within,
+            give: self.giving.iter().cloned().collect(),
+            may_bury: self.standing.may_bury(),
+        }
+    }
+
+    async fn succeeded(&mut self, begun: Instant, held: Held) {
+        let was_fenced = self.standing.succeeded(begun, held.others.is_empty());
+        self.pause = self.pause_after(&held);
+        self.complained = None;
+        self.tell_of_others(&held);
+        let now: BTreeSet<String> = held.models.iter().cloned().collect();
+        let before = std::mem::replace(&mut self.held, now);
+        let come: Vec<String> = match was_fenced {
+            Some(_) => held.models.clone(),
+            None => self.held.difference(&before).cloned().collect(),
+        };
+        let gone: Vec<_> = before.difference(&self.held).cloned().collect();
+        self.learn(&come).await;
+        self.choose(&held);
+        self.publish(self.held.difference(&self.giving).cloned().collect());
+        self.tell_of_models(&held, come, gone, was_fenced);
+    }
+
+    /// What is known of models before they are told prices. Without it they are told all.
+    async fn learn(&self, models: &[String]) {
+        if models.is_empty() {
+            return;
+        }
+        let parts = &self.parts;
+        let asked = parts.leases.known(&parts.crunch_id, models);
+        if let Ok(Ok(records)) = timeout(parts.heartbeat / 2, asked).await {
+            parts.roll.take_over(records);
+        }
+    }
+
+    /// Which models are given back next: first those that were chosen before.
+    fn choose(&mut self, held: &Held) {
+        let excess = held.excess();
+        let mut giving = std::mem::take(&mut self.giving);
+        giving.retain(|model| self.held.contains(model));
+        let more = held.models.iter().rev();
+        let more = more.filter(|model| !giving.contains(*model)).cloned();
+        let more: Vec<_> = more.take(excess.saturating_sub(giving.len())).collect();
+        self.giving = giving.into_iter().take(excess).chain(more).collect();
+    }
+
+    fn failed(&mut self, begun: Instant, is_down: bool, cause: String) {
+        self.standing.failed(begun, is_down);
+        self.pause = self.parts.heartbeat / 2;
+        let is_told = self.complained.is_some_and(|at| at.elapsed() < REPEAT);
+        if self.held.is_empty() && !is_told {
+            self.complained = Some(Instant::now());
+            self.emit(Event::Trouble {
+                cause: format!("which models are this worker's can't be told: {cause}"),
+                remedy: "it holds none, and asks again each half heartbeat; predict.share = false lets a worker that is the only one go on without".into(),
+            });
+        }
+        self.cause = cause;
+    }
+
+    fn fence(&mut self) {
+        self.standing.fence();
+        self.giving.clear();
+        self.publish(HashSet::new());
+        let event = PredictEvent::ShareFenced {
+            models: self.held.len(),
+            cause: std::mem::take(&mut self.cause),
+        };
+        self.emit(event.into());
+    }
+
+    fn publish(&self, ours: HashSet<String>) {
+        self.parts.ours.send_if_modified(|now| {
+            let is_new = now.as_deref() != Some(&ours);
+            if is_new {
+                *now = Some(Arc::new(ours));
+            }
+            is_new
+        });
+    }
+
+    fn tell_of_others(&mut self, held: &Held) {
+        let now: BTreeSet<String> = held.others.iter().map(|it| it.0.clone()).collect();
+        let workers = now.len() + 1;
+        let event = match self.others.replace(now.clone()) {
+            None => PredictEvent::ShareJoined {
+                worker: self.parts.name.clone(),
+                workers,
+                models: held.total,
+            },
+            Some(before) if before != now => PredictEvent::WorkersChanged {
+                joined: now.difference(&before).cloned().collect(),
+                left: before.difference(&now).cloned().collect(),
+                workers,
+            },
+            Some(_) => return,
+        };
+        self.emit(event.into());
+    }
+
+    fn tell_of_models(
+        &self,
+        held: &Held,
+        come: Vec<String>,
+        gone: Vec<String>,
+        was_fenced: Option<Duration>,
+    ) {
+        let (share, workers) = (self.held.len(), held.others.len() + 1);
+        if let Some(fenced) = was_fenced {
+            let event = PredictEvent::ShareResumed {
+                models: come.len(),
+                seconds: fenced.as_secs(),
+            };
+            self.emit(event.into());
+        } else if !come.is_empty() {
+            let event = PredictEvent::ModelsTakenOver {
+                models: come.len(),
+                ids: some(come),
+                share,
+                workers,
+            };
+            self.emit(event.into());
+        }
+        if !gone.is_empty() {
+            let event = PredictEvent::ModelsHandedOver {
+                models: gone.len(),
+                ids: some(gone),
+                share,
+                workers,
+            };
+            self.emit(event.into());
+        }
+    }
+
+    fn emit(&self, event: Event) {
+        self.parts.reporter.emit(event);
+    }
+}
+
+fn some(mut ids: Vec<String>) -> Vec<String> {
+    ids.truncate(MOST_IDS);
+    ids
+}
+
+#[cfg(test)]
+#[path = "keeper_tests.rs"]
+mod tests;

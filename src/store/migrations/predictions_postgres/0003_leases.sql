@@ -1,0 +1,20 @@
+-- The workers that share a crunch. One that has lapsed may be removed by any other: its models are free then.
+CREATE TABLE workers (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    crunch_id text NOT NULL,
+    name text NOT NULL,
+    joined_at timestamptz NOT NULL,
+    seen_at timestamptz NOT NULL,
+    lapses_at timestamptz NOT NULL,
+    UNIQUE (crunch_id, name)
+);
+
+-- Who calls which model. A lease lasts as long as its owner does, so that a heartbeat writes one row.
+CREATE TABLE leases (
+    crunch_id text NOT NULL,
+    model_id text NOT NULL,
+    owner bigint REFERENCES workers (id) ON DELETE SET NULL,
+    taken_at timestamptz,
+    PRIMARY KEY (crunch_id, model_id)
+);
+CREATE INDEX leases_owner ON leases (owner);
