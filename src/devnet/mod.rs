@@ -48,7 +48,7 @@ pub use faults::{
 };
 pub use record::{AnswerRecord, BlockRecord, WindowRecord};
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use time::OffsetDateTime;
 use tokio::{
@@ -78,6 +78,7 @@ pub struct Devnet {
 #[derive(Clone)]
 pub struct DevnetHandle {
     endpoints: Arc<[Arc<Shared>]>,
+    prices: PriceFaults,
     hub: Hub,
 }
 
@@ -103,8 +104,10 @@ impl Devnet {
             addresses.push(address);
             endpoints.push(shared);
         }
+        let faults = PriceFaults::default();
         let handle = DevnetHandle {
             endpoints: endpoints.clone().into(),
+            prices: faults.clone(),
             hub: hub.clone(),
         };
         let mut control = None;
@@ -113,7 +116,7 @@ impl Devnet {
             serve(&mut tasks, listener, port::router(handle.clone()));
             control = Some(address);
         }
-        let (faults, mut prices) = (PriceFaults::default(), None);
+        let mut prices = None;
         if let Some(listen) = config.prices {
             let (listener, address) = bind(listen).await?;
             serve(
@@ -264,6 +267,12 @@ impl DevnetHandle {
     /// When the devnet has ended.
     pub async fn play_random(&self, random: Option<RandomFaults>) -> Result<(), DevnetError> {
         self.hub.play_random(random).await
+    }
+
+    /// How many requests to the stand-in for Tiingo met each of its faults.
+    #[must_use]
+    pub fn price_requests(&self) -> BTreeMap<String, u64> {
+        self.prices.met()
     }
 
     /// What begins and ends from now on.

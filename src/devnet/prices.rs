@@ -1,6 +1,7 @@
 //! A stand-in for Tiingo: hourly prices of any day up to now, with faults of its own.
 
 use std::{
+    collections::BTreeMap,
     f64::consts::TAU,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -20,20 +21,38 @@ use time::{
 
 use super::faults::Fault;
 
-/// The faults that hold.
+/// The faults that hold, and how many requests each kind has met.
 #[derive(Clone, Debug, Default)]
-pub(super) struct PriceFaults(Arc<Mutex<Vec<Fault>>>);
+pub(super) struct PriceFaults(Arc<Mutex<Held>>);
+
+#[derive(Debug, Default)]
+struct Held {
+    faults: Vec<Fault>,
+    met: BTreeMap<String, u64>,
+}
 
 impl PriceFaults {
     pub(super) fn set(&self, faults: Vec<Fault>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+        self.with(|held| held.faults = faults);
     }
 
-    fn now(&self) -> Vec<Fault> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// How many requests each kind has met.
+    pub(super) fn met(&self) -> BTreeMap<String, u64> {
+        self.with(|held| held.met.clone())
+    }
+
+    /// The faults that hold, for a request that is being answered.
+    fn meet(&self) -> Vec<Fault> {
+        self.with(|held| {
+            for fault in &held.faults {
+                *held.met.entry(fault.kind()).or_default() += 1;
+            }
+            held.faults.clone()
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Held) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -47,7 +66,7 @@ pub(super) fn router(faults: PriceFaults, behind: i64) -> Router {
 async fn answer(State((faults, behind)): State<(PriceFaults, i64)>, uri: Uri) -> Response {
     let query = uri.query().unwrap_or_default();
     let mut rows = rows(query, behind);
-    for fault in faults.now() {
+    for fault in faults.meet() {
         let detail = |text: &str| Json(json!({ "detail": text }));
         match fault {
             Fault::PricesUnauthorized => {

@@ -121,6 +121,7 @@ pub async fn play(plan: Plan, told: impl Fn(Progress)) -> Result<Report, SeasonE
         ours,
         runs: season.runs,
         hits,
+        price_requests: season.handle.price_requests(),
         memory: season.gauge.memory(),
         exits: season.exits,
         kills: count,

@@ -16,6 +16,7 @@ pub(super) struct Played {
     pub(super) ours: String,
     pub(super) runs: Vec<Run>,
     pub(super) hits: Vec<Hit>,
+    pub(super) price_requests: BTreeMap<String, u64>,
     pub(super) memory: Memory,
     pub(super) exits: Vec<String>,
     pub(super) kills: usize,
@@ -46,6 +47,7 @@ pub struct Report {
     lost_to_faults: usize,
     failures: Vec<Failure>,
     hits: BTreeMap<String, usize>,
+    price_requests: BTreeMap<String, u64>,
     latency: Spread,
     calm_latency: Spread,
     blocks: Spread,
@@ -94,6 +96,7 @@ impl Report {
             lost_to_faults: count(&|it| !it.answered && !it.had_endpoint),
             failures: failures(&judged, &logs),
             hits: hits(&played.hits),
+            price_requests: played.price_requests.clone(),
             latency: times(false),
             calm_latency: times(true),
             blocks: Spread::of(
@@ -239,6 +242,10 @@ impl fmt::Display for Report {
         writeln!(f, "open windows met, by fault:")?;
         for (kind, hits) in &self.hits {
             writeln!(f, "  {hits:>5}  {kind}")?;
+        }
+        writeln!(f, "requests that faults of prices met:")?;
+        for (kind, requests) in &self.price_requests {
+            writeln!(f, "  {requests:>5}  {kind}")?;
         }
         writeln!(f, "answers refused in blocks, by code: {:?}", self.refused)?;
         for (name, count) in &self.logs.events {
