@@ -73,17 +73,20 @@ fn file(path: PathBuf) -> impl FnOnce(std::io::Error) -> SeasonError {
 fn plan(args: &SeasonArgs) -> Result<Plan, SeasonError> {
     let own = || env::current_exe().map_err(file("this program".into()));
     let root = match env::var_os("ALLORA_WORKER_HOME").filter(|it| !it.is_empty()) {
-        Some(root) => root.into(),
+        Some(root) => PathBuf::from(root),
         None => env::current_dir().map_err(file(".".into()))?,
     };
     let name = format!("allora-season-{}-{}", args.seed, std::process::id());
+    // The worker runs in a folder of its own.
+    let absolute = |path: &PathBuf| std::path::absolute(path).map_err(file(path.clone()));
+    let folder = args.folder.clone();
     Ok(Plan {
         windows: args.windows,
         seed: args.seed,
-        binary: args.binary.clone().map_or_else(own, Ok)?,
-        root,
-        config: args.config.clone(),
-        folder: args.folder.clone().unwrap_or_else(|| memory().join(name)),
+        binary: args.binary.as_ref().map_or_else(own, absolute)?,
+        root: absolute(&root)?,
+        config: args.config.as_ref().map(absolute).transpose()?,
+        folder: absolute(&folder.unwrap_or_else(|| memory().join(name)))?,
     })
 }
 

@@ -19,7 +19,6 @@ pub(super) struct Home {
     /// Everything that it writes.
     pub(super) folder: PathBuf,
     binary: PathBuf,
-    root: PathBuf,
     key: String,
     args: Vec<String>,
     prices: String,
@@ -63,6 +62,8 @@ impl Home {
             move |cause| SeasonError::File { path, cause }
         };
         fs::create_dir_all(&folder).map_err(file(&folder))?;
+        // A checkout that changes under a long season must not change the worker.
+        copy(&plan.root.join("config"), &folder.join("config"))?;
         let config = if let Some(given) = &plan.config {
             given.clone()
         } else {
@@ -85,7 +86,6 @@ impl Home {
         Ok(Self {
             folder,
             binary: plan.binary.clone(),
-            root: plan.root.clone(),
             key,
             args,
             prices: site.prices.clone(),
@@ -99,12 +99,12 @@ impl Home {
         let said = said.map_err(|cause| SeasonError::File { path, cause })?;
         let child = Command::new(&self.binary)
             .args(&self.args)
-            .current_dir(&self.root)
+            .current_dir(&self.folder)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("TZ", "UTC")
             .env("TMPDIR", &self.folder)
-            .env("ALLORA_WORKER_HOME", &self.root)
+            .env("ALLORA_WORKER_HOME", &self.folder)
             .env("PRIVATE_KEY", &self.key)
             .env("TIINGO_API_KEY", "0123456789abcdef0123456789abcdef01234567")
             .env("ALLORA_MARKET__BASE_URL", &self.prices)
@@ -142,6 +142,25 @@ impl Home {
         }
         false
     }
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) -> Result<(), SeasonError> {
+    let failed = |cause| SeasonError::File {
+        path: from.to_owned(),
+        cause,
+    };
+    fs::create_dir_all(to).map_err(failed)?;
+    for entry in fs::read_dir(from).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// A worker that was started.

@@ -31,6 +31,18 @@ pub enum SeasonError {
         #[source]
         cause: io::Error,
     },
+    /// The worker ends again and again.
+    #[error(
+        "the worker ended {times} times by itself, the last time with {how}: what it wrote is in {folder}"
+    )]
+    KeepsEnding {
+        /// How often.
+        times: usize,
+        /// How it ended last.
+        how: String,
+        /// Where its logs are.
+        folder: PathBuf,
+    },
     /// The worker was never ready.
     #[error("the worker was not ready within {seconds} s; its last words:\n{words}")]
     NeverReady {

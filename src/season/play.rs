@@ -31,6 +31,8 @@ const FIRST_START: Duration = Duration::from_secs(60);
 const READY_AT_LAST: Duration = Duration::from_secs(5);
 /// How often the driver looks around.
 const LOOK: Duration = Duration::from_millis(5);
+/// Ends that nobody asked for, after which a season makes no sense.
+const MOST_EXITS: usize = 20;
 /// How often memory is looked at.
 const GAUGE: Duration = Duration::from_millis(500);
 
@@ -232,6 +234,13 @@ impl Season {
             }
             if let Some(status) = worker.ended() {
                 self.exits.push(status.to_string());
+                if self.exits.len() >= MOST_EXITS {
+                    return Err(SeasonError::KeepsEnding {
+                        times: self.exits.len(),
+                        how: status.to_string(),
+                        folder: self.home.folder.clone(),
+                    });
+                }
                 tokio::time::sleep(BLOCK).await;
                 worker = self.home.start()?;
             }
