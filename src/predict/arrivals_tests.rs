@@ -8,7 +8,7 @@ use crate::{
         Asking, PredictConfig, ScheduleConfig,
         scene::{Scene, WAIT, name, until},
     },
-    store::{Beat, Held, ModelRecord, PredictionConfig, StoreError},
+    store::{Beat, Held, Known, PredictionConfig, StoreError},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -30,9 +30,6 @@ impl LeaseRepository for Parts {
     }
     async fn leave(&self, _: &str, _: &str) -> Result<(), StoreError> {
         Ok(())
-    }
-    async fn known(&self, _: &str, _: &[String]) -> Result<Vec<ModelRecord>, StoreError> {
-        Ok(Vec::new())
     }
     async fn parts_of(
         &self,
@@ -167,7 +164,10 @@ async fn a_database_that_hangs_is_not_waited_for_long() {
 async fn it_speaks_for_its_own_models_alone_and_for_those_that_do_not_come_after_a_while() {
     let scene = Scene::of(2).await;
     let seen = crate::predict::scene::NOW - time::Duration::hours(1);
-    let known = ["gone", "others"].map(|id| crate::predict::scene::record(id, "x", seen));
+    let known = ["gone", "others"].map(|id| Known {
+        record: crate::predict::scene::record(id, "x", seen),
+        is_told: true,
+    });
     scene.office.roll.take_over(known.into());
     let table = Table::of(&scene, Parts::default(), Duration::from_millis(500));
     table.ours.send_replace(Some(set(&["a", "gone"])));

@@ -8,7 +8,7 @@ use crate::{
     config::Predicting,
     models::{ModelNetwork, Ours},
     ops::{Event, Reporter, TaskGroup},
-    predict::{Roll, ShareKeeper, ShareParts, Sharing, worker_name},
+    predict::{Roll, ShareKeeper, ShareParts, SharedBook, Sharing, worker_name},
     store::{DatabaseUrl, LeaseRepository},
 };
 
@@ -60,6 +60,7 @@ impl Shared {
         settings: &Predicting,
         network: &Arc<ModelNetwork>,
         roll: &Arc<Roll>,
+        book: &Arc<SharedBook>,
         reporter: &Reporter,
     ) -> Option<Sharing> {
         let leases = self.leases?;
@@ -72,6 +73,7 @@ impl Shared {
             leases: Arc::clone(&leases),
             listed: Arc::new(network.list_reader()),
             roll: Arc::clone(roll),
+            book: Arc::clone(book),
             ours: self.ours,
             reporter: reporter.clone(),
         });

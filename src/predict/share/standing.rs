@@ -61,6 +61,10 @@ impl Standing {
         self.sure_at.map(|at| at + self.lapse() - margin)
     }
 
+    pub(super) const fn is_fenced(&self) -> bool {
+        self.fenced_at.is_some()
+    }
+
     pub(super) fn fence(&mut self) {
         self.fenced_at = Some(Instant::now());
     }

@@ -3,10 +3,8 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    fmt,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -16,26 +14,33 @@ use sqlx::{
     postgres::{PgConnectOptions, PgRow},
 };
 
-use super::{
-    super::{
-        super::{Beat, Held, LeaseRepository, ModelRecord, PredictionConfig, StoreError},
-        rows,
-        url::{DatabaseUrl, Kind},
-        values::id,
-    },
-    migrator, not_migrated,
+use tokio::sync::Semaphore;
+
+use super::super::{
+    super::{Beat, Held, Known, LeaseRepository, PredictionConfig, Sign, StoreError},
+    rows,
+    url::{DatabaseUrl, Kind},
+    values::id,
 };
 
-/// Leases in a PostgreSQL database. It is opened with the first heartbeat that reaches the server.
-#[derive(Debug)]
+/// Leases in a PostgreSQL database, whose tables another connection makes: a heartbeat has no time for
+/// that, and fails until they are there.
 pub struct LeaseDb {
     options: PgConnectOptions,
     place: String,
     /// What a session begins with.
     session: String,
-    has_tables: AtomicBool,
     /// The connection, while nobody uses it. What is given up half-way is closed, and so undone.
     idle: Mutex<Option<PgConnection>>,
+    /// One question at a time beside the heartbeat, so that two connections do.
+    questions: Semaphore,
+}
+
+/// Without a password.
+impl fmt::Debug for LeaseDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LeaseDb({})", self.place)
+    }
 }
 
 impl DatabaseUrl {
@@ -61,8 +66,8 @@ impl DatabaseUrl {
             options,
             place: self.to_string(),
             session,
-            has_tables: AtomicBool::new(false),
             idle: Mutex::new(None),
+            questions: Semaphore::new(1),
         })
     }
 }
@@ -82,11 +87,6 @@ impl LeaseDb {
         }
         let connected = PgConnection::connect_with(&self.options).await;
         let mut connection = connected.map_err(|cause| self.failed(cause))?;
-        if !self.has_tables.load(Relaxed) {
-            let done = migrator().run_direct(None, &mut connection, false).await;
-            done.map_err(|cause| not_migrated(cause, &self.place))?;
-            self.has_tables.store(true, Relaxed);
-        }
         let session = AssertSqlSafe(self.session.clone());
         let set = sqlx::raw_sql(session).execute(&mut connection).await;
         set.map_err(|cause| self.failed(cause))?;
@@ -118,6 +118,7 @@ impl LeaseRepository for LeaseDb {
     }
 
     async fn leave(&self, crunch_id: &str, worker: &str) -> Result<(), StoreError> {
+        let _alone = self.questions.acquire().await;
         let mut connection = self.connection().await?;
         let left = sqlx::query("DELETE FROM workers WHERE crunch_id = $1 AND name = $2")
             .bind(id(crunch_id))
@@ -129,34 +130,13 @@ impl LeaseRepository for LeaseDb {
         Ok(())
     }
 
-    async fn known(
-        &self,
-        crunch_id: &str,
-        models: &[String],
-    ) -> Result<Vec<ModelRecord>, StoreError> {
-        let mut connection = self.connection().await?;
-        let found = sqlx::query(
-            "SELECT crunch_id, model_id, model_name, cruncher_id, cruncher_name, deployment_id, \
-             (extract(epoch FROM first_seen) * 1000)::bigint AS first_seen, \
-             (extract(epoch FROM last_seen) * 1000)::bigint AS last_seen, \
-             (extract(epoch FROM metrics_since) * 1000)::bigint AS metrics_since \
-             FROM models WHERE crunch_id = $1 AND model_id = ANY($2)",
-        )
-        .bind(id(crunch_id))
-        .bind(stored(models).into_keys().collect::<Vec<_>>())
-        .fetch_all(&mut connection)
-        .await;
-        let found = found.map_err(|cause| self.failed(cause))?;
-        self.put_back(connection);
-        found.iter().map(rows::model).collect()
-    }
-
     async fn parts_of(
         &self,
         crunch_id: &str,
         rounds: &[(PredictionConfig, i64)],
         models: &[String],
     ) -> Result<HashSet<(usize, String)>, StoreError> {
+        let _alone = self.questions.acquire().await;
         let mut connection = self.connection().await?;
         let names = stored(models);
         let column = |value: fn(&PredictionConfig) -> i64| {
@@ -171,7 +151,7 @@ impl LeaseRepository for LeaseDb {
              place) JOIN prediction_configs c ON c.crunch_id = $1 AND c.asset = r.asset \
              AND c.horizon = r.horizon AND c.step = r.step AND COALESCE(c.best, 0) = r.best \
              JOIN predictions p ON p.config_id = c.id AND p.slot = r.slot \
-             AND p.model_id = ANY($7)",
+             AND p.model_id = ANY($7) AND p.status <> 'ABSENT'",
         )
         .bind(id(crunch_id))
         .bind(assets)
@@ -212,29 +192,20 @@ async fn transact(connection: &mut PgConnection, beat: &Beat) -> Result<Held, sq
     let own = renew(&mut all, beat).await?;
     let names = stored(&beat.listed);
     let listed: Vec<&str> = names.keys().map(String::as_str).collect();
+    note_told(&mut all, beat, own).await?;
     give(&mut all, beat, own).await?;
     drop_unwanted(&mut all, beat, own, &listed).await?;
     add_wanted(&mut all, beat, &listed).await?;
-    let buried = if beat.may_bury {
-        bury(&mut all, beat, own).await?
-    } else {
-        Vec::new()
-    };
+    bury(&mut all, beat).await?;
     let mut held = count(&mut all, beat, own).await?;
-    held.buried = buried;
-    let mine = sqlx::query_scalar("SELECT count(*) FROM leases WHERE owner = $1")
-        .bind(own)
-        .fetch_one(&mut *all)
-        .await
-        .map(unsigned)?;
-    let room = held.share().saturating_sub(mine);
-    held.free -= take(&mut all, beat, own, room).await?.min(held.free);
-    let models = sqlx::query("SELECT model_id FROM leases WHERE owner = $1 ORDER BY 1")
-        .bind(own)
-        .fetch_all(&mut *all)
-        .await?;
-    let models = models.iter().map(|row| name(row, &names));
-    held.models = models.collect::<Result<_, _>>()?;
+    held.models = models(&mut all, own, &names).await?;
+    let room = held.limit(&beat.worker).saturating_sub(held.models.len());
+    let taken = take(&mut all, beat, own, room).await?;
+    if taken > 0 {
+        held.free -= taken.min(held.free);
+        held.models = models(&mut all, own, &names).await?;
+    }
+    held.known = known(&mut all, beat, own).await?;
     all.commit().await?;
     Ok(held)
 }
@@ -242,9 +213,9 @@ async fn transact(connection: &mut PgConnection, beat: &Beat) -> Result<Held, sq
 /// `now()` is the time at which the transaction began, so that waiting for a lock lengthens no lease.
 async fn renew(all: &mut Transaction<'_, Pg>, beat: &Beat) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
-        "INSERT INTO workers AS w (crunch_id, name, joined_at, seen_at, lapses_at) \
-         VALUES ($1, $2, now(), now(), now() + make_interval(secs => $3)) \
-         ON CONFLICT (crunch_id, name) DO UPDATE SET seen_at = excluded.seen_at, \
+        "INSERT INTO workers AS w (crunch_id, name, beats, lapses_at) \
+         VALUES ($1, $2, 1, now() + make_interval(secs => $3)) \
+         ON CONFLICT (crunch_id, name) DO UPDATE SET beats = w.beats + 1, \
          lapses_at = GREATEST(w.lapses_at, excluded.lapses_at) RETURNING id",
     )
     .bind(id(&beat.crunch_id))
@@ -252,6 +223,32 @@ async fn renew(all: &mut Transaction<'_, Pg>, beat: &Beat) -> Result<i64, sqlx::
     .bind(beat.lapse.as_secs_f64())
     .fetch_one(&mut **all)
     .await
+}
+
+/// Whoever takes a model over later then knows whether it was told the past.
+async fn note_told(
+    all: &mut Transaction<'_, Pg>,
+    beat: &Beat,
+    own: i64,
+) -> Result<(), sqlx::Error> {
+    if beat.told.is_empty() {
+        return Ok(());
+    }
+    let (models, deployments): (Vec<_>, Vec<_>) = beat
+        .told
+        .iter()
+        .map(|(model, deployment)| (id(model), deployment.as_deref().map(id)))
+        .unzip();
+    sqlx::query(
+        "UPDATE leases l SET told = t.told FROM UNNEST($2::text[], $3::text[]) AS t (model_id, told) \
+         WHERE l.owner = $1 AND l.model_id = t.model_id AND l.told IS DISTINCT FROM t.told",
+    )
+    .bind(own)
+    .bind(models)
+    .bind(deployments)
+    .execute(&mut **all)
+    .await
+    .map(drop)
 }
 
 async fn give(all: &mut Transaction<'_, Pg>, beat: &Beat, own: i64) -> Result<(), sqlx::Error> {
@@ -312,39 +309,79 @@ async fn add_wanted(
     .map(drop)
 }
 
-/// A worker that renews just now is passed over, and one that comes back later finds itself unknown.
-async fn bury(
+/// A worker that renews just now is passed over, and one that comes back later finds itself unknown. That
+/// it has lapsed by the server's clock, which may be set, is not enough: it must have been silent, too.
+async fn bury(all: &mut Transaction<'_, Pg>, beat: &Beat) -> Result<(), sqlx::Error> {
+    if beat.bury.is_empty() {
+        return Ok(());
+    }
+    let (workers, beats): (Vec<_>, Vec<_>) =
+        beat.bury.iter().map(|it| (it.worker, it.beats)).unzip();
+    sqlx::query(
+        "DELETE FROM workers WHERE id IN (SELECT w.id FROM workers w \
+         JOIN UNNEST($2::bigint[], $3::bigint[]) AS s (id, beats) \
+         ON w.id = s.id AND w.beats = s.beats \
+         WHERE w.crunch_id = $1 AND w.lapses_at < now() FOR UPDATE OF w SKIP LOCKED)",
+    )
+    .bind(id(&beat.crunch_id))
+    .bind(workers)
+    .bind(beats)
+    .execute(&mut **all)
+    .await
+    .map(drop)
+}
+
+/// What the worker holds.
+async fn models(
+    all: &mut Transaction<'_, Pg>,
+    own: i64,
+    names: &HashMap<String, &str>,
+) -> Result<Vec<String>, sqlx::Error> {
+    let models = sqlx::query("SELECT model_id FROM leases WHERE owner = $1 ORDER BY 1")
+        .bind(own)
+        .fetch_all(&mut **all)
+        .await?;
+    models.iter().map(|row| name(row, names)).collect()
+}
+
+/// What is known of models that the worker did not hold before. A row that makes no sense is like none.
+async fn known(
     all: &mut Transaction<'_, Pg>,
     beat: &Beat,
     own: i64,
-) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "DELETE FROM workers WHERE id IN (SELECT id FROM workers WHERE crunch_id = $1 \
-         AND id <> $2 AND lapses_at < now() FOR UPDATE SKIP LOCKED) RETURNING name",
+) -> Result<Vec<Known>, sqlx::Error> {
+    let found = sqlx::query(
+        "SELECT m.crunch_id, m.model_id, m.model_name, m.cruncher_id, m.cruncher_name, \
+         m.deployment_id, (extract(epoch FROM m.first_seen) * 1000)::bigint AS first_seen, \
+         (extract(epoch FROM m.last_seen) * 1000)::bigint AS last_seen, \
+         (extract(epoch FROM m.metrics_since) * 1000)::bigint AS metrics_since, \
+         l.told IS NOT DISTINCT FROM m.deployment_id AS is_told \
+         FROM leases l JOIN models m ON m.crunch_id = l.crunch_id AND m.model_id = l.model_id \
+         WHERE l.owner = $1 AND l.model_id <> ALL($2)",
     )
-    .bind(id(&beat.crunch_id))
     .bind(own)
+    .bind(stored(&beat.known).into_keys().collect::<Vec<_>>())
     .fetch_all(&mut **all)
-    .await
+    .await?;
+    let read = |row: &PgRow| {
+        let record = rows::model(row).ok()?;
+        let is_told = row.try_get("is_told").ok()?;
+        Some(Known { record, is_told })
+    };
+    Ok(found.iter().filter_map(read).collect())
 }
 
 async fn count(all: &mut Transaction<'_, Pg>, beat: &Beat, own: i64) -> Result<Held, sqlx::Error> {
     let others = sqlx::query(
-        "SELECT w.name, count(l.model_id) AS held, \
+        "SELECT w.id, w.name, w.beats, count(l.model_id) AS held, w.lapses_at >= now() AS lives, \
          extract(epoch FROM w.lapses_at - now())::double precision AS lapse FROM workers w \
          LEFT JOIN leases l ON l.owner = w.id WHERE w.crunch_id = $1 AND w.id <> $2 \
-         AND w.lapses_at >= now() GROUP BY w.id, w.name ORDER BY w.name",
+         GROUP BY w.id ORDER BY w.name",
     )
     .bind(id(&beat.crunch_id))
     .bind(own)
     .fetch_all(&mut **all)
     .await?;
-    let other = |row: &PgRow| Ok((row.try_get("name")?, unsigned(row.try_get("held")?)));
-    let lapses = others.iter().map(|row| row.try_get::<f64, _>("lapse"));
-    let next_lapse = lapses
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter()
-        .min_by(f64::total_cmp);
     let counts = sqlx::query(
         "SELECT count(*) AS total, count(*) FILTER (WHERE owner IS NULL) AS free \
          FROM leases WHERE crunch_id = $1",
@@ -352,16 +389,24 @@ async fn count(all: &mut Transaction<'_, Pg>, beat: &Beat, own: i64) -> Result<H
     .bind(id(&beat.crunch_id))
     .fetch_one(&mut **all)
     .await?;
-    Ok(Held {
+    let mut held = Held {
         total: unsigned(counts.try_get("total")?),
         free: unsigned(counts.try_get("free")?),
-        others: others
-            .iter()
-            .map(other)
-            .collect::<Result<_, sqlx::Error>>()?,
-        next_lapse: next_lapse.and_then(|it| Duration::try_from_secs_f64(it).ok()),
         ..Held::default()
-    })
+    };
+    for row in &others {
+        held.signs.push(Sign {
+            worker: row.try_get("id")?,
+            beats: row.try_get("beats")?,
+        });
+        if row.try_get("lives")? {
+            let other = (row.try_get("name")?, unsigned(row.try_get("held")?));
+            held.others.push(other);
+            let lapse = Duration::try_from_secs_f64(row.try_get("lapse")?).ok();
+            held.next_lapse = [held.next_lapse, lapse].into_iter().flatten().min();
+        }
+    }
+    Ok(held)
 }
 
 /// Takes free models, but not those that were just given back. What another is taking at this moment is
@@ -376,7 +421,7 @@ async fn take(
         return Ok(0);
     }
     let taken = sqlx::query(
-        "UPDATE leases SET owner = $2, taken_at = now() WHERE crunch_id = $1 AND model_id IN (\
+        "UPDATE leases SET owner = $2 WHERE crunch_id = $1 AND model_id IN (\
          SELECT model_id FROM leases WHERE crunch_id = $1 AND owner IS NULL \
          AND model_id <> ALL($3) ORDER BY model_id LIMIT $4 FOR UPDATE SKIP LOCKED)",
     )
