@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(held(4, &[4, 2], 0).excess("me"), 1, "the last by name");
         assert_eq!(held(4, &[4, 2], 0).excess("1a"), 1);
         assert_eq!(held(4, &[3, 3], 0).excess("me"), 0, "as even as it gets");
-        assert_eq!(held(5, &[4, 0], 1).excess("me"), 1);
+        assert_eq!(held(5, &[4, 0], 1).excess("me"), 2, "4, 3 and 3");
         assert_eq!(held(6, &[6, 0], 0).excess("me"), 2);
     }
 
