@@ -247,6 +247,11 @@ impl Roll {
         });
     }
 
+    /// Since when a model is known.
+    pub(super) fn first_seen(&self, model_id: &str) -> Option<OffsetDateTime> {
+        self.with(|state| Some(state.entries.get(model_id)?.record.first_seen))
+    }
+
     /// A deployment is called by another worker from now on, which should know all that is known here.
     pub(super) fn handed_over(&self, model: &ModelInfo) {
         self.left(model);

@@ -123,7 +123,7 @@ pub trait LeaseRepository: Send + Sync + 'static {
     /// and tells what is known of models that have come.
     ///
     /// # Errors
-    /// When the database can't be reached or written; [`StoreError::is_down`] tells whether it is away
+    /// When the database can't be reached or written; [`StoreError::down`] tells whether it is away
     /// for all.
     async fn beat(&self, beat: &Beat) -> Result<Held, StoreError>;
 

@@ -3,8 +3,8 @@
 use std::{collections::HashSet, time::Duration};
 
 use allora_worker::store::{
-    Beat, Held, Known, LeaseDb, LeaseRepository as _, ModelRecord, ModelRepository as _,
-    PredictionConfig, PredictionRepository as _, PredictionStatus,
+    Beat, Down, Held, Known, LeaseDb, LeaseRepository as _, ModelRecord, ModelRepository as _,
+    Prediction, PredictionConfig, PredictionRepository as _, PredictionStatus,
 };
 use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
@@ -12,7 +12,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     postgres_server::{own, shared},
-    prediction_store::{Place, prediction, silent},
+    prediction_store::{Place, prediction},
 };
 
 const CRUNCH: &str = "condorgame";
@@ -246,7 +246,11 @@ async fn it_is_told_which_parts_of_rounds_are_there() {
         prediction(60, "b"),
         prediction(120, "a"),
         // Being absent is no part: whoever comes late may still be asked.
-        silent(120, "b", PredictionStatus::Absent),
+        Prediction {
+            status: PredictionStatus::Absent,
+            payload: None,
+            ..prediction(120, "b")
+        },
     ];
     db.save_all(&stored).await.expect("they are stored");
     let config = PredictionConfig {
@@ -287,14 +291,14 @@ async fn a_server_that_is_down_is_told_from_one_that_does_not_answer() {
     let early = worker.db.beat(&worker.beat).await;
     let early = early.expect_err("there are no tables");
     assert!(
-        !early.is_down() && early.to_string().contains("workers"),
+        early.down().is_none() && early.to_string().contains("workers"),
         "{early}"
     );
     place.open().await;
     assert_eq!(worker.holds().await, 2);
     tokio::task::block_in_place(|| server.command("stop"));
     let away = worker.db.beat(&worker.beat).await.expect_err("it is away");
-    assert!(away.is_down(), "{away}");
+    assert_eq!(away.down(), Some(Down::Refused), "{away}");
     tokio::task::block_in_place(|| server.command("start"));
     assert_eq!(worker.holds().await, 2, "at once");
     let frozen = server.freeze();

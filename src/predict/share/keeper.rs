@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     future::Future,
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -13,12 +14,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::standing::Standing;
+use super::{alone::AloneNote, standing::Standing};
 use crate::{
     models::Ours,
     ops::{Event, PredictEvent, Reporter},
     predict::{Roll, SharedBook, heard::Stage},
-    store::{Beat, Held, Known, LeaseRepository, Sign},
+    store::{Beat, Down, Held, Known, LeaseRepository, Sign},
 };
 
 /// How often it is looked whether the orchestrator has listed its models.
@@ -42,6 +43,10 @@ pub struct ShareParts {
     pub name: String,
     /// `predict.heartbeat`
     pub heartbeat: Duration,
+    /// `predict.down_within`
+    pub down_within: Duration,
+    /// Where it is noted that this worker was alone.
+    pub note: PathBuf,
     /// `predict.absent_within`
     pub absent_within: Duration,
     /// Keeps the leases.
@@ -62,6 +67,7 @@ pub struct ShareParts {
 pub struct ShareKeeper {
     parts: ShareParts,
     standing: Standing,
+    note: AloneNote,
     /// What the database said last.
     held: BTreeSet<String>,
     /// Models that are not called any more and given back with the next heartbeat.
@@ -81,7 +87,8 @@ impl ShareKeeper {
     #[must_use]
     pub fn new(parts: ShareParts) -> Self {
         Self {
-            standing: Standing::new(parts.heartbeat),
+            standing: Standing::new(parts.heartbeat, parts.down_within),
+            note: AloneNote::of(parts.note.clone(), &parts.crunch_id),
             pause: parts.heartbeat,
             parts,
             held: BTreeSet::new(),
@@ -115,10 +122,10 @@ impl ShareKeeper {
         let asked = timeout(limit, async { leases.beat(&beat).await });
         match self.watched(cancel, asked).await? {
             Ok(Ok(held)) => self.succeeded(begun, held),
-            Ok(Err(cause)) => self.failed(begun, cause.is_down(), cause.to_string()),
+            Ok(Err(cause)) => self.failed(begun, cause.down(), cause.to_string(), &listed),
             Err(_) => {
                 let cause = format!("the database did not answer within {limit:?}");
-                self.failed(begun, false, cause);
+                self.failed(begun, None, cause, &listed);
             }
         }
         let next = (begun + self.pause).max(Instant::now() + self.soon());
@@ -213,6 +220,7 @@ impl ShareKeeper {
         let was_fenced = self.standing.succeeded(begun, held.others.is_empty());
         self.pause = self.pause_after(&held);
         self.complained = None;
+        self.note.set(held.others.is_empty());
         self.tell_of_others(&held);
         let now: BTreeSet<String> = held.models.iter().cloned().collect();
         let before = std::mem::replace(&mut self.held, now);
@@ -259,18 +267,39 @@ impl ShareKeeper {
         self.giving = giving.into_iter().take(excess).chain(more).collect();
     }
 
-    fn failed(&mut self, begun: Instant, is_down: bool, cause: String) {
-        self.standing.failed(begun, is_down);
+    fn failed(
+        &mut self,
+        begun: Instant,
+        down: Option<Down>,
+        cause: String,
+        listed: &Arc<[String]>,
+    ) {
         self.pause = self.parts.heartbeat / 2;
-        let is_told = self.complained.is_some_and(|at| at.elapsed() < REPEAT);
-        if self.held.is_empty() && !is_told {
-            self.complained = Some(Instant::now());
-            self.emit(Event::Trouble {
-                cause: format!("which models are this worker's can't be told: {cause}"),
-                remedy: "it holds none, and asks again each half heartbeat; predict.share = false lets a worker that is the only one go on without".into(),
-            });
+        if let Some(fenced) = self.standing.failed(begun, down) {
+            self.publish(self.held.iter().cloned().collect());
+            let event = PredictEvent::ShareResumed {
+                models: self.held.len(),
+                seconds: fenced.as_secs(),
+            };
+            self.emit(event.into());
+        }
+        if self.others.is_none() && self.note.was_alone() {
+            self.publish(listed.iter().cloned().collect());
+        } else if self.held.is_empty() {
+            self.complain(&cause);
         }
         self.cause = cause;
+    }
+
+    fn complain(&mut self, cause: &str) {
+        if self.complained.is_some_and(|at| at.elapsed() < REPEAT) {
+            return;
+        }
+        self.complained = Some(Instant::now());
+        self.emit(Event::Trouble {
+            cause: format!("which models are this worker's can't be told: {cause}"),
+            remedy: "it holds none, and asks again each half heartbeat; predict.share = false lets a worker that is the only one go on without".into(),
+        });
     }
 
     fn fence(&mut self) {

@@ -1,6 +1,7 @@
-use std::{collections::HashSet, sync::Mutex};
+use std::{collections::HashSet, fs, sync::Mutex};
 
 use async_trait::async_trait;
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -86,6 +87,7 @@ struct Desk {
     ours: watch::Receiver<Ours>,
     office: Office,
     book: Arc<SharedBook>,
+    folder: TempDir,
     cancel: CancellationToken,
     task: JoinHandle<()>,
     list: watch::Sender<Option<Arc<[String]>>>,
@@ -116,8 +118,14 @@ fn held(models: &[&str], others: &[(&str, usize)]) -> Held {
 impl Desk {
     /// At work for so long that it has told its first models.
     async fn with(first: Held) -> Self {
+        Self::begun(first, Mood::Well, tempfile::tempdir().unwrap()).await
+    }
+
+    /// The same in a folder that may have been another's.
+    async fn begun(first: Held, mood: Mood, folder: TempDir) -> Self {
+        let note = folder.path().join("alone");
         let leases = Arc::new(Leases {
-            mood: Mutex::new(Mood::Well),
+            mood: Mutex::new(mood),
             held: Mutex::new(first),
             beats: Mutex::default(),
             left: Mutex::default(),
@@ -145,6 +153,8 @@ impl Desk {
             name: "me".into(),
             heartbeat: HEARTBEAT,
             absent_within: Duration::from_secs(60),
+            down_within: HEARTBEAT * 150,
+            note: note.clone(),
             leases: leases.clone(),
             listed: Arc::new(move || listed.borrow().clone()),
             roll: office.roll.clone(),
@@ -159,6 +169,7 @@ impl Desk {
             ours,
             office,
             book,
+            folder,
             cancel,
             task,
             list,
@@ -260,6 +271,42 @@ async fn one_that_is_alone_goes_on_however_long_it_is_cut_off() {
     desk.become_(Mood::Hangs);
     desk.pass(HEARTBEAT * 100).await;
     assert_eq!(desk.ours(), ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_alone_goes_on_when_it_is_started_again_while_the_server_is_away() {
+    for (others, expected) in [(&[][..], 4), (&[("other", 2)], 0)] {
+        let desk = Desk::with(held(&["a", "b"], others)).await;
+        desk.cancel.cancel();
+        desk.task.await.unwrap();
+        for mood in [Mood::Down, Mood::Hangs] {
+            let folder = tempfile::tempdir().unwrap();
+            let noted = fs::read(desk.folder.path().join("alone"));
+            if let Ok(noted) = noted {
+                fs::write(folder.path().join("alone"), noted).unwrap();
+            }
+            let next = Desk::begun(held(&["b"], &[("other", 3)]), mood, folder).await;
+            next.pass(HEARTBEAT * 2).await;
+            assert_eq!(next.ours().len(), expected);
+            next.become_(Mood::Well);
+            next.pass(HEARTBEAT * 2).await;
+            assert_eq!(next.ours(), ["b"], "the database knows better");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_freeze_that_turns_into_an_outage_stops_nobody_for_long() {
+    let desk = Desk::with(held(&["a", "b"], &[("other", 2)])).await;
+    desk.become_(Mood::Hangs);
+    desk.pass(HEARTBEAT * 3).await;
+    assert_eq!(desk.ours(), Vec::<String>::new());
+    desk.become_(Mood::Down);
+    desk.pass(HEARTBEAT * 2).await;
+    assert_eq!(desk.ours(), ["a", "b"]);
+    // That nobody listens may be so from here alone.
+    desk.pass(HEARTBEAT * 150).await;
+    assert_eq!(desk.ours(), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]

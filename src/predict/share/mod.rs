@@ -30,6 +30,7 @@
 //! each schedule has no part of it: the database tells. A call may be made twice so, an answer is stored
 //! once. What a killed worker has on disk is stored at its next start.
 
+mod alone;
 mod keeper;
 mod name;
 mod standing;

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fmt,
+    fmt, io,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -100,6 +100,16 @@ impl LeaseDb {
     }
 
     fn failed(&self, cause: sqlx::Error) -> StoreError {
+        // That something is not found tells of the server only where it listens at a file.
+        let cause = match cause {
+            sqlx::Error::Io(cause)
+                if cause.kind() == io::ErrorKind::NotFound
+                    && self.options.get_socket().is_none() =>
+            {
+                io::Error::other(cause).into()
+            }
+            cause => cause,
+        };
         StoreError::Server {
             place: self.place.clone(),
             cause,
