@@ -2,6 +2,7 @@
 
 mod closes;
 mod configs;
+mod heartbeat;
 mod leases;
 mod models;
 mod predictions;
