@@ -97,7 +97,7 @@ fn show_answer(names: &[&str]) {
         .map(|k| 100.0 + 3.0 * f64::from(k).sin())
         .collect();
     let unit = Unit::PriceDifference;
-    let scored = score(&answer, unit, &closes);
+    let scored = score(&answer, unit, &closes).expect("a score");
     assert!(scored.crps.is_some() && scored.log_score.is_some());
 
     let name = names.join(" + ");
@@ -107,7 +107,9 @@ fn show_answer(names: &[&str]) {
     print("read", seconds(|| steps(black_box(&text))));
     print(
         "score",
-        seconds(|| score(&answer, unit, black_box(&closes)).crps.unwrap_or(0.0)),
+        seconds(|| {
+            score(&answer, unit, black_box(&closes)).map_or(0.0, |it| it.crps.unwrap_or(0.0))
+        }),
     );
     let expected = || expected_log_return(black_box(&answer), unit, 100.0).unwrap_or(0.0);
     print("expected log-return", seconds(expected));

@@ -3,7 +3,7 @@
 # stub models tells a minute's prices each few seconds and makes rounds of 288 steps, and the Scoring
 # worker, at nice 10, is busy all the time on a backlog in the same database. Five interleaved pairs of
 # runs; prints p50 and p95 of the ticks of each, and the medians of the pairs' ratios beside their goal,
-# and fails when it is missed. Twelve minutes.
+# and fails when it is missed, and when the Scoring worker ends or uses less than half a core. Twelve minutes.
 #
 #   SHOW_MODELS=N           another number of models                             100
 #   SHOW_SECONDS=N          so many seconds in each of the runs                  60
@@ -55,7 +55,7 @@ python3 scripts/score/backlog.py fill "$home/backlog.db" "$backlog"
 
 # run NAME: ticks for a while; with a Scoring worker when the name begins with "with-".
 run() {
-  local name=$1 took
+  local name=$1 took busy
   start_models "$count"
   rm -f "$home"/predictions.db*
   # start_worker begins with a database of its own: it is put there after that is made.
@@ -75,6 +75,7 @@ run() {
   fi
   date -u +%Y-%m-%dT%H:%M:%S >"$home/$name.began"
   await_worker
+  [[ -z $scorer ]] || kill -0 "$scorer" 2>/dev/null || die "the Scoring worker is gone; see $home/scorer.log"
   end "$scorer"
   scorer=
   if [[ -n $refill ]]; then
@@ -85,6 +86,12 @@ run() {
   end "$models"
   models=
   took=$(python3 scripts/score/ticks.py one "$home/$name.jsonl" "$home/$name.began")
+  if [[ -f $home/$name.busy ]]; then
+    # A scorer that idles shows nothing.
+    busy=$(sed -n 's/.*used \([0-9.]*\) of a core.*/\1/p' "$home/$name.busy")
+    awk -v busy="${busy:-0}" 'BEGIN { exit !(busy >= 0.5) }' \
+      || die "the Scoring worker used ${busy:-nothing} of a core and not half of one; see $home/scorer.log"
+  fi
   say "$name: $took$([[ ! -f $home/$name.busy ]] || cat "$home/$name.busy")"
 }
 

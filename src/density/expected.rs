@@ -2,7 +2,10 @@
 
 use thiserror::Error;
 
-use super::{Answer, Density, Unit};
+use super::{
+    Answer, Density, TooCostly, Unit,
+    budget::{Budget, OF_AN_ANSWER},
+};
 
 /// Why an answer has no expected log-return.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
@@ -23,6 +26,9 @@ pub enum NotExpected {
         /// Base and expected change.
         to: f64,
     },
+    /// Its densities can't be integrated for as much as an answer may cost.
+    #[error(transparent)]
+    TooCostly(#[from] TooCostly),
     /// The sum overflows.
     #[error("the answer's expected log-return is {0}; look at what the model answers")]
     NotFinite(f64),
@@ -39,7 +45,8 @@ pub enum NotExpected {
 /// can't fall by more. To leave the term out would favour the heaviest tails.
 ///
 /// # Errors
-/// Where a mean is missing, the price would fall to nothing, or the base isn't above 0.
+/// Where a mean is missing, the price would fall to nothing, the base isn't above 0, or the answer's
+/// densities take more effort than an answer may.
 pub fn expected_log_return(answer: &Answer, unit: Unit, base: f64) -> Result<f64, NotExpected> {
     if !(base.is_finite() && base > 0.0) {
         return Err(NotExpected::Base(base));
@@ -65,23 +72,24 @@ pub fn expected_log_return(answer: &Answer, unit: Unit, base: f64) -> Result<f64
 
 /// The sums of the means and of the variances, the latter for price differences only.
 fn moments(densities: &[Density], unit: Unit, base: f64) -> Result<(f64, f64), NotExpected> {
+    let budget = Budget::new(OF_AN_ANSWER);
     let (mut mean, mut variance) = (0.0, 0.0);
     for (k, density) in densities.iter().enumerate() {
         mean += density.mean().ok_or(NotExpected::NoMean(k + 1))?;
         if unit == Unit::PriceDifference {
-            variance += bounded_variance(density, base);
+            variance += bounded_variance(&budget, density, base)?;
         }
     }
     Ok((mean, variance))
 }
 
 /// A step's variance for prices around `base`.
-fn bounded_variance(density: &Density, base: f64) -> f64 {
+fn bounded_variance(budget: &Budget, density: &Density, base: f64) -> Result<f64, TooCostly> {
     let tame = (0.1 * base).powi(2);
     match (density.variance(), density.mean()) {
-        (Some(variance), _) if variance <= tame => variance,
-        (_, Some(mean)) => density.limited_variance(mean, base),
-        (_, None) => base * base,
+        (Some(variance), _) if variance <= tame => Ok(variance),
+        (_, Some(mean)) => density.limited_variance(budget, mean, base),
+        (_, None) => Ok(base * base),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One step's density: a family's, or a mixture of several.
 
 use super::{
+    budget::{Budget, TooCostly},
     part::Part,
     quadrature::{Panel, integral},
     shape::{self, Shape},
@@ -102,53 +103,94 @@ impl Density {
     /// integrated, to a relative 1e-7 at the worst.
     #[must_use]
     pub fn crps(&self, x: f64) -> Option<f64> {
-        self.mean()?;
-        let crps = match self.parts.as_slice() {
-            [(_, part)] => part.crps(x).unwrap_or_else(|| self.crps_by_quadrature(x)),
-            parts if parts.iter().all(|(_, part)| part.shape == Shape::Norm) => {
-                crps_of_norms(parts, x)
-            }
-            _ => self.crps_by_quadrature(x),
-        };
-        Some(crps.max(0.0)).filter(|crps| crps.is_finite())
+        self.crps_within(&Budget::new(u64::MAX), x).ok().flatten()
     }
 
-    fn crps_by_quadrature(&self, x: f64) -> f64 {
-        let marks = self.marks(x);
+    /// The same, for no more than is left.
+    pub(super) fn crps_within(&self, budget: &Budget, x: f64) -> Result<Option<f64>, TooCostly> {
+        if self.mean().is_none() {
+            return Ok(None);
+        }
+        budget.spend(self.effort());
+        let closed = match self.parts.as_slice() {
+            [(_, part)] => part.crps(x),
+            parts if parts.iter().all(|(_, part)| part.shape == Shape::Norm) => {
+                Some(crps_of_norms(parts, x))
+            }
+            _ => None,
+        };
+        let crps = closed.map_or_else(|| self.crps_by_quadrature(budget, x), Ok)?;
+        budget.check()?;
+        Ok(Some(crps.max(0.0)).filter(|crps| crps.is_finite()))
+    }
+
+    /// What the cdf at one place takes.
+    fn effort(&self) -> u64 {
+        self.parts.iter().map(|(_, part)| part.shape.effort()).sum()
+    }
+
+    /// What a function of the cdf at one place gives; nothing when it would cost more than is left.
+    fn paid<'a>(
+        &self,
+        budget: &'a Budget,
+        function: impl Fn(f64) -> f64 + 'a,
+    ) -> impl Fn(f64) -> f64 + 'a {
+        let effort = self.effort();
+        move |y| {
+            if budget.spend(effort) {
+                function(y)
+            } else {
+                0.0
+            }
+        }
+    }
+
+    fn crps_by_quadrature(&self, budget: &Budget, x: f64) -> Result<f64, TooCostly> {
+        let marks = self.marks(budget, x)?;
         let below: Vec<f64> = marks.iter().copied().filter(|mark| *mark <= x).collect();
         let above: Vec<f64> = marks.iter().copied().filter(|mark| *mark >= x).collect();
         let width = marks[marks.len() - 1] - marks[0];
         let mut panels = between(&below);
         panels.push(Panel::Below(below[0], width));
-        let lower = integral(&|y| self.cdf(y).powi(2), &panels);
+        let lower = integral(&self.paid(budget, |y| self.cdf(y).powi(2)), &panels);
+        budget.check()?;
         let mut panels = between(&above);
         panels.push(Panel::Above(above[above.len() - 1], width));
-        lower + integral(&|y| self.sf(y).powi(2), &panels)
+        Ok(lower + integral(&self.paid(budget, |y| self.sf(y).powi(2)), &panels))
     }
 
     /// `x`, and the places between which the cdf is tame: its parts' supports' ends and quantiles.
-    fn marks(&self, x: f64) -> Vec<f64> {
+    fn marks(&self, budget: &Budget, x: f64) -> Result<Vec<f64>, TooCostly> {
         let mut marks = vec![x];
         for (_, part) in &self.parts {
+            budget.spend(part.shape.quantile_effort() * MARKED.len() as u64);
+            budget.check()?;
             marks.extend(MARKED.map(|p| part.quantile(p)));
             marks.extend(part.support());
         }
         marks.retain(|mark| mark.is_finite());
         marks.sort_by(f64::total_cmp);
         marks.dedup();
-        marks
+        Ok(marks)
     }
 
     /// E[min(|X − centre|, limit)²].
-    pub(super) fn limited_variance(&self, centre: f64, limit: f64) -> f64 {
+    pub(super) fn limited_variance(
+        &self,
+        budget: &Budget,
+        centre: f64,
+        limit: f64,
+    ) -> Result<f64, TooCostly> {
         let beyond = |y: f64| 2.0 * y * (self.cdf(centre - y) + self.sf(centre + y));
-        let far = self.marks(centre).into_iter();
+        let far = self.marks(budget, centre)?.into_iter();
         let mut marks: Vec<f64> = far.map(|mark| (mark - centre).abs()).collect();
         marks.retain(|mark| *mark < limit);
         marks.push(limit);
         marks.sort_by(f64::total_cmp);
         marks.dedup();
-        integral(&beyond, &between(&marks))
+        let limited = integral(&self.paid(budget, beyond), &between(&marks));
+        budget.check()?;
+        Ok(limited)
     }
 
     fn weigh(&self, of: impl Fn(&Part) -> Option<f64>) -> Option<f64> {

@@ -4,6 +4,7 @@
 //! came, [`expected_log_return`] reduces it to a forecast.
 
 mod answer;
+mod budget;
 mod expected;
 mod grammar;
 mod mixture;
@@ -15,6 +16,7 @@ mod shape;
 mod unit;
 
 pub use answer::{Answer, Unreadable};
+pub use budget::TooCostly;
 pub use expected::{NotExpected, expected_log_return};
 pub use mixture::Density;
 pub use scored::{LOG_SCORE_LIMIT, Scored, score};

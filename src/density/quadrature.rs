@@ -145,6 +145,12 @@ pub(super) fn integral(f: &dyn Fn(f64) -> f64, panels: &[Panel]) -> f64 {
     totals(&pieces).0
 }
 
+/// The integral from 0 to 1 of what is smooth enough for one rule on each half.
+pub(super) fn smooth(f: &dyn Fn(f64) -> f64) -> f64 {
+    let half = |from, to| Piece::new(f, Panel::Between(0.0, 1.0), from, to).value;
+    half(0.0, 0.5) + half(0.5, 1.0)
+}
+
 fn totals(pieces: &BinaryHeap<Piece>) -> (f64, f64) {
     let add = |(value, error), piece: &Piece| (value + piece.value, error + piece.error);
     pieces.iter().fold((0.0, 0.0), add)

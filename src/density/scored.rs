@@ -1,6 +1,9 @@
 //! An answer held against what came.
 
-use super::{Answer, Unit};
+use super::{
+    Answer, TooCostly, Unit,
+    budget::{Budget, OF_AN_ANSWER},
+};
 
 /// A step's log score is held within this: one density of zero, or a spike that was hit, is not to
 /// decide over all steps. Densities of prices and returns that mean anything stay within ±40.
@@ -20,23 +23,36 @@ pub struct Scored {
 /// held against the change from the first close to the last: its CRPS is the absolute error.
 ///
 /// Nothing is scored where closes are missing or aren't above zero.
-#[must_use]
-pub fn score(answer: &Answer, unit: Unit, closes: &[f64]) -> Scored {
+///
+/// # Errors
+/// Where an answer's densities take more effort than an answer may.
+pub fn score(answer: &Answer, unit: Unit, closes: &[f64]) -> Result<Scored, TooCostly> {
+    score_within(&Budget::new(OF_AN_ANSWER), answer, unit, closes)
+}
+
+fn score_within(
+    budget: &Budget,
+    answer: &Answer,
+    unit: Unit,
+    closes: &[f64],
+) -> Result<Scored, TooCostly> {
     let known = closes.iter().all(|close| close.is_finite() && *close > 0.0);
     let (Some(first), Some(last), true) = (closes.first(), closes.last(), known) else {
-        return Scored::default();
+        return Ok(Scored::default());
     };
-    match answer {
+    Ok(match answer {
         Answer::Number(change) if closes.len() > 1 => Scored {
             crps: Some((change - unit.change(*first, *last)).abs()).filter(|crps| crps.is_finite()),
             log_score: None,
         },
         Answer::Densities(densities) if densities.len() + 1 == closes.len() => {
-            let mut crps = Some(0.0);
+            let mut crps: Option<f64> = Some(0.0);
             let mut log_score = 0.0;
             for (density, pair) in densities.iter().zip(closes.windows(2)) {
                 let came = unit.change(pair[0], pair[1]);
-                crps = crps.and_then(|sum: f64| Some(sum + density.crps(came)?));
+                if let Some(sum) = crps {
+                    crps = density.crps_within(budget, came)?.map(|it| sum + it);
+                }
                 log_score += density
                     .ln_pdf(came)
                     .clamp(-LOG_SCORE_LIMIT, LOG_SCORE_LIMIT);
@@ -49,7 +65,7 @@ pub fn score(answer: &Answer, unit: Unit, closes: &[f64]) -> Scored {
             }
         }
         _ => Scored::default(),
-    }
+    })
 }
 
 #[cfg(test)]

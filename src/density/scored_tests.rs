@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn score(answer: &Answer, unit: Unit, closes: &[f64]) -> Scored {
+    super::score(answer, unit, closes).unwrap()
+}
+
 fn read(items: &[&str]) -> Answer {
     let item = |item: &&str| format!(r#"{{"type": "scipy", {item}}}"#);
     let items: Vec<_> = items.iter().map(item).collect();
@@ -90,4 +94,85 @@ fn without_all_closes_nothing_is_scored() {
         score(&Answer::Number(0.0), Unit::LogReturn, &[1.0]),
         nothing
     );
+}
+
+/// So many alike steps that only an integral can tell the score of.
+fn mixtures(count: usize, parts: &str) -> Answer {
+    let part = |name: &str| {
+        let params = match name {
+            "gamma" => r#"{"a": 1e5}"#,
+            "t" => r#"{"df": 3}"#,
+            "skewnorm" => r#"{"a": 4}"#,
+            _ => "{}",
+        };
+        format!(
+            r#"{{"weight": 1, "density": {{"type": "scipy", "name": "{name}", "params": {params}}}}}"#
+        )
+    };
+    let parts: Vec<_> = parts.split(' ').map(part).collect();
+    let item = format!(
+        r#"{{"type": "mixture", "components": [{}]}}"#,
+        parts.join(",")
+    );
+    let items = vec![item; count].join(",");
+    Answer::read(&format!("[{items}]"), u32::try_from(count).unwrap()).unwrap()
+}
+
+fn spent(answer: &Answer) -> u64 {
+    let (mut low, mut high) = (0, 100_000_000);
+    while low < high {
+        let middle = (low + high) / 2;
+        let found = score_within(
+            &Budget::new(middle),
+            answer,
+            Unit::PriceDifference,
+            &[5.0, 6.0],
+        );
+        if found.is_ok() {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
+}
+
+#[test]
+fn an_answer_may_cost_so_much_and_no_more() {
+    let closes = [5.0, 6.0, 5.5];
+    let answer = mixtures(2, "t skewnorm norm");
+    let within = |effort| {
+        score_within(
+            &Budget::new(effort),
+            &answer,
+            Unit::PriceDifference,
+            &closes,
+        )
+    };
+    assert_eq!(
+        within(OF_AN_ANSWER).unwrap(),
+        score(&answer, Unit::PriceDifference, &closes)
+    );
+    for effort in [0, 100, 10_000, 50_000] {
+        assert_eq!(within(effort), Err(TooCostly));
+    }
+    // What is in closed form takes next to nothing.
+    let norms = mixtures(2, "norm norm norm");
+    let budget = Budget::new(1_000);
+    assert!(score_within(&budget, &norms, Unit::PriceDifference, &closes).is_ok());
+}
+
+#[test]
+fn three_heavy_families_over_a_day_are_within_and_a_hostile_answer_is_not() {
+    const STEPS: u64 = 288;
+    for parts in ["t t t", "t skewnorm norm", "skewnorm skewnorm skewnorm"] {
+        let effort = STEPS * spent(&mixtures(1, parts));
+        println!("{parts}: {effort}");
+        assert!(effort < OF_AN_ANSWER / 2, "{parts} {effort}");
+    }
+    let hostile = ["gamma"; 16].join(" ");
+    let one = mixtures(1, &hostile);
+    let few = Budget::new(OF_AN_ANSWER / 60);
+    let found = score_within(&few, &one, Unit::PriceDifference, &[5.0, 6.0]);
+    assert_eq!(found, Err(TooCostly));
 }

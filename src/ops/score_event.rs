@@ -30,6 +30,8 @@ pub enum ScoreEvent {
         unscorable: u64,
         /// Predictions whose prices may still come.
         waiting: u64,
+        /// Rows that make no sense and wait for somebody to correct or delete them.
+        unreadable: u64,
         /// Models on a leaderboard that was made.
         models: usize,
         /// How far prices have come.
@@ -73,17 +75,22 @@ impl ScoreEvent {
                 scored,
                 unscorable,
                 waiting,
+                unreadable,
                 models,
                 until,
                 took_ms,
             } => {
+                let unreadable = match unreadable {
+                    0 => String::new(),
+                    rows => format!(", {rows} rows make no sense: correct or delete them"),
+                };
                 let until = until.and_then(|it| it.format(&Rfc3339).ok());
                 let until = until.map_or_else(
                     || "there are no prices yet".to_owned(),
                     |until| format!("prices until {until}"),
                 );
                 good("🧮", "Predictions scored").with(format!(
-                    "({scored} scored, {unscorable} can't be, {waiting} wait for prices; {models} models ranked anew; {until}; {took_ms:.0} ms)"
+                    "({scored} scored, {unscorable} can't be, {waiting} wait for prices{unreadable}; {models} models ranked anew; {until}; {took_ms:.0} ms)"
                 ))
             }
             Self::LeaderChanged {
@@ -129,6 +136,7 @@ mod tests {
                 scored: 20,
                 unscorable: 1,
                 waiting: 3,
+                unreadable: 0,
                 models: 5,
                 until: Some(datetime!(2026-01-02 3:04 UTC)),
                 took_ms: 812.4,

@@ -1,19 +1,34 @@
 //! The standings that follow from scores. Pure.
 //!
 //! In a round a model that failed, was late or absent, or whose answer can't be scored counts with the
-//! worst score that any model has there: so nobody gains by staying silent. A density without a finite
-//! mean has a log score alone, and counts in the CRPS in the same way. A round counts once all its
-//! answers are scored; one without any score, or without a reference, counts for nobody.
+//! worst that any model has there: so nobody gains by staying silent. A density without a finite mean has
+//! a log score alone, and counts in the CRPS in the same way. A round counts once all its answers are
+//! scored; one without any score counts for nobody, and a score without a reference not for its model.
+//!
+//! Answers of one round may be in different forms: a density's CRPS is a mean over steps, a number's is
+//! the error over the whole horizon. So each is divided by the reference in its own form, the worst is
+//! the worst such ratio, and a ratio counts as [`MOST_RATIO`] at most: whoever answers nonsense costs the
+//! silent no more than that.
+//!
+//! A window's ratio is that of two sums, in which a round weighs as its reference, the same for all
+//! models. It is no mean of ratios: a reference's loss is small where prices stood still, so that a mean
+//! would reward whoever bets on calm, and let a few calm rounds decide.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use time::OffsetDateTime;
 
 use super::config::{RankedBy, ScoreConfig};
-use crate::store::{ConfigKey, ModelRecord, PredictionStatus, ScoredPart, Snapshot, WindowScore};
+use crate::{
+    density::LOG_SCORE_LIMIT,
+    store::{ConfigKey, ModelRecord, PredictionStatus, ScoredPart, Snapshot, WindowScore},
+};
 
 /// Recent, steady and anchor.
 const WINDOWS: usize = 3;
+/// What an answer counts with at most, in losses of its reference. Twice to thrice is what a density that
+/// is plainly wrong comes to; what is beyond says nothing more of a model.
+const MOST_RATIO: f64 = 5.0;
 
 /// Gathers rounds into a leaderboard.
 #[derive(Debug)]
@@ -39,11 +54,14 @@ struct Sums {
     answered: u32,
 }
 
-/// The worst of a round, and the reference that whoever has no score is held against.
+/// The worst of a round: what counts for whoever has no score.
 #[derive(Clone, Copy, Debug, Default)]
 struct Worst {
-    crps: Option<(f64, f64)>,
-    log: Option<(f64, f64)>,
+    /// In losses of the reference.
+    ratio: Option<f64>,
+    /// The reference's loss: what the round weighs in a sum.
+    weight: f64,
+    gain: Option<f64>,
 }
 
 impl<'a> Board<'a> {
@@ -82,7 +100,7 @@ impl<'a> Board<'a> {
         let round = std::mem::take(&mut self.round);
         let waits = |it: &ScoredPart| it.status == PredictionStatus::Success && !it.is_scored;
         let worst = worst(&round);
-        if !round.iter().any(waits) && (worst.crps.is_some() || worst.log.is_some()) {
+        if !round.iter().any(waits) && (worst.ratio.is_some() || worst.gain.is_some()) {
             for part in &round {
                 self.count(part, worst);
             }
@@ -95,7 +113,7 @@ impl<'a> Board<'a> {
     fn count(&mut self, part: &ScoredPart, worst: Worst) {
         let model = self.roll.get(&*part.model_id);
         let performed_at = part.resolvable_at - time::Duration::seconds(part.horizon.into());
-        if model.is_some_and(|it| performed_at < it.metrics_since) {
+        if model.is_some_and(|it| performed_at < it.metrics_since) || is_bare(part) {
             return;
         }
         let configs = self.sums.entry(part.model_id.clone()).or_default();
@@ -155,16 +173,46 @@ fn descending(one: Option<f64>, other: Option<f64>) -> Ordering {
     }
 }
 
+/// What an answer lost, in losses of its reference; none where one of them is unknown.
+fn ratio(part: &ScoredPart) -> Option<f64> {
+    let (crps, reference) = (finite(part.crps)?, finite(part.crps_reference)?);
+    if reference > 0.0 {
+        return Some((crps / reference).min(MOST_RATIO));
+    }
+    // The reference hit what came.
+    Some(if crps > 0.0 { MOST_RATIO } else { 1.0 })
+}
+
+/// How much greater its log score is than the reference's; bounded as a log score is.
+fn gain(part: &ScoredPart) -> Option<f64> {
+    let gain = finite(part.log_score)? - finite(part.log_reference)?;
+    Some(gain.clamp(-LOG_SCORE_LIMIT, LOG_SCORE_LIMIT))
+}
+
+fn finite(value: Option<f64>) -> Option<f64> {
+    value.filter(|value| value.is_finite())
+}
+
+/// Whether it has a score and nothing to hold it against.
+fn is_bare(part: &ScoredPart) -> bool {
+    (part.crps.is_some() || part.log_score.is_some())
+        && ratio(part).is_none()
+        && gain(part).is_none()
+}
+
 fn worst(round: &[ScoredPart]) -> Worst {
-    let finite = |it: Option<f64>| it.filter(|it| it.is_finite());
-    let crps = round.iter().filter_map(|it| finite(it.crps));
-    let log = round.iter().filter_map(|it| finite(it.log_score));
-    let crps_references = round.iter().filter_map(|it| finite(it.crps_reference));
-    let log_references = round.iter().filter_map(|it| finite(it.log_reference));
-    // Where references differ, as those of numbers and densities do, the harder one counts.
+    // The references of numbers are of another magnitude than those of densities.
+    let reference = |is_density: bool| {
+        let parts = round.iter();
+        let parts = parts.filter(|it| ratio(it).is_some() && it.log_score.is_some() == is_density);
+        parts.filter_map(|it| it.crps_reference).reduce(f64::max)
+    };
     Worst {
-        crps: crps.reduce(f64::max).zip(crps_references.reduce(f64::min)),
-        log: log.reduce(f64::min).zip(log_references.reduce(f64::max)),
+        ratio: round.iter().filter_map(ratio).reduce(f64::max),
+        weight: reference(true)
+            .or_else(|| reference(false))
+            .unwrap_or_default(),
+        gain: round.iter().filter_map(gain).reduce(f64::min),
     }
 }
 
@@ -174,16 +222,12 @@ impl Sums {
         if part.crps.is_some() || part.log_score.is_some() {
             self.answered += 1;
         }
-        if let Some(worst) = worst.crps {
-            let own = part.crps.zip(part.crps_reference);
-            let (crps, reference) = own.unwrap_or(worst);
-            self.crps += crps;
-            self.reference += reference;
+        if let Some(worst_ratio) = worst.ratio {
+            self.crps += worst.weight * ratio(part).unwrap_or(worst_ratio);
+            self.reference += worst.weight;
         }
-        if let Some(worst) = worst.log {
-            let own = part.log_score.zip(part.log_reference);
-            let (log_score, reference) = own.unwrap_or(worst);
-            self.gain += log_score - reference;
+        if let Some(worst) = worst.gain {
+            self.gain += gain(part).unwrap_or(worst);
             self.gains += 1;
         }
     }

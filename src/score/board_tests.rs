@@ -133,6 +133,90 @@ fn a_round_without_a_reference_counts_for_nobody() {
 }
 
 #[test]
+fn nonsense_costs_the_silent_a_few_references_at_most() {
+    let parts = [
+        part(60, "a", Some(1e300), Some(-100.0)),
+        part(60, "b", None, None),
+        part(120, "a", Some(1.0), Some(0.0)),
+        part(120, "b", Some(1.0), Some(0.0)),
+    ];
+    let board = ranked(&config(), &[], &parts);
+    // Five losses of the reference, and half of one.
+    let expected = Some(1.0 - 5.5 / 2.0);
+    assert_eq!(
+        anchors(&board),
+        [("a", Some(1), expected), ("b", Some(2), expected)]
+    );
+    let mut wild = part(60, "a", Some(1.0), Some(100.0));
+    wild.log_reference = Some(-100.0);
+    let board = ranked(&config(), &[], &[wild]);
+    assert_eq!(board[0].anchor.log_gain, Some(100.0));
+}
+
+#[test]
+fn a_numbers_error_is_not_mixed_with_a_densitys() {
+    // The number's horizon is wide: it did better against its reference, by more.
+    let number = ScoredPart {
+        crps_reference: Some(100.0),
+        log_reference: None,
+        ..part(60, "number", Some(20.0), None)
+    };
+    let parts = [
+        part(60, "density", Some(1.0), Some(0.0)),
+        number,
+        part(60, "silent", None, None),
+        part(120, "density", Some(3.0), Some(0.0)),
+        part(120, "number", None, None),
+        part(120, "silent", None, None),
+    ];
+    let board = ranked(&config(), &[], &parts);
+    let found: BTreeMap<_, _> = anchors(&board)
+        .into_iter()
+        .map(|(id, _, score)| (id, score.unwrap()))
+        .collect();
+    // Both rounds weigh two; ratios are 0.5 and 1.5, 0.2 and the worst, twice the worst.
+    for (id, expected) in [("density", 0.0), ("number", 0.15), ("silent", 0.0)] {
+        assert!((found[id] - expected).abs() < 1e-12, "{found:?}");
+    }
+}
+
+#[test]
+fn a_score_without_a_reference_is_left_out_and_not_punished() {
+    let mut bare = part(60, "bare", Some(0.1), Some(1.0));
+    (bare.crps_reference, bare.log_reference) = (None, None);
+    let parts = [
+        part(60, "a", Some(3.0), Some(-1.0)),
+        bare,
+        part(120, "a", Some(3.0), Some(-1.0)),
+        part(120, "bare", Some(1.0), Some(-1.0)),
+    ];
+    let board = ranked(&config(), &[], &parts);
+    assert_eq!(
+        anchors(&board),
+        [("bare", Some(1), Some(0.5)), ("a", Some(2), Some(-0.5))]
+    );
+    assert_eq!(board[0].anchor.rounds, 1);
+}
+
+#[test]
+fn a_round_without_any_change_has_no_weight() {
+    let still = |crps| ScoredPart {
+        crps_reference: Some(0.0),
+        log_reference: None,
+        ..part(60, "a", Some(crps), None)
+    };
+    let moved = part(120, "a", Some(1.0), None);
+    for crps in [0.0, 1e-9, 7.0] {
+        let board = ranked(&config(), &[], &[still(crps), moved.clone()]);
+        assert_eq!(anchors(&board), [("a", Some(1), Some(0.5))]);
+        assert_eq!(
+            anchors(&ranked(&config(), &[], &[still(crps)])),
+            [("a", None, None)]
+        );
+    }
+}
+
+#[test]
 fn what_is_asked_for_weighs_the_same_however_often() {
     let other = |it: ScoredPart, crps: f64| ScoredPart {
         config: ConfigKey("ETH/1200/600".into()),

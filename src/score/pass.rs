@@ -1,8 +1,8 @@
 //! One pass over all that can be scored, and the leaderboards that follow.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use time::{OffsetDateTime, UtcDateTime};
+use time::{Date, OffsetDateTime, UtcDateTime};
 use tokio::{task::yield_now, time::Instant};
 
 use super::{
@@ -16,8 +16,8 @@ use crate::{
     clock::SharedClock,
     density::Unit,
     store::{
-        CloseRepository, ModelRepository, PartAfter, PredictionFilter, PredictionRepository,
-        ResolvedAfter, Score, ScoreRepository, Snapshot, StoreError, StoredPrediction,
+        CloseRepository, ModelRepository, PartAfter, PredictionFilter, PredictionRepository, Score,
+        ScoreRepository, Snapshot, StoreError, StoredPrediction,
     },
 };
 
@@ -27,8 +27,10 @@ const BATCH: u32 = 64;
 const PAGE: u32 = 2_000;
 /// No history of days is made up for that is longer.
 const MOST_DAYS: i64 = 400;
-/// How far this clock and that of prices may be apart, in seconds.
-const SKEW: i64 = 3_600;
+/// Days that are made up for after the leaderboard of now, in one pass.
+const DAYS_AT_ONCE: usize = 30;
+/// How long scores are kept in memory at most: what is stored need not be done again.
+const HELD: Duration = Duration::from_secs(1);
 const DAY: time::Duration = time::Duration::DAY;
 
 /// What the Scoring worker needs of a database.
@@ -51,6 +53,8 @@ pub struct PassDone {
     pub unscorable: u64,
     /// Predictions whose horizon has passed and whose prices may still come.
     pub waiting: u64,
+    /// Rows that make no sense and wait for somebody to correct or delete them.
+    pub unreadable: u64,
     /// Models on the newest leaderboard, if one was made.
     pub models: usize,
     /// How far prices have come; none while there are none.
@@ -72,6 +76,10 @@ pub struct Scorer {
     clock: SharedClock,
     /// How far prices had come when the newest leaderboard was made by this process.
     ranked: Option<OffsetDateTime>,
+    /// Ends of days that went by without a leaderboard, oldest first; none until looked for.
+    missed: Option<Vec<OffsetDateTime>>,
+    /// The day on which old leaderboards were thinned last.
+    thinned: Option<Date>,
 }
 
 impl Scorer {
@@ -90,6 +98,8 @@ impl Scorer {
             config,
             clock,
             ranked: None,
+            missed: None,
+            thinned: None,
         }
     }
 
@@ -100,13 +110,12 @@ impl Scorer {
     /// When the database can't be read or written.
     pub async fn pass(&mut self) -> Result<PassDone, StoreError> {
         let began = Instant::now();
-        let newest = self.store.newest_closes(&self.crunch_id).await?;
-        let now = self.clock.now().unix_timestamp();
+        // A close that claims to be of the future makes nothing late, and nothing early.
+        let now = self.clock.now();
+        let newest = self.store.newest_closes(&self.crunch_id, now).await?;
         let Some(until) = newest.values().copied().max() else {
             return Ok(PassDone::default());
         };
-        // A close that claims to be of the future must not make anything late.
-        let until = until.min(now.saturating_add(SKEW));
         let until =
             OffsetDateTime::from_unix_timestamp(until).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let mut done = PassDone {
@@ -124,6 +133,7 @@ impl Scorer {
             self.rank(until, &mut done).await?;
             self.ranked = Some(until);
         }
+        self.make_up().await?;
         done.took = began.elapsed();
         Ok(done)
     }
@@ -135,33 +145,42 @@ impl Scorer {
         done: &mut PassDone,
     ) -> Result<(), StoreError> {
         let (mut after, mut shelf) = (None, Shelf::default());
+        let (mut scores, mut kept_at) = (Vec::new(), Instant::now());
         loop {
             let store = &self.store;
             let batch = store.unscored(&self.crunch_id, until, after, BATCH).await?;
-            let Some(last) = batch.last() else {
-                return Ok(());
-            };
-            after = Some(ResolvedAfter {
-                resolvable_at: last.prediction.resolvable_at,
-                id: last.id,
-            });
-            let mut scores = Vec::with_capacity(batch.len());
-            for it in batch {
+            done.unreadable += u64::from(batch.unreadable);
+            for it in batch.predictions {
                 let reach = reach(&it.prediction.asset);
                 match self.resolve(&it, &mut shelf, reach).await? {
                     Some(score) => scores.push(score),
                     None => done.waiting += 1,
                 }
+                if kept_at.elapsed() >= HELD {
+                    self.keep(&mut scores, done).await?;
+                    kept_at = Instant::now();
+                }
                 // Whoever asks to stop is heard.
                 yield_now().await;
             }
-            if !scores.is_empty() {
-                store.keep_scores(&scores).await?;
+            self.keep(&mut scores, done).await?;
+            after = batch.next;
+            if after.is_none() {
+                return Ok(());
             }
-            let unscorable = scores.iter().filter(|it| it.detail.is_some()).count();
-            done.unscorable += unscorable as u64;
-            done.scored += (scores.len() - unscorable) as u64;
         }
+    }
+
+    async fn keep(&self, scores: &mut Vec<Score>, done: &mut PassDone) -> Result<(), StoreError> {
+        if scores.is_empty() {
+            return Ok(());
+        }
+        self.store.keep_scores(scores).await?;
+        let unscorable = scores.iter().filter(|it| it.detail.is_some()).count();
+        done.unscorable += unscorable as u64;
+        done.scored += (scores.len() - unscorable) as u64;
+        scores.clear();
+        Ok(())
     }
 
     async fn resolve(
@@ -184,53 +203,86 @@ impl Scorer {
         Ok(resolve(it, against, self.clock.now()))
     }
 
-    /// Makes the leaderboard of now, after those of the days that went by without one: whoever looks
-    /// back finds what was known on each day.
-    async fn rank(&self, until: OffsetDateTime, done: &mut PassDone) -> Result<(), StoreError> {
+    /// Makes the leaderboard of now.
+    async fn rank(&mut self, until: OffsetDateTime, done: &mut PassDone) -> Result<(), StoreError> {
         let before = self.store.leaderboard(&self.crunch_id).await?;
-        for end in self.missed_days(before.first(), until).await? {
-            let board = self.board(end).await?;
-            if board.iter().any(|it| it.anchor.rounds > 0) {
-                self.store.keep_snapshots(&self.crunch_id, &board).await?;
-            }
-        }
+        self.look_for_missed(before.first(), until).await?;
         let board = self.board(until).await?;
         done.models = board.len();
         done.leader_before = leader(&before).map(|(id, _)| id);
         done.leader = leader(&board);
         self.store.keep_snapshots(&self.crunch_id, &board).await?;
-        let old = until - self.config.keep_all;
-        self.store.thin_snapshots(&self.crunch_id, old).await?;
+        let today = Some(UtcDateTime::from(until).date());
+        if self.thinned != today {
+            let old = until - self.config.keep_all;
+            self.store.thin_snapshots(&self.crunch_id, old).await?;
+            self.thinned = today;
+        }
         Ok(())
     }
 
-    /// The last millisecond of each whole day since the newest leaderboard, or since the first horizon
-    /// ended that is stored.
-    async fn missed_days(
-        &self,
+    /// Makes leaderboards of days that went by without one, the newest first: whoever looks back finds
+    /// what was known on each day.
+    async fn make_up(&mut self) -> Result<(), StoreError> {
+        for _ in 0..DAYS_AT_ONCE {
+            let Some(end) = self.missed.as_ref().and_then(|it| it.last().copied()) else {
+                return Ok(());
+            };
+            let board = self.board(end).await?;
+            if board.iter().any(|it| it.anchor.rounds > 0) {
+                self.store.keep_snapshots(&self.crunch_id, &board).await?;
+            }
+            self.missed.as_mut().and_then(Vec::pop);
+        }
+        Ok(())
+    }
+
+    /// Notes days without a leaderboard: at first all since the first horizon ended that is stored, later
+    /// those since the newest.
+    async fn look_for_missed(
+        &mut self,
         newest: Option<&Snapshot>,
         until: OffsetDateTime,
-    ) -> Result<Vec<OffsetDateTime>, StoreError> {
-        let first = if let Some(it) = newest {
-            it.at + DAY
-        } else {
-            let filter = PredictionFilter {
-                crunch_id: Some(self.crunch_id.clone()),
-                ..PredictionFilter::default()
-            };
-            match self.store.predictions(&filter, 0, 1).await?.pop() {
-                Some(it) => it.prediction.resolvable_at,
-                None => return Ok(Vec::new()),
+    ) -> Result<(), StoreError> {
+        if let Some(missed) = &mut self.missed {
+            if let Some(it) = newest {
+                missed.extend(ends_of_days(it.at + DAY, until));
             }
-        };
-        let first = first.max(until - DAY * i32::try_from(MOST_DAYS).unwrap_or(i32::MAX));
-        let mut midnight = start_of_day(first) + DAY;
-        let mut ends = Vec::new();
-        while midnight <= until {
-            ends.push(midnight - time::Duration::MILLISECOND);
-            midnight += DAY;
+            return Ok(());
         }
-        Ok(ends)
+        let filter = PredictionFilter {
+            crunch_id: Some(self.crunch_id.clone()),
+            ..PredictionFilter::default()
+        };
+        let first = self.store.predictions(&filter, 0, 1).await?.pop();
+        let first = first.map_or(until, |it| it.prediction.resolvable_at);
+        let first = first.max(until - DAY * i32::try_from(MOST_DAYS).unwrap_or(i32::MAX));
+        let known = self.days_with_boards(first, until).await?;
+        let ends = ends_of_days(first, until);
+        self.missed = Some(ends.filter(|end| !known.contains(&end.date())).collect());
+        Ok(())
+    }
+
+    async fn days_with_boards(
+        &self,
+        first: OffsetDateTime,
+        until: OffsetDateTime,
+    ) -> Result<BTreeSet<Date>, StoreError> {
+        let mut days = BTreeSet::new();
+        let mut from = start_of_day(first);
+        // A month at a time in memory.
+        while from <= until {
+            let end = from + DAY * 30;
+            let boards = self.store.snapshots(&self.crunch_id, from, end, true);
+            days.extend(
+                boards
+                    .await?
+                    .iter()
+                    .map(|it| UtcDateTime::from(it.at).date()),
+            );
+            from = end;
+        }
+        Ok(days)
     }
 
     async fn board(&self, at: OffsetDateTime) -> Result<Vec<Snapshot>, StoreError> {
@@ -267,6 +319,17 @@ fn leader(board: &[Snapshot]) -> Option<(String, f64)> {
 
 fn seconds(span: Duration) -> i64 {
     i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The last millisecond of each whole day (UTC) from a time's on, until a time.
+fn ends_of_days(
+    first: OffsetDateTime,
+    until: OffsetDateTime,
+) -> impl Iterator<Item = OffsetDateTime> {
+    let midnights = std::iter::successors(Some(start_of_day(first) + DAY), |it| Some(*it + DAY));
+    midnights
+        .take_while(move |midnight| *midnight <= until)
+        .map(|midnight| midnight - time::Duration::MILLISECOND)
 }
 
 fn start_of_day(at: OffsetDateTime) -> OffsetDateTime {

@@ -109,18 +109,54 @@ async fn a_gap_is_waited_for_and_then_given_up() {
 }
 
 #[tokio::test]
-async fn a_price_of_the_future_makes_nothing_late() {
+async fn a_price_of_the_future_makes_nothing_late_and_nothing_early() {
     let db = scene([600]).await;
     let mut scorer = scorer(&db, config());
     let mut stray = minutes(0, 0);
     stray[0].at = at(99 * 7 * DAY_SECONDS).unix_timestamp();
     db.keep_closes("BTC", &stray).await.unwrap();
-    let next = prediction(9 * 7 * DAY_SECONDS, "good", &normal(0.0, 20.0));
-    db.save_all(std::slice::from_ref(&next)).await.unwrap();
+    // The horizon has not passed, whatever the stray price says.
+    told(&db, 0, 1_140).await;
     let done = scorer.pass().await.unwrap();
-    assert_eq!(done.until, Some(at(9 * 7 * DAY_SECONDS + 3_600)));
-    // The prices that it needs may still come.
-    assert_eq!((done.unscorable, done.waiting), (2, 1));
+    assert_eq!((done.until, done.scored), (Some(at(1_140)), 0));
+    told(&db, 1_140, 1_800).await;
+    let done = scorer.pass().await.unwrap();
+    assert_eq!((done.until, done.scored), (Some(at(1_800)), 2));
+    assert_eq!((done.unscorable, done.waiting), (0, 0));
+}
+
+#[tokio::test]
+async fn the_leaderboard_of_now_comes_before_those_of_days_gone_by() {
+    let slots = (0..70).map(|day| day * DAY_SECONDS + 3_600);
+    let db = Arc::new(PredictionDb::in_memory().await.unwrap());
+    db.keep_models(&[model("good", 0)]).await.unwrap();
+    // Nobody scored for ten weeks, most of which lie in the past of a clock.
+    for slot in slots.take(60) {
+        db.save_all(&[prediction(slot, "good", &normal(0.0, 20.0))])
+            .await
+            .unwrap();
+    }
+    told(&db, -DAY_SECONDS, 60 * DAY_SECONDS + 600).await;
+    let days = async || {
+        let (from, until) = (at(0), at(99 * DAY_SECONDS));
+        let rows = db.snapshots(CRUNCH, from, until, true).await.unwrap();
+        rows.into_iter().map(|it| it.at).collect::<Vec<_>>()
+    };
+    let mut first = scorer(&db, config());
+    assert_eq!(first.pass().await.unwrap().scored, 60);
+    let made = days().await;
+    assert_eq!(
+        (made.len(), made.last()),
+        (31, Some(&at(60 * DAY_SECONDS + 600)))
+    );
+    let score = db.leaderboard(CRUNCH).await.unwrap()[0].anchor.score;
+    assert!(score.is_some());
+    // Another process finds what is missing.
+    scorer(&db, config()).pass().await.unwrap();
+    assert_eq!(days().await.len(), 61);
+    first.pass().await.unwrap();
+    assert_eq!(days().await.len(), 61);
+    assert_eq!(db.leaderboard(CRUNCH).await.unwrap()[0].anchor.score, score);
 }
 
 #[tokio::test]

@@ -57,7 +57,9 @@ pub(super) fn scale(
 /// What the reference of that scale was worth over the same closes, in the answer's form.
 pub(super) fn scored(answer: &Answer, unit: Unit, closes: &[f64], scale: f64) -> Scored {
     match answer {
-        Answer::Number(_) => crate::density::score(&Answer::Number(0.0), unit, closes),
+        Answer::Number(_) => {
+            crate::density::score(&Answer::Number(0.0), unit, closes).unwrap_or_default()
+        }
         Answer::Densities(_) if closes.len() > 1 => {
             let steps = (closes.len() - 1) as f64;
             let changes = closes.windows(2).map(|pair| unit.change(pair[0], pair[1]));
@@ -155,7 +157,7 @@ mod tests {
             (Unit::LogReturn, 0.02, [100.0, 104.0, 104.0]),
             (Unit::PriceDifference, 1e-3, [100.0, 900.0, 1.0]),
         ] {
-            let expected = crate::density::score(&answer(scale), unit, &closes);
+            let expected = crate::density::score(&answer(scale), unit, &closes).unwrap();
             let found = scored(&answer(1.0), unit, &closes, scale);
             let close = |a: Option<f64>, b: Option<f64>| {
                 let (a, b) = (a.unwrap(), b.unwrap());

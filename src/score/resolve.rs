@@ -81,30 +81,23 @@ fn worth(it: &Prediction, against: Against<'_>) -> Result<Worth, Obstacle> {
         )));
     }
     let start = it.performed_at.unix_timestamp();
-    let (step, horizon) = (i64::from(it.step), i64::from(it.horizon));
+    let step = i64::from(it.step);
     let ends = (0..=i64::from(steps)).map(|k| start + k * step);
     let oldest = against.track.oldest(against.tolerance, step);
-    let prices = |times| known(against.track, against.reach, oldest, times);
-    let all = prices(Box::new(ends) as Box<dyn Iterator<Item = i64>>);
-    if all == Known::NotYet {
-        return Err(Obstacle::NotYet);
-    }
+    // A number speaks of the two ends alone. It needs them all the same, as the densities of its round do:
+    // with a gap in between it would be the only one with a score.
+    let closes = match known(against.track, against.reach, oldest, ends) {
+        Known::Prices(closes) => Ok(closes),
+        Known::NotYet => return Err(Obstacle::NotYet),
+        Known::Never(at) => Err(missing(&it.asset, at, oldest)),
+    };
     let packed = it.payload.as_ref();
     let packed = packed
         .ok_or_else(|| Obstacle::lasting("the answer is missing; correct or delete the row"))?;
     let text = packed.text().map_err(Obstacle::lasting)?;
     let answer = Answer::read(&text, steps).map_err(Obstacle::lasting)?;
-    let wanted = match &answer {
-        // A number speaks of the two ends alone.
-        Answer::Number(_) => prices(Box::new([start, start + horizon].into_iter())),
-        Answer::Densities(_) => all,
-    };
-    let closes = match wanted {
-        Known::Prices(closes) => closes,
-        Known::NotYet => return Err(Obstacle::NotYet),
-        Known::Never(at) => return Err(missing(&it.asset, at, oldest)),
-    };
-    let scored = density::score(&answer, against.unit, &closes);
+    let closes = closes?;
+    let scored = density::score(&answer, against.unit, &closes).map_err(Obstacle::lasting)?;
     if scored == density::Scored::default() {
         return Err(Obstacle::lasting(
             "the answer gives no finite score; have the model return finite densities",

@@ -3,24 +3,26 @@ use crate::score::testing::{at, minutes, normal, prediction, price};
 
 const FAR: i64 = 1_000_000;
 
-fn resolved(it: Prediction, track: &Track, until: i64) -> Option<Score> {
-    let reach = Reach {
-        asset: at(until).unix_timestamp(),
-        all: at(until).unix_timestamp(),
-        give_up: 86_400,
-    };
-    let against = Against {
+fn against(track: &Track, until: i64) -> Against<'_> {
+    Against {
         unit: Unit::PriceDifference,
         track,
-        reach,
+        reach: Reach {
+            asset: at(until).unix_timestamp(),
+            all: at(until).unix_timestamp(),
+            give_up: 86_400,
+        },
         tolerance: 300,
         scale: Some(25.0),
-    };
+    }
+}
+
+fn resolved(it: Prediction, track: &Track, until: i64) -> Option<Score> {
     let stored = StoredPrediction {
         id: 7,
         prediction: it,
     };
-    resolve(&stored, against, at(FAR))
+    resolve(&stored, against(track, until), at(FAR))
 }
 
 fn whole() -> Track {
@@ -75,26 +77,54 @@ fn the_base_is_the_price_when_it_was_asked_for() {
 
 #[test]
 fn a_number_is_held_against_the_two_ends() {
-    let mut closes = minutes(0, 7_200);
-    // The price in between is not needed.
-    closes.retain(|it| !(at(3_700).unix_timestamp()..=at(4_700).unix_timestamp()).contains(&it.at));
-    let track = Track::new(closes);
-    let score = resolved(prediction(3_600, "a", "4.5"), &track, 200_000).unwrap();
+    let score = resolved(prediction(3_600, "a", "4.5"), &whole(), 4_800).unwrap();
     let change = price(4_800) - price(3_600);
     close(score.crps, (change - 4.5).abs());
     close(score.crps_reference, change.abs());
     assert_eq!((score.log_score, score.log_reference), (None, None));
-    let density = resolved(prediction(3_600, "a", &normal(0.0, 1.0)), &track, 200_000).unwrap();
-    let detail = density.detail.unwrap();
-    assert!(
-        detail.starts_with("no close of BTC is known at 2026-01-05 1:10"),
-        "{detail}"
-    );
-    assert!(detail.contains("score.tolerance"), "{detail}");
-    assert_eq!(density.crps, None);
-    // The gap may still be filled.
-    let density = prediction(3_600, "a", &normal(0.0, 1.0));
-    assert_eq!(resolved(density, &track, 7_200), None);
+}
+
+#[test]
+fn a_gap_leaves_numbers_and_densities_without_a_score() {
+    let mut closes = minutes(0, 7_200);
+    closes.retain(|it| !(at(3_700).unix_timestamp()..=at(4_700).unix_timestamp()).contains(&it.at));
+    let track = Track::new(closes);
+    for answer in [normal(0.0, 1.0), "4.5".to_owned()] {
+        let asked = || prediction(3_600, "a", &answer);
+        let score = resolved(asked(), &track, 200_000).unwrap();
+        let detail = score.detail.unwrap();
+        assert!(
+            detail.starts_with("no close of BTC is known at 2026-01-05 1:10"),
+            "{detail}"
+        );
+        assert!(detail.contains("score.tolerance"), "{detail}");
+        assert_eq!((score.crps, score.crps_reference), (None, None));
+        // The gap may still be filled.
+        assert_eq!(resolved(asked(), &track, 7_200), None);
+    }
+}
+
+#[test]
+fn without_history_nothing_has_a_reference() {
+    let track = whole();
+    for answer in [normal(0.0, 1.0), "4.5".to_owned()] {
+        let it = prediction(3_600, "a", &answer);
+        let stored = StoredPrediction {
+            id: 7,
+            prediction: it,
+        };
+        let score = resolve(
+            &stored,
+            Against {
+                scale: None,
+                ..against(&track, 4_800)
+            },
+            at(FAR),
+        );
+        let score = score.unwrap();
+        assert!(score.crps.is_some());
+        assert_eq!((score.crps_reference, score.log_reference), (None, None));
+    }
 }
 
 #[test]

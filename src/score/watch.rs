@@ -78,6 +78,7 @@ impl Watch {
             scored: done.scored,
             unscorable: done.unscorable,
             waiting: done.waiting,
+            unreadable: done.unreadable,
             models: done.models,
             until: done.until,
             took_ms: done.took.as_secs_f64() * 1e3,

@@ -34,7 +34,7 @@ pub use predictions::{
 pub use quota::{QuotaLimit, QuotaRepository};
 pub use scores::{
     PartAfter, ResolvedAfter, RoundAnswer, RoundRepository, Score, ScoreRepository, ScoredPart,
-    Snapshot, WindowScore,
+    Snapshot, Waiting, WindowScore,
 };
 pub use series::{Interval, Origin, Series};
 

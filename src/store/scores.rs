@@ -37,6 +37,17 @@ pub struct ResolvedAfter {
     pub id: i64,
 }
 
+/// Predictions that wait for their scores.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Waiting {
+    /// By (`resolvable_at`, number).
+    pub predictions: Vec<StoredPrediction>,
+    /// Rows among them that can't be read.
+    pub unreadable: u32,
+    /// Where a reading goes on; none at the end.
+    pub next: Option<ResolvedAfter>,
+}
+
 /// A model's part in a round whose horizon has passed, with its score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoredPart {
@@ -127,17 +138,20 @@ pub struct RoundAnswer {
 /// Keeps scores and standings.
 #[async_trait]
 pub trait ScoreRepository: Send + Sync + 'static {
-    /// When the newest close of each asset of a crunch was, unix seconds; assets without one are left
-    /// out.
+    /// When the newest close of each asset of a crunch was, unix seconds, of those at `now` or before: a
+    /// stray one of the future tells nothing. Assets without one are left out.
     ///
     /// # Errors
     /// When the database can't be read.
-    async fn newest_closes(&self, crunch_id: &str) -> Result<BTreeMap<String, i64>, StoreError>;
+    async fn newest_closes(
+        &self,
+        crunch_id: &str,
+        now: OffsetDateTime,
+    ) -> Result<BTreeMap<String, i64>, StoreError>;
 
     /// Predictions of a crunch that succeeded, whose horizon had passed at `until`, and that are not
     /// scored: by (`resolvable_at`, number), after `after`, `most` of them at most. What is scored long
-    /// since costs nothing. A row that can't be read is left out when there are others: the end is
-    /// reached when nothing comes.
+    /// since costs nothing. A row that can't be read is counted and left out.
     ///
     /// # Errors
     /// When the database can't be read.
@@ -147,7 +161,7 @@ pub trait ScoreRepository: Send + Sync + 'static {
         until: OffsetDateTime,
         after: Option<ResolvedAfter>,
         most: u32,
-    ) -> Result<Vec<StoredPrediction>, StoreError>;
+    ) -> Result<Waiting, StoreError>;
 
     /// Stores scores, all or none; a prediction that has one keeps it.
     ///
@@ -169,8 +183,9 @@ pub trait ScoreRepository: Send + Sync + 'static {
         most: u32,
     ) -> Result<Vec<ScoredPart>, StoreError>;
 
-    /// Stores a crunch's leaderboard, all or nothing, in the place of one of the same time, and gives the models in it their scores (that of
-    /// the anchor window), by which the best performers are told; models that are not in it lose theirs.
+    /// Stores a crunch's leaderboard, all or nothing, in the place of one of the same time. Unless there is
+    /// a newer one, the models in it get their scores (that of the anchor window), by which the best
+    /// performers are told, and models that are not in it lose theirs.
     ///
     /// # Errors
     /// When the database can't be written.

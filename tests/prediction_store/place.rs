@@ -85,6 +85,35 @@ impl Place {
         }
     }
 
+    /// A change by another process that began before `meanwhile` does and ends once that waits for it. Of
+    /// a server alone: writers of a file wait for one another.
+    pub(crate) async fn while_changed<T>(
+        &self,
+        sql: &str,
+        meanwhile: impl Future<Output = T>,
+    ) -> T {
+        const WAITS: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = \
+            'predictions'::regclass";
+        let connect = || PgConnection::connect(&self.address);
+        let (mut other, mut watch) = (connect().await.unwrap(), connect().await.unwrap());
+        let begin = AssertSqlSafe(format!("BEGIN; {sql}"));
+        sqlx::raw_sql(begin).execute(&mut other).await.unwrap();
+        let end = async {
+            loop {
+                let waits: i64 = sqlx::query_scalar(WAITS)
+                    .fetch_one(&mut watch)
+                    .await
+                    .unwrap();
+                if waits > 0 {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        };
+        tokio::join!(meanwhile, end).0
+    }
+
     /// A number that the database gives.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         let sql = AssertSqlSafe(sql.to_owned());

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use allora_worker::store::{
     Close, CloseRepository as _, ConfigKey, PartAfter, Prediction, PredictionDb,
-    PredictionRepository as _, PredictionStatus, ResolvedAfter, Score, ScoreRepository as _,
-    ScoredPart,
+    PredictionRepository as _, PredictionStatus, Score, ScoreRepository as _, ScoredPart,
 };
 use tokio::sync::Barrier;
 
@@ -35,15 +34,12 @@ async fn waiting(db: &PredictionDb, until: i64) -> Vec<(i64, String, i64)> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = db.unscored(CRUNCH, at(until), after, 2).await.unwrap();
-        let Some(last) = page.last() else {
+        after = page.next;
+        if after.is_none() {
             return found;
-        };
-        after = Some(ResolvedAfter {
-            resolvable_at: last.prediction.resolvable_at,
-            id: last.id,
-        });
+        }
         let origin = at(0).unix_timestamp();
-        found.extend(page.into_iter().map(|it| {
+        found.extend(page.predictions.into_iter().map(|it| {
             let Prediction { slot, model_id, .. } = it.prediction;
             (slot - origin, model_id, it.id)
         }));
@@ -85,7 +81,7 @@ pub(crate) async fn what_is_scored_waits_no_more(place: &Place) {
     let found = waiting(&db, LATER).await;
     assert_eq!(found.len(), 4);
     let stored = db.unscored(CRUNCH, at(LATER), None, 1).await.unwrap();
-    assert_eq!(stored[0].prediction, given[1]);
+    assert_eq!(stored.predictions[0].prediction, given[1]);
     db.keep_scores(&[score(found[0].2, 1.0), score(found[2].2, 2.0)])
         .await
         .unwrap();
@@ -186,7 +182,11 @@ pub(crate) async fn scores_and_predictions_are_written_at_once(place: &Place) {
     let mut scored = 0;
     while scored < 20 * ROUNDS {
         let found = scoring.unscored(CRUNCH, at(LATER), None, 64).await.unwrap();
-        let scores: Vec<_> = found.iter().map(|it| score(it.id, 1.0)).collect();
+        let scores: Vec<_> = found
+            .predictions
+            .iter()
+            .map(|it| score(it.id, 1.0))
+            .collect();
         scoring.keep_scores(&scores).await.unwrap();
         scored += i64::try_from(scores.len()).unwrap();
         tokio::task::yield_now().await;
@@ -263,10 +263,48 @@ pub(crate) async fn prices_tell_how_far_time_has_come(place: &Place) {
         .await
         .unwrap();
     db.keep_closes("DOGE", &[close(900)]).await.unwrap();
-    assert_eq!(db.newest_closes(CRUNCH).await.unwrap(), [].into());
+    assert_eq!(
+        db.newest_closes(CRUNCH, at(LATER)).await.unwrap(),
+        [].into()
+    );
     let mut eth = prediction(60, "a");
     eth.config = ConfigKey("ETH/3600/60".into());
     db.save_all(&[prediction(60, "a"), eth]).await.unwrap();
-    let newest = db.newest_closes(CRUNCH).await.unwrap();
+    let newest = db.newest_closes(CRUNCH, at(LATER)).await.unwrap();
     assert_eq!(newest, [("BTC".to_owned(), close(120).at)].into());
+    // One of the future tells nothing.
+    db.keep_closes("BTC", &[close(LATER + 60)]).await.unwrap();
+    assert_eq!(db.newest_closes(CRUNCH, at(LATER)).await.unwrap(), newest);
+    let first = db.newest_closes(CRUNCH, at(60)).await.unwrap();
+    assert_eq!(first, [("BTC".to_owned(), close(60).at)].into());
+}
+
+pub(crate) async fn what_makes_no_sense_stops_no_ranking(place: &Place) {
+    let db = place.open().await;
+    let mut eth = prediction(60, "a");
+    eth.config = ConfigKey("ETH/3600/60".into());
+    let given = [
+        prediction(60, "a"),
+        prediction(60, "b"),
+        prediction(60, "c"),
+        eth,
+    ];
+    db.save_all(&given).await.unwrap();
+    place
+        .raw(
+            "UPDATE prediction_configs SET step = -5 WHERE asset = 'ETH'; \
+             UPDATE predictions SET horizon = -5 WHERE model_id IN ('a', 'b')",
+        )
+        .await;
+    // A page of rows that can't be read is not the end.
+    let first = db.unscored(CRUNCH, at(LATER), None, 2).await.unwrap();
+    assert_eq!((first.predictions.len(), first.unreadable), (0, 2));
+    let next = db.unscored(CRUNCH, at(LATER), first.next, 2).await.unwrap();
+    assert_eq!(next.predictions[0].prediction, given[2]);
+    assert_eq!((next.predictions.len(), next.unreadable), (1, 1));
+    let last = db.unscored(CRUNCH, at(LATER), next.next, 2).await.unwrap();
+    assert_eq!(last, allora_worker::store::Waiting::default());
+    // What else is asked for has its parts.
+    let parts = db.parts(CRUNCH, at(0), at(LATER), None, 9).await.unwrap();
+    assert_eq!(parts.len(), 3);
 }

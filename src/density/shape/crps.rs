@@ -12,6 +12,7 @@ use statrs::function::erf::erf;
 use super::{
     EULER, Shape,
     distribution::{beta_of_f, ln_extreme},
+    ln_normal,
     moments::ln_gamma_1p,
     norm_distance, phi,
     special::{beta_pq, exponential_integral, gamma_pq, ln_beta},
@@ -19,6 +20,9 @@ use super::{
 
 /// Below this `b` Johnson's closed form loses its digits.
 const STEEPEST_JOHNSON: f64 = 0.15;
+
+/// Beyond this exp(−z) loses its digits; up to here E₁ has them all.
+const FAR: f64 = 700.0;
 
 impl Shape {
     /// The score at `z`; none where there is no finite mean, or no closed form that keeps its digits.
@@ -35,6 +39,8 @@ impl Shape {
             }
             Self::Expon if z < 0.0 => 0.5 - z,
             Self::Expon => z + 2.0 * (-z).exp() - 1.5,
+            // Where exp(−z) is too small for a number, E₁ of it is z − γ.
+            Self::Gumbel if z > FAR => z - EULER - LN_2,
             Self::Gumbel => 2.0 * exponential_integral((-z).exp()) - z + EULER - LN_2,
             Self::T(df) => of_t(df, z),
             _ => {
@@ -100,6 +106,15 @@ impl Shape {
                 let down = (a / b).exp() * phi(w + 1.0 / b);
                 (mean - half_distance, 0.5 * grown * (up - down))
             }
+            Self::SkewNorm(a) => {
+                // By parts; what is left are probabilities of quadrants.
+                let (tilted, angle) = (a * a / (2.0 + a * a), a / (2.0 + a * a).sqrt());
+                let distance = 2.0 / PI.sqrt() * (1.0 + 2.0 / PI * tilted.asin())
+                    - 4.0 / PI * mean * angle.asin();
+                let density = 2.0 * ln_normal(z).exp() * phi(a * z);
+                let partial = mean * phi(z * a.hypot(1.0)) - density;
+                (mean - 0.5 * distance, partial)
+            }
             Self::GenExtreme(c) => {
                 let full = ln_gamma_1p(c).exp();
                 let half_distance = -full * (-c * LN_2).exp_m1() / c;
@@ -118,4 +133,19 @@ fn of_t(df: f64, z: f64) -> f64 {
         * (ln_beta(0.5, df - 0.5) - 2.0 * ln_beta(0.5, 0.5 * df)).exp();
     let near = 2.0 * shape.ln_pdf(z).exp() * ((df + z * z) / (df - 1.0));
     z * (shape.cdf(z) - shape.sf(z)) + near - within
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gumbels_score_goes_on_where_exponentials_end() {
+        for z in [600.0, 699.9, 700.1, 745.0, 800.0, 1e6, 1e300] {
+            // So far above, it is the distance to the mean less half of that between two draws.
+            let expected = z - EULER - LN_2;
+            let found = Shape::Gumbel.crps(z).unwrap();
+            assert!((found - expected).abs() <= 1e-12 * expected, "{z} {found}");
+        }
+    }
 }

@@ -35,6 +35,20 @@ impl Shape {
         }
     }
 
+    /// What a quantile takes, as the cdf's effort is counted.
+    pub(in super::super) fn quantile_effort(self) -> u64 {
+        match self {
+            Self::T(_)
+            | Self::SkewNorm(_)
+            | Self::Beta(..)
+            | Self::Gamma(_)
+            | Self::Chi(_)
+            | Self::F(..)
+            | Self::InvGamma(_) => u64::from(HALVINGS) * self.effort(),
+            _ => self.effort(),
+        }
+    }
+
     /// By halving, over a range that is stretched so that all magnitudes are in it.
     fn sought(self, p: f64, stretched: impl Fn(f64) -> f64) -> f64 {
         let is_below = |z: f64| {

@@ -11,7 +11,7 @@ use super::{
         Close, CloseRepository, ConfigKey, Deployment, ModelRecord, ModelRepository, PartAfter,
         Prediction, PredictionConfig, PredictionConfigRepository, PredictionFilter,
         PredictionRepository, PredictionStore, ResolvedAfter, RoundAnswer, RoundRepository, Score,
-        ScoreRepository, ScoredPart, Snapshot, StoreError, StoredConfig, StoredPrediction,
+        ScoreRepository, ScoredPart, Snapshot, StoreError, StoredConfig, StoredPrediction, Waiting,
     },
     postgres::Postgres,
     sqlite::Sqlite,
@@ -206,8 +206,12 @@ impl CloseRepository for PredictionDb {
 
 #[async_trait]
 impl ScoreRepository for PredictionDb {
-    async fn newest_closes(&self, crunch_id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
-        self.ready().await?.newest_closes(crunch_id).await
+    async fn newest_closes(
+        &self,
+        crunch_id: &str,
+        now: OffsetDateTime,
+    ) -> Result<BTreeMap<String, i64>, StoreError> {
+        self.ready().await?.newest_closes(crunch_id, now).await
     }
 
     async fn unscored(
@@ -216,7 +220,7 @@ impl ScoreRepository for PredictionDb {
         until: OffsetDateTime,
         after: Option<ResolvedAfter>,
         most: u32,
-    ) -> Result<Vec<StoredPrediction>, StoreError> {
+    ) -> Result<Waiting, StoreError> {
         let store = self.ready().await?;
         store.unscored(crunch_id, until, after, most).await
     }

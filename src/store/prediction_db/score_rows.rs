@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 
 use super::{
     super::{
-        ConfigKey, PartAfter, PredictionConfig, RoundAnswer, ScoredPart, Snapshot, StoreError,
-        StoredPrediction, WindowScore,
+        ConfigKey, PartAfter, PredictionConfig, ResolvedAfter, RoundAnswer, ScoredPart, Snapshot,
+        StoreError, Waiting, WindowScore,
     },
     rows::{self, Columns, Fault, small, time},
     values::id,
@@ -28,6 +28,8 @@ pub(super) const ANSWER: &str = "p.id, p.slot, p.step, p.model_id, p.base, p.pay
 
 /// A round may begin late, by its interval at most; one whose interval has changed since, by a day.
 const LATEST: i64 = DAY;
+/// How early a round may begin, in seconds: as far as a clock may have been put back.
+const EARLIEST: i64 = 3_600;
 
 /// A configured prediction as the readers of rounds know it.
 #[derive(Clone, Debug)]
@@ -48,6 +50,14 @@ impl Asked {
         first.saturating_sub(latest)
     }
 
+    /// No slot after this one has its horizon's end before a time.
+    pub(super) fn last_slot(&self, until: OffsetDateTime) -> i64 {
+        let last = until
+            .unix_timestamp()
+            .saturating_sub(i64::from(self.horizon));
+        last.saturating_add(EARLIEST)
+    }
+
     /// After which slot and model a reading goes on.
     pub(super) fn place<'a>(
         &self,
@@ -61,21 +71,15 @@ impl Asked {
     }
 }
 
-/// All that is asked for, by key, from the one on where a reading stands.
-pub(super) fn asked(
-    rows: &[impl Columns],
-    after: Option<&PartAfter>,
-) -> Result<Vec<Asked>, StoreError> {
-    let read = rows.iter().map(|row| {
-        one_asked(row).map_err(|fault| {
-            let number = row.number("id").unwrap_or_default();
-            fault.told("a configured prediction", &format!("number {number}"))
-        })
-    });
-    let mut asked = read.collect::<Result<Vec<_>, _>>()?;
-    asked.retain(|it| after.is_none_or(|after| it.key >= after.config));
+/// All that is asked for, by key, from the one on where a reading stands. A row that makes no sense is
+/// left out: what else is asked for is ranked all the same.
+pub(super) fn asked(rows: &[impl Columns], after: Option<&PartAfter>) -> Vec<Asked> {
+    let read = rows.iter().filter_map(|row| one_asked(row).ok());
+    let mut asked: Vec<_> = read
+        .filter(|it| after.is_none_or(|after| it.key >= after.config))
+        .collect();
     asked.sort_by(|one, other| one.key.cmp(&other.key));
-    Ok(asked)
+    asked
 }
 
 fn one_asked(row: &impl Columns) -> Result<Asked, Fault> {
@@ -120,21 +124,24 @@ pub(super) fn part(row: &impl Columns, asked: &Asked) -> Result<ScoredPart, Stor
     read().map_err(|fault| fault.told("a prediction", &which()))
 }
 
-/// Answers that can be read. One that can't is in nobody's way, unless there is nothing else.
-pub(super) fn readable(rows: &[impl Columns]) -> Result<Vec<StoredPrediction>, StoreError> {
-    let (mut good, mut first) = (Vec::with_capacity(rows.len()), None);
+/// Answers that wait, of `unscored u` besides; one that can't be read is counted and in nobody's way.
+pub(super) fn waiting(rows: &[impl Columns]) -> Result<Waiting, sqlx::Error> {
+    let mut waiting = Waiting::default();
     for row in rows {
         match rows::prediction(row) {
-            Ok(it) => good.push(it),
-            Err(error) => {
-                first.get_or_insert(error);
-            }
+            Ok(it) => waiting.predictions.push(it),
+            Err(_) => waiting.unreadable += 1,
         }
     }
-    match first {
-        Some(error) if good.is_empty() => Err(error),
-        _ => Ok(good),
+    if let Some(row) = rows.last() {
+        let due = row.number("due")?;
+        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(due) * 1_000_000);
+        waiting.next = Some(ResolvedAfter {
+            resolvable_at: at.map_err(|cause| sqlx::Error::Decode(Box::new(cause)))?,
+            id: row.number("waits")?,
+        });
     }
+    Ok(waiting)
 }
 
 pub(super) fn answer(row: &impl Columns) -> Result<RoundAnswer, StoreError> {
@@ -213,9 +220,9 @@ pub(super) const WIDEST: &str = "SELECT id FROM prediction_configs WHERE crunch_
 /// Seconds of a day.
 pub(super) const DAY: i64 = 86_400;
 
-/// The assets of a crunch `$1`, each with the time of its newest close.
+/// The assets of a crunch `$1`, each with the time of its newest close at a time `$2` or before.
 pub(super) const NEWEST: &str = "SELECT a.asset, \
-    (SELECT max(c.\"at\") FROM closes c WHERE c.asset = a.asset) AS \"at\" \
+    (SELECT max(c.\"at\") FROM closes c WHERE c.asset = a.asset AND c.\"at\" <= $2) AS \"at\" \
     FROM (SELECT DISTINCT asset FROM prediction_configs WHERE crunch_id = $1) a";
 
 /// Rows of [`NEWEST`], whose times are selected in milliseconds.

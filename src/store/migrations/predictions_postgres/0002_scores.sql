@@ -17,10 +17,6 @@ CREATE TABLE unscored (
 );
 CREATE INDEX unscored_due ON unscored (crunch_id, resolvable_at, prediction_id);
 
-INSERT INTO unscored (prediction_id, resolvable_at, crunch_id)
-    SELECT p.id, p.resolvable_at, c.crunch_id
-    FROM predictions p JOIN prediction_configs c ON c.id = p.config_id WHERE p.status = 'SUCCESS';
-
 CREATE FUNCTION predictions_await_scores() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO unscored (prediction_id, resolvable_at, crunch_id)
@@ -50,6 +46,13 @@ CREATE TRIGGER unscored_answered AFTER UPDATE ON predictions
 CREATE TRIGGER unscored_removed AFTER DELETE ON predictions
     REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION predictions_await_no_scores();
+
+-- What was stored before. A trigger's lock waits for whoever stores just now, and holds up whoever would
+-- next: after it nothing can be stored without being seen here or by the trigger.
+INSERT INTO unscored (prediction_id, resolvable_at, crunch_id)
+    SELECT p.id, p.resolvable_at, c.crunch_id
+    FROM predictions p JOIN prediction_configs c ON c.id = p.config_id WHERE p.status = 'SUCCESS'
+    ON CONFLICT DO NOTHING;
 
 CREATE TABLE snapshots (
     crunch_id text NOT NULL,

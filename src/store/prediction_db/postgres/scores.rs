@@ -10,7 +10,7 @@ use super::{
     super::{
         super::{
             PartAfter, ResolvedAfter, Score, ScoreRepository, ScoredPart, Snapshot, StoreError,
-            StoredPrediction,
+            Waiting,
         },
         rows::PREDICTION,
         score_rows::{self, ASKED, Asked, NEWEST, PART, sound},
@@ -19,15 +19,17 @@ use super::{
     Postgres,
 };
 
-/// Scores by columns. What was pruned in the meantime needs none; what is here can't be pruned until they
-/// are written, and nothing that stores predictions waits for that.
+/// What is to be scored, so that it can't be pruned until it is; nothing that stores predictions waits for
+/// that. It comes first, as who prunes locks predictions before what refers to them, too.
+const HOLD: &str = "SELECT id FROM predictions WHERE id = ANY($1) ORDER BY id FOR KEY SHARE";
+/// Scores by columns. What was pruned in the meantime needs none.
 const KEEP: &str = "WITH kept AS (\
     INSERT INTO scores (prediction_id, crps, log_score, crps_reference, log_reference, detail, \
     scored_at) SELECT p.id, r.crps, r.log_score, r.crps_reference, r.log_reference, r.detail, \
     r.scored_at FROM UNNEST($1::bigint[], $2::double precision[], $3::double precision[], \
     $4::double precision[], $5::double precision[], $6::text[], $7::timestamptz[]) \
     AS r (id, crps, log_score, crps_reference, log_reference, detail, scored_at) \
-    JOIN predictions p ON p.id = r.id ORDER BY p.id FOR KEY SHARE OF p \
+    JOIN predictions p ON p.id = r.id \
     ON CONFLICT DO NOTHING) \
 DELETE FROM unscored WHERE prediction_id = ANY($1)";
 
@@ -36,12 +38,17 @@ const FIRST: OffsetDateTime = datetime!(0001-01-01 0:00 UTC);
 
 #[async_trait]
 impl ScoreRepository for Postgres {
-    async fn newest_closes(&self, crunch_id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+    async fn newest_closes(
+        &self,
+        crunch_id: &str,
+        now: OffsetDateTime,
+    ) -> Result<BTreeMap<String, i64>, StoreError> {
         let query = format!(
             "SELECT n.asset, (extract(epoch FROM n.\"at\") * 1000)::bigint AS \"at\" FROM ({NEWEST}) n"
         );
         let rows = sqlx::query(AssertSqlSafe(query))
             .bind(id(crunch_id))
+            .bind(moment(now))
             .fetch_all(&self.pool)
             .await;
         let newest = rows.and_then(|rows| score_rows::newest(&rows));
@@ -54,9 +61,10 @@ impl ScoreRepository for Postgres {
         until: OffsetDateTime,
         after: Option<ResolvedAfter>,
         most: u32,
-    ) -> Result<Vec<StoredPrediction>, StoreError> {
+    ) -> Result<Waiting, StoreError> {
         let query = format!(
-            "SELECT (extract(epoch FROM p.performed_at) * 1000)::bigint AS performed_at, \
+            "SELECT (extract(epoch FROM u.resolvable_at) * 1000)::bigint AS due, \
+             u.prediction_id AS waits, (extract(epoch FROM p.performed_at) * 1000)::bigint AS performed_at, \
              (extract(epoch FROM p.resolvable_at) * 1000)::bigint AS resolvable_at, {PREDICTION} \
              FROM unscored u JOIN predictions p ON p.id = u.prediction_id \
              JOIN prediction_configs c ON c.id = p.config_id \
@@ -78,7 +86,7 @@ impl ScoreRepository for Postgres {
             Ok(rows)
         };
         let rows = work.await.map_err(|cause| self.failed(cause))?;
-        score_rows::readable(&rows)
+        score_rows::waiting(&rows).map_err(|cause| self.failed(cause))
     }
 
     async fn keep_scores(&self, scores: &[Score]) -> Result<(), StoreError> {
@@ -91,18 +99,22 @@ impl ScoreRepository for Postgres {
             .map(|it| maybe(it.detail.as_deref()))
             .collect();
         let times: Vec<_> = scores.iter().map(|it| moment(it.scored_at)).collect();
-        sqlx::query(KEEP)
-            .bind(numbers)
-            .bind(column(|it| it.crps))
-            .bind(column(|it| it.log_score))
-            .bind(column(|it| it.crps_reference))
-            .bind(column(|it| it.log_reference))
-            .bind(details)
-            .bind(times)
-            .execute(&self.pool)
-            .await
-            .map(drop)
-            .map_err(|cause| self.failed(cause))
+        let work = async {
+            let mut all = self.pool.begin().await?;
+            sqlx::query(HOLD).bind(&numbers).execute(&mut *all).await?;
+            sqlx::query(KEEP)
+                .bind(&numbers)
+                .bind(column(|it| it.crps))
+                .bind(column(|it| it.log_score))
+                .bind(column(|it| it.crps_reference))
+                .bind(column(|it| it.log_reference))
+                .bind(details)
+                .bind(times)
+                .execute(&mut *all)
+                .await?;
+            all.commit().await
+        };
+        work.await.map_err(|cause| self.failed(cause))
     }
 
     async fn parts(
@@ -118,7 +130,7 @@ impl ScoreRepository for Postgres {
         let rows = sqlx::query(ASKED).bind(id(crunch_id));
         let rows = rows.fetch_all(&mut *all).await.map_err(failed)?;
         let mut parts = Vec::new();
-        for asked in score_rows::asked(&rows, after)? {
+        for asked in score_rows::asked(&rows, after) {
             let left = most.saturating_sub(u32::try_from(parts.len()).unwrap_or(u32::MAX));
             if left == 0 {
                 break;
@@ -177,10 +189,11 @@ async fn parts_of(
     most: u32,
 ) -> Result<Vec<PgRow>, sqlx::Error> {
     let (slot, model) = asked.place(resolved.start, after);
+    let last = asked.last_slot(resolved.end);
     let query = format!(
         "SELECT {PART}, (extract(epoch FROM p.resolvable_at) * 1000)::bigint AS resolvable_at \
          FROM predictions p LEFT JOIN scores s ON s.prediction_id = p.id \
-         WHERE p.config_id = $1 AND (p.slot, p.model_id) > ($2, $3) \
+         WHERE p.config_id = $1 AND (p.slot, p.model_id) > ($2, $3) AND p.slot <= $7 \
          AND p.resolvable_at >= $4 AND p.resolvable_at < $5 \
          ORDER BY p.slot, p.model_id LIMIT $6"
     );
@@ -191,6 +204,7 @@ async fn parts_of(
         .bind(resolved.start)
         .bind(resolved.end)
         .bind(i64::from(most))
+        .bind(last)
         .fetch_all(connection)
         .await
 }

@@ -24,6 +24,8 @@ const COLUMNS: &str = "model_id, \"rank\", recent_score, recent_log_gain, recent
 /// The last time of each day (UTC).
 const LAST_OF_DAYS: &str = "SELECT max(\"at\") FROM snapshots WHERE crunch_id = $1 \
     GROUP BY (\"at\" AT TIME ZONE 'UTC')::date";
+/// Whether there is a leaderboard after a time.
+const NEWER: &str = "SELECT 1 FROM snapshots WHERE crunch_id = $1 AND \"at\" > $2 LIMIT 1";
 /// Each model's score, or none. Rows that change are locked in the order in which the Predict worker
 /// writes them, so that neither waits for the other in a ring.
 const GIVE: &str = "WITH given AS (SELECT * FROM \
@@ -50,6 +52,11 @@ impl Postgres {
         }
         for rows in snapshots.chunks(ROWS_AT_ONCE) {
             insert(&mut all, crunch_id, rows).await?;
+        }
+        let newer = sqlx::query(NEWER).bind(id(crunch_id));
+        let newer = newer.bind(snapshots.first().map(|it| moment(it.at)));
+        if newer.fetch_optional(&mut *all).await?.is_some() {
+            return all.commit().await;
         }
         let models: Vec<_> = snapshots.iter().map(|it| id(&it.model_id)).collect();
         let scores: Vec<_> = snapshots.iter().map(|it| sound(it.anchor.score)).collect();
@@ -109,9 +116,11 @@ impl Postgres {
         crunch_id: &str,
         before: OffsetDateTime,
     ) -> Result<u64, sqlx::Error> {
+        let day = "(($2 AT TIME ZONE 'UTC')::date + 1)::timestamp AT TIME ZONE 'UTC'";
+        let last = LAST_OF_DAYS.replace("$1", &format!("$1 AND \"at\" < {day}"));
         let query = format!(
             "DELETE FROM snapshots WHERE crunch_id = $1 AND \"at\" < $2 \
-             AND \"at\" NOT IN ({LAST_OF_DAYS})"
+             AND \"at\" NOT IN ({last})"
         );
         let mut all = self.unhurried().await?;
         let done = sqlx::query(AssertSqlSafe(query))

@@ -10,7 +10,7 @@ use super::{
     super::{
         super::{
             PartAfter, ResolvedAfter, Score, ScoreRepository, ScoredPart, Snapshot, StoreError,
-            StoredPrediction,
+            Waiting,
         },
         rows::PREDICTION,
         score_rows::{self, ASKED, Asked, NEWEST, PART, sound},
@@ -21,9 +21,14 @@ use super::{
 
 #[async_trait]
 impl ScoreRepository for Sqlite {
-    async fn newest_closes(&self, crunch_id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+    async fn newest_closes(
+        &self,
+        crunch_id: &str,
+        now: OffsetDateTime,
+    ) -> Result<BTreeMap<String, i64>, StoreError> {
         let rows = sqlx::query(NEWEST)
             .bind(id(crunch_id))
+            .bind(millis(now))
             .fetch_all(&self.reader)
             .await;
         let newest = rows.and_then(|rows| score_rows::newest(&rows));
@@ -36,9 +41,10 @@ impl ScoreRepository for Sqlite {
         until: OffsetDateTime,
         after: Option<ResolvedAfter>,
         most: u32,
-    ) -> Result<Vec<StoredPrediction>, StoreError> {
+    ) -> Result<Waiting, StoreError> {
         let query = format!(
-            "SELECT p.performed_at, p.resolvable_at, {PREDICTION} FROM unscored u \
+            "SELECT u.resolvable_at AS due, u.prediction_id AS waits, p.performed_at, \
+             p.resolvable_at, {PREDICTION} FROM unscored u \
              CROSS JOIN predictions p ON p.id = u.prediction_id \
              CROSS JOIN prediction_configs c ON c.id = p.config_id \
              WHERE u.crunch_id = ? AND (u.resolvable_at, u.prediction_id) > (?, ?) \
@@ -54,7 +60,7 @@ impl ScoreRepository for Sqlite {
             .fetch_all(&self.reader)
             .await
             .map_err(|cause| self.failed(cause))?;
-        score_rows::readable(&rows)
+        score_rows::waiting(&rows).map_err(|cause| self.failed(cause))
     }
 
     async fn keep_scores(&self, scores: &[Score]) -> Result<(), StoreError> {
@@ -100,7 +106,7 @@ impl ScoreRepository for Sqlite {
             .await
             .map_err(|cause| self.failed(cause))?;
         let mut parts = Vec::new();
-        for asked in score_rows::asked(&rows, after)? {
+        for asked in score_rows::asked(&rows, after) {
             let left = most.saturating_sub(u32::try_from(parts.len()).unwrap_or(u32::MAX));
             if left == 0 {
                 break;
@@ -160,10 +166,11 @@ impl Sqlite {
         most: u32,
     ) -> Result<Vec<SqliteRow>, sqlx::Error> {
         let (slot, model) = asked.place(resolved.start, after);
+        let last = asked.last_slot(resolved.end);
         let query = format!(
             "SELECT {PART}, p.resolvable_at FROM predictions p INDEXED BY predictions_parts \
              LEFT JOIN scores s ON s.prediction_id = p.id \
-             WHERE p.config_id = ? AND (p.slot, p.model_id) > (?, ?) \
+             WHERE p.config_id = ? AND (p.slot, p.model_id) > (?, ?) AND p.slot <= ? \
              AND p.resolvable_at >= ? AND p.resolvable_at < ? \
              ORDER BY p.slot, p.model_id LIMIT ?"
         );
@@ -171,6 +178,7 @@ impl Sqlite {
             .bind(asked.number)
             .bind(slot)
             .bind(model)
+            .bind(last)
             .bind(millis(resolved.start))
             .bind(millis(resolved.end))
             .bind(most)

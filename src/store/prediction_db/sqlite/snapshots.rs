@@ -16,9 +16,10 @@ use super::{
 
 /// Rows of one INSERT.
 const ROWS_AT_ONCE: usize = 500;
-/// The last time of each day, in milliseconds.
-const LAST_OF_DAYS: &str = "SELECT max(\"at\") FROM snapshots WHERE crunch_id = $1 \
-    GROUP BY \"at\" / 86400000";
+/// The last time of each day, in milliseconds; a range and the grouping follow.
+const LAST_OF_DAYS: &str = "SELECT max(\"at\") FROM snapshots WHERE crunch_id = $1";
+/// Whether there is a leaderboard after a time.
+const NEWER: &str = "SELECT 1 FROM snapshots WHERE crunch_id = ? AND \"at\" > ? LIMIT 1";
 
 impl Sqlite {
     pub(super) async fn write_snapshots(
@@ -52,6 +53,11 @@ impl Sqlite {
             insert.push(" ON CONFLICT DO NOTHING");
             insert.build().execute(&mut *all).await?;
         }
+        let newer = sqlx::query(NEWER).bind(id(crunch_id));
+        let newer = newer.bind(snapshots.first().map(|it| millis(it.at)));
+        if newer.fetch_optional(&mut *all).await?.is_some() {
+            return all.commit().await;
+        }
         sqlx::query("UPDATE models SET score = NULL WHERE crunch_id = ?")
             .bind(id(crunch_id))
             .execute(&mut *all)
@@ -74,8 +80,10 @@ impl Sqlite {
         daily: bool,
     ) -> Result<Vec<SqliteRow>, sqlx::Error> {
         let daily = if daily {
-            let last = LAST_OF_DAYS.replace("$1", "$1 AND \"at\" >= $2 AND \"at\" < $3");
-            format!("AND \"at\" IN ({last})")
+            format!(
+                "AND \"at\" IN ({LAST_OF_DAYS} AND \"at\" >= $2 AND \"at\" < $3 \
+                 GROUP BY \"at\" / 86400000)"
+            )
         } else {
             String::new()
         };
@@ -110,15 +118,26 @@ impl Sqlite {
         crunch_id: &str,
         before: OffsetDateTime,
     ) -> Result<u64, sqlx::Error> {
+        // What goes is looked for without the lock that others wait for.
         let query = format!(
-            "DELETE FROM snapshots WHERE crunch_id = $1 AND \"at\" < $2 \
-             AND \"at\" NOT IN ({LAST_OF_DAYS})"
+            "SELECT DISTINCT \"at\" FROM snapshots WHERE crunch_id = $1 AND \"at\" < $2 \
+             AND \"at\" NOT IN ({LAST_OF_DAYS} AND \"at\" < ($2 / 86400000 + 1) * 86400000 \
+             GROUP BY \"at\" / 86400000)"
         );
-        let done = sqlx::query(AssertSqlSafe(query))
+        let times: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(query))
             .bind(id(crunch_id))
             .bind(millis(before))
-            .execute(&self.writer)
+            .fetch_all(&self.reader)
             .await?;
-        Ok(done.rows_affected())
+        let mut removed = 0;
+        for at in times {
+            let done = sqlx::query("DELETE FROM snapshots WHERE crunch_id = ? AND \"at\" = ?")
+                .bind(id(crunch_id))
+                .bind(at)
+                .execute(&self.writer)
+                .await?;
+            removed += done.rows_affected();
+        }
+        Ok(removed)
     }
 }
