@@ -67,7 +67,7 @@ async fn score(db: &PredictionDb, until: OffsetDateTime, saved: f64) {
         detail: None,
         scored_at: until,
     };
-    let scores: Vec<_> = waiting.iter().map(|it| of(it.id)).collect();
+    let scores: Vec<_> = waiting.predictions.iter().map(|it| of(it.id)).collect();
     db.keep_scores(&scores).await.unwrap();
 }
 
