@@ -67,7 +67,8 @@ impl Server {
         signal("-STOP", &frozen.0);
         let started = started_by(&server);
         signal("-STOP", &started);
-        frozen.0.extend(started);
+        // It goes on last: one that ended meanwhile is still there to be signalled.
+        frozen.0.splice(0..0, started);
         frozen
     }
 
