@@ -1,6 +1,10 @@
 //! One pass over all that can be scored, and the leaderboards that follow.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use time::{Date, OffsetDateTime, UtcDateTime};
 use tokio::{task::yield_now, time::Instant};
@@ -9,15 +13,15 @@ use super::{
     board::Board,
     config::ScoreConfig,
     prices::Reach,
-    resolve::{Against, resolve},
+    resolve::{Against, resolve, waits},
     shelf::Shelf,
 };
 use crate::{
     clock::SharedClock,
     density::Unit,
     store::{
-        CloseRepository, ModelRepository, PartAfter, PredictionFilter, PredictionRepository, Score,
-        ScoreRepository, Snapshot, StoreError, StoredPrediction,
+        CloseRepository, ModelRepository, PartAfter, Prediction, PredictionFilter,
+        PredictionRepository, Score, ScoreRepository, Snapshot, StoreError,
     },
 };
 
@@ -150,12 +154,28 @@ impl Scorer {
             let store = &self.store;
             let batch = store.unscored(&self.crunch_id, until, after, BATCH).await?;
             done.unreadable += u64::from(batch.unreadable);
+            let mut due = Vec::with_capacity(batch.predictions.len());
             for it in batch.predictions {
                 let reach = reach(&it.prediction.asset);
-                match self.resolve(&it, &mut shelf, reach).await? {
-                    Some(score) => scores.push(score),
-                    None => done.waiting += 1,
+                if waits(
+                    &it.prediction,
+                    self.against(&it.prediction, &mut shelf, reach).await?,
+                ) {
+                    done.waiting += 1;
+                } else {
+                    due.push((it, reach));
                 }
+            }
+            let numbers: Vec<_> = due.iter().map(|(it, _)| it.id).collect();
+            let mut payloads = if numbers.is_empty() {
+                BTreeMap::new()
+            } else {
+                store.payloads(&numbers).await?
+            };
+            for (mut it, reach) in due {
+                it.prediction.payload = payloads.remove(&it.id);
+                let against = self.against(&it.prediction, &mut shelf, reach).await?;
+                scores.extend(resolve(&it, against, self.clock.now()));
                 if kept_at.elapsed() >= HELD {
                     self.keep(&mut scores, done).await?;
                     kept_at = Instant::now();
@@ -183,24 +203,23 @@ impl Scorer {
         Ok(())
     }
 
-    async fn resolve(
+    async fn against<'a>(
         &self,
-        it: &StoredPrediction,
-        shelf: &mut Shelf,
+        it: &Prediction,
+        shelf: &'a mut Shelf,
         reach: Reach,
-    ) -> Result<Option<Score>, StoreError> {
+    ) -> Result<Against<'a>, StoreError> {
         let tolerance = seconds(self.config.tolerance);
         let (track, scale) = shelf
-            .of(&*self.store, &it.prediction, reach, (self.unit, tolerance))
+            .of(&*self.store, it, reach, (self.unit, tolerance))
             .await?;
-        let against = Against {
+        Ok(Against {
             unit: self.unit,
             track,
             reach,
             tolerance,
             scale,
-        };
-        Ok(resolve(it, against, self.clock.now()))
+        })
     }
 
     /// Makes the leaderboard of now.

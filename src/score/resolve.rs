@@ -72,7 +72,21 @@ impl Obstacle {
 
 type Worth = (density::Scored, density::Scored);
 
-fn worth(it: &Prediction, against: Against<'_>) -> Result<Worth, Obstacle> {
+/// Whether prices may still come that it needs, whatever was answered.
+pub(super) fn waits(it: &Prediction, against: Against<'_>) -> bool {
+    matches!(needed(it, against), Ok(Needed { closes, .. }) if closes == Known::NotYet)
+}
+
+/// What a prediction needs to be scored.
+struct Needed {
+    steps: u32,
+    closes: Known,
+    oldest: i64,
+}
+
+/// A number speaks of the two ends alone. It needs all closes, as the densities of its round do: with a
+/// gap in between it would be the only one with a score.
+fn needed(it: &Prediction, against: Against<'_>) -> Result<Needed, Obstacle> {
     let steps = it.horizon.checked_div(it.step).unwrap_or_default();
     if steps == 0 || !it.horizon.is_multiple_of(it.step) {
         return Err(Obstacle::lasting(format!(
@@ -80,23 +94,32 @@ fn worth(it: &Prediction, against: Against<'_>) -> Result<Worth, Obstacle> {
             it.horizon, it.step
         )));
     }
-    let start = it.performed_at.unix_timestamp();
-    let step = i64::from(it.step);
+    let (start, step) = (it.performed_at.unix_timestamp(), i64::from(it.step));
     let ends = (0..=i64::from(steps)).map(|k| start + k * step);
     let oldest = against.track.oldest(against.tolerance, step);
-    // A number speaks of the two ends alone. It needs them all the same, as the densities of its round do:
-    // with a gap in between it would be the only one with a score.
-    let closes = match known(against.track, against.reach, oldest, ends) {
-        Known::Prices(closes) => Ok(closes),
-        Known::NotYet => return Err(Obstacle::NotYet),
-        Known::Never(at) => Err(missing(&it.asset, at, oldest)),
-    };
+    Ok(Needed {
+        steps,
+        closes: known(against.track, against.reach, oldest, ends),
+        oldest,
+    })
+}
+
+fn worth(it: &Prediction, against: Against<'_>) -> Result<Worth, Obstacle> {
+    let needed = needed(it, against)?;
+    if needed.closes == Known::NotYet {
+        // Before the answer is unpacked.
+        return Err(Obstacle::NotYet);
+    }
     let packed = it.payload.as_ref();
     let packed = packed
         .ok_or_else(|| Obstacle::lasting("the answer is missing; correct or delete the row"))?;
     let text = packed.text().map_err(Obstacle::lasting)?;
-    let answer = Answer::read(&text, steps).map_err(Obstacle::lasting)?;
-    let closes = closes?;
+    let answer = Answer::read(&text, needed.steps).map_err(Obstacle::lasting)?;
+    let closes = match needed.closes {
+        Known::Prices(closes) => closes,
+        Known::NotYet => return Err(Obstacle::NotYet),
+        Known::Never(at) => return Err(missing(&it.asset, at, needed.oldest)),
+    };
     let scored = density::score(&answer, against.unit, &closes).map_err(Obstacle::lasting)?;
     if scored == density::Scored::default() {
         return Err(Obstacle::lasting(

@@ -40,7 +40,7 @@ pub struct ResolvedAfter {
 /// Predictions that wait for their scores.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Waiting {
-    /// By (`resolvable_at`, number).
+    /// By (`resolvable_at`, number), without their payloads: most of what waits for prices waits on.
     pub predictions: Vec<StoredPrediction>,
     /// Rows among them that can't be read.
     pub unreadable: u32,
@@ -168,6 +168,12 @@ pub trait ScoreRepository: Send + Sync + 'static {
         after: Option<ResolvedAfter>,
         most: u32,
     ) -> Result<Waiting, StoreError>;
+
+    /// The payloads of predictions by their numbers; what has none is left out.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    async fn payloads(&self, predictions: &[i64]) -> Result<BTreeMap<i64, Packed>, StoreError>;
 
     /// Stores scores, all or none; a prediction that has one keeps it.
     ///

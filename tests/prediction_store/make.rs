@@ -48,6 +48,14 @@ pub(crate) fn prediction(slot: i64, model: &str) -> Prediction {
     }
 }
 
+/// As it is known before its answer is read.
+pub(crate) fn unread(it: &Prediction) -> Prediction {
+    Prediction {
+        payload: None,
+        ..it.clone()
+    }
+}
+
 /// The same, without an answer.
 pub(crate) fn silent(slot: i64, model: &str, status: PredictionStatus) -> Prediction {
     Prediction {

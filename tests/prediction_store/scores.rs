@@ -10,7 +10,7 @@ use tokio::sync::Barrier;
 
 use super::{
     Place,
-    make::{CRUNCH, at, prediction, silent},
+    make::{CRUNCH, at, prediction, silent, unread},
     rounds::all,
 };
 
@@ -81,7 +81,13 @@ pub(crate) async fn what_is_scored_waits_no_more(place: &Place) {
     let found = waiting(&db, LATER).await;
     assert_eq!(found.len(), 4);
     let stored = db.unscored(CRUNCH, at(LATER), None, 1).await.unwrap();
-    assert_eq!(stored.predictions[0].prediction, given[1]);
+    assert_eq!(stored.predictions[0].prediction, unread(&given[1]));
+    let (waits, absent) = (stored.predictions[0].id, found.iter().map(|it| it.2).max());
+    let payloads = db.payloads(&[waits, absent.unwrap() + 99]).await.unwrap();
+    assert_eq!(
+        payloads,
+        [(waits, given[1].payload.clone().unwrap())].into()
+    );
     db.keep_scores(&[score(found[0].2, 1.0), score(found[2].2, 2.0)])
         .await
         .unwrap();
@@ -300,7 +306,7 @@ pub(crate) async fn what_makes_no_sense_stops_no_ranking(place: &Place) {
     let first = db.unscored(CRUNCH, at(LATER), None, 2).await.unwrap();
     assert_eq!((first.predictions.len(), first.unreadable), (0, 2));
     let next = db.unscored(CRUNCH, at(LATER), first.next, 2).await.unwrap();
-    assert_eq!(next.predictions[0].prediction, given[2]);
+    assert_eq!(next.predictions[0].prediction, unread(&given[2]));
     assert_eq!((next.predictions.len(), next.unreadable), (1, 1));
     let last = db.unscored(CRUNCH, at(LATER), next.next, 2).await.unwrap();
     assert_eq!(last, allora_worker::store::Waiting::default());

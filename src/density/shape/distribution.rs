@@ -23,6 +23,11 @@ impl Shape {
 
     /// What the cdf at one place takes, in divisions, roughly: series and fractions need about so many
     /// steps where they converge the slowest.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a few thousand at most, by the bounds of shapes that are read"
+    )]
     pub(in super::super) fn effort(self) -> u64 {
         let steps = match self {
             Self::Gamma(a) | Self::InvGamma(a) => 30.0 + 9.0 * a.sqrt(),
@@ -33,14 +38,7 @@ impl Shape {
             Self::SkewNorm(_) => 100.0,
             _ => 8.0,
         };
-        // Of a shape that is read it is a few thousand.
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "as said"
-        )]
-        let steps = steps as u64;
-        steps
+        steps as u64
     }
 
     /// What is below `z`, and what is above.

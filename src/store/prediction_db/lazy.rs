@@ -8,8 +8,8 @@ use tokio::sync::OnceCell;
 
 use super::{
     super::{
-        Close, CloseRepository, ConfigKey, Deployment, ModelRecord, ModelRepository, PartAfter,
-        Prediction, PredictionConfig, PredictionConfigRepository, PredictionFilter,
+        Close, CloseRepository, ConfigKey, Deployment, ModelRecord, ModelRepository, Packed,
+        PartAfter, Prediction, PredictionConfig, PredictionConfigRepository, PredictionFilter,
         PredictionRepository, PredictionStore, ResolvedAfter, RoundAnswer, RoundRepository, Score,
         ScoreRepository, ScoredPart, Snapshot, StoreError, StoredConfig, StoredPrediction, Waiting,
     },
@@ -223,6 +223,10 @@ impl ScoreRepository for PredictionDb {
     ) -> Result<Waiting, StoreError> {
         let store = self.ready().await?;
         store.unscored(crunch_id, until, after, most).await
+    }
+
+    async fn payloads(&self, predictions: &[i64]) -> Result<BTreeMap<i64, Packed>, StoreError> {
+        self.ready().await?.payloads(predictions).await
     }
 
     async fn keep_scores(&self, scores: &[Score]) -> Result<(), StoreError> {

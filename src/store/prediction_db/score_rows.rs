@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 
 use super::{
     super::{
-        ConfigKey, PartAfter, PredictionConfig, ResolvedAfter, RoundAnswer, ScoredPart, Snapshot,
-        StoreError, Waiting, WindowScore,
+        ConfigKey, Packed, PartAfter, PredictionConfig, ResolvedAfter, RoundAnswer, ScoredPart,
+        Snapshot, StoreError, Waiting, WindowScore,
     },
     rows::{self, Columns, Fault, small, time},
     values::id,
@@ -125,6 +125,17 @@ pub(super) fn part(row: &impl Columns, asked: &Asked) -> Result<ScoredPart, Stor
     read().map_err(|fault| fault.told("a prediction", &which()))
 }
 
+/// Rows with `id` and `payload`.
+pub(super) fn payloads(rows: &[impl Columns]) -> Result<BTreeMap<i64, Packed>, sqlx::Error> {
+    let mut payloads = BTreeMap::new();
+    for row in rows {
+        if let Some(bytes) = row.bytes_or_none("payload")? {
+            payloads.insert(row.number("id")?, Packed::from_stored(bytes));
+        }
+    }
+    Ok(payloads)
+}
+
 /// Answers that wait, of `unscored u` besides; one that can't be read is counted and in nobody's way.
 pub(super) fn waiting(rows: &[impl Columns]) -> Result<Waiting, sqlx::Error> {
     let mut waiting = Waiting::default();
@@ -155,7 +166,7 @@ pub(super) fn answer(row: &impl Columns) -> Result<RoundAnswer, StoreError> {
             step: small(row, "step")?,
             model_id: row.text("model_id")?,
             base: row.real_or_none("base")?,
-            payload: super::super::Packed::from_stored(payload),
+            payload: Packed::from_stored(payload),
             resolvable_at: time(row, "resolvable_at")?,
             crps: row.real_or_none("crps")?,
             crps_reference: row.real_or_none("crps_reference")?,

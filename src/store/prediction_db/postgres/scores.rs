@@ -9,8 +9,8 @@ use time::{OffsetDateTime, macros::datetime};
 use super::{
     super::{
         super::{
-            PartAfter, ResolvedAfter, Score, ScoreRepository, ScoredPart, Snapshot, StoreError,
-            Waiting,
+            Packed, PartAfter, ResolvedAfter, Score, ScoreRepository, ScoredPart, Snapshot,
+            StoreError, Waiting,
         },
         rows::PREDICTION,
         score_rows::{self, ASKED, Asked, NEWEST, PART, sound},
@@ -62,10 +62,11 @@ impl ScoreRepository for Postgres {
         after: Option<ResolvedAfter>,
         most: u32,
     ) -> Result<Waiting, StoreError> {
+        let columns = PREDICTION.replace("p.payload", "NULL::bytea AS payload");
         let query = format!(
             "SELECT (extract(epoch FROM u.resolvable_at) * 1000)::bigint AS due, \
              u.prediction_id AS waits, (extract(epoch FROM p.performed_at) * 1000)::bigint AS performed_at, \
-             (extract(epoch FROM p.resolvable_at) * 1000)::bigint AS resolvable_at, {PREDICTION} \
+             (extract(epoch FROM p.resolvable_at) * 1000)::bigint AS resolvable_at, {columns} \
              FROM unscored u JOIN predictions p ON p.id = u.prediction_id \
              JOIN prediction_configs c ON c.id = p.config_id \
              WHERE u.crunch_id = $1 AND u.resolvable_at <= $2 AND p.status = 'SUCCESS' \
@@ -87,6 +88,15 @@ impl ScoreRepository for Postgres {
         };
         let rows = work.await.map_err(|cause| self.failed(cause))?;
         score_rows::waiting(&rows).map_err(|cause| self.failed(cause))
+    }
+
+    async fn payloads(&self, predictions: &[i64]) -> Result<BTreeMap<i64, Packed>, StoreError> {
+        let rows = sqlx::query("SELECT id, payload FROM predictions WHERE id = ANY($1)")
+            .bind(predictions)
+            .fetch_all(&self.pool)
+            .await;
+        let payloads = rows.and_then(|rows| score_rows::payloads(&rows));
+        payloads.map_err(|cause| self.failed(cause))
     }
 
     async fn keep_scores(&self, scores: &[Score]) -> Result<(), StoreError> {

@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, QueryBuilder, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
 use super::{
     super::{
         super::{
-            PartAfter, ResolvedAfter, Score, ScoreRepository, ScoredPart, Snapshot, StoreError,
-            Waiting,
+            Packed, PartAfter, ResolvedAfter, Score, ScoreRepository, ScoredPart, Snapshot,
+            StoreError, Waiting,
         },
         rows::PREDICTION,
         score_rows::{self, ASKED, Asked, NEWEST, PART, sound},
@@ -42,9 +42,10 @@ impl ScoreRepository for Sqlite {
         after: Option<ResolvedAfter>,
         most: u32,
     ) -> Result<Waiting, StoreError> {
+        let columns = PREDICTION.replace("p.payload", "NULL AS payload");
         let query = format!(
             "SELECT u.resolvable_at AS due, u.prediction_id AS waits, p.performed_at, \
-             p.resolvable_at, {PREDICTION} FROM unscored u \
+             p.resolvable_at, {columns} FROM unscored u \
              CROSS JOIN predictions p ON p.id = u.prediction_id \
              CROSS JOIN prediction_configs c ON c.id = p.config_id \
              WHERE u.crunch_id = ? AND (u.resolvable_at, u.prediction_id) > (?, ?) \
@@ -61,6 +62,18 @@ impl ScoreRepository for Sqlite {
             .await
             .map_err(|cause| self.failed(cause))?;
         score_rows::waiting(&rows).map_err(|cause| self.failed(cause))
+    }
+
+    async fn payloads(&self, predictions: &[i64]) -> Result<BTreeMap<i64, Packed>, StoreError> {
+        let mut query = QueryBuilder::new("SELECT id, payload FROM predictions WHERE id IN (");
+        let mut numbers = query.separated(", ");
+        for number in predictions {
+            numbers.push_bind(*number);
+        }
+        query.push(")");
+        let rows = query.build().fetch_all(&self.reader).await;
+        let payloads = rows.and_then(|rows| score_rows::payloads(&rows));
+        payloads.map_err(|cause| self.failed(cause))
     }
 
     async fn keep_scores(&self, scores: &[Score]) -> Result<(), StoreError> {
