@@ -23,6 +23,7 @@ pub mod models;
 pub mod ops;
 pub mod predict;
 pub mod score;
+pub mod season;
 #[cfg(test)]
 mod spoil;
 pub mod store;

@@ -20,8 +20,6 @@ use super::{
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
-/// Days of rounds that a model's score is taken over, the anchor window.
-const ANCHOR: usize = 7;
 
 /// What is played.
 #[derive(Clone, Debug)]
@@ -98,8 +96,9 @@ impl Season {
         );
         let (rounds, means) = self.rounds(&market);
         let scores = self.scores(&market, &means);
-        let standings = Standings::new(scores);
+        let standings = Standings::new(scores, self.blend.score_half_life);
         let horizon = Duration::from_hours(self.hours as u64);
+        let age = self.blend.age(horizon);
         let mut engine = Engine::new(&self.forecast, horizon);
         let mut ensemble = Ensemble::new(&self.forecast, &self.blend, horizon);
         let mut days = Days::default();
@@ -112,9 +111,8 @@ impl Season {
             let Some(day) = days.all().get(before) else {
                 continue;
             };
-            let round = round_of(&rounds, day.at);
-            let answers = round.map_or(&[][..], |round| &round.answers);
-            let heard = voices(answers, &standings, day.at, &self.blend);
+            let answers = round_of(&rounds, day.at);
+            let heard = voices(answers, &standings, day.at, age);
             let close = |end: i64| {
                 market
                     .closes
@@ -173,16 +171,16 @@ impl Season {
             let expected: Vec<Option<f64>> = expected
                 .map(|(place, kind)| expects(*kind, place, &morning, &mut random))
                 .collect();
-            let at = day as i64 * DAY + HOUR + 60;
+            let at = day as i64 * DAY + HOUR;
             let answers = expected.iter().enumerate().filter_map(|(place, value)| {
                 Some(Expected {
                     model: name(place),
-                    at: at - 120,
+                    at: at - 60,
                     log_return: (*value)?,
                 })
             });
             rounds.push(Round {
-                at: at - 120,
+                at,
                 answers: answers.collect(),
             });
             means.push(expected);
@@ -190,47 +188,31 @@ impl Season {
         (rounds, means)
     }
 
-    /// Daily snapshots: the share of the reference's CRPS that each model saved over the rounds whose
-    /// horizon ended within the anchor window. A model without a score in a round has the worst in it.
+    /// What each model's answer to each day's round was worth, known once the horizon has passed.
     fn scores(&self, market: &Market, means: &[Vec<Option<f64>>]) -> Vec<(Arc<str>, Standing)> {
         let scale = SIGMA * (self.hours as f64).sqrt();
-        let mut losses: Vec<(Vec<f64>, f64)> = Vec::new();
+        let mut scores = Vec::new();
         for (day, means) in means.iter().enumerate() {
             let (now, later) = (day * 24, day * 24 + self.hours);
-            let Some(later) = market.closes.get(later) else {
+            let Some(close) = market.closes.get(later) else {
                 break;
             };
-            let outcome = (later / market.closes[now]).ln();
-            let own: Vec<Option<f64>> = means
-                .iter()
-                .enumerate()
-                // Widths differ a little, as models do.
-                .map(|(place, mean)| {
-                    let width = scale * (0.94 + 0.03 * (place % 5) as f64);
-                    mean.and_then(|mean| crps(outcome, mean, width))
-                })
-                .collect();
-            let worst = own.iter().flatten().copied().fold(0.0, f64::max);
+            let outcome = (close / market.closes[now]).ln();
             let reference = crps(outcome, 0.0, scale).unwrap_or(0.0);
-            losses.push((
-                own.iter().map(|it| it.unwrap_or(worst)).collect(),
-                reference,
-            ));
-        }
-        let mut scores = Vec::new();
-        for (last, window) in losses.windows(ANCHOR).enumerate() {
-            let resolved = (last + ANCHOR - 1) * 24 + self.hours;
-            let at = resolved as i64 * HOUR + 600;
-            let reference: f64 = window.iter().map(|it| it.1).sum();
-            for place in 0..self.cast.len() {
-                let loss: f64 = window.iter().map(|it| it.0[place]).sum();
-                scores.push((
-                    name(place),
-                    Standing {
-                        at,
-                        score: 1.0 - loss / reference,
-                    },
-                ));
+            for (place, mean) in means.iter().enumerate() {
+                // Widths differ a little, as models do.
+                let width = scale * (0.94 + 0.03 * (place % 5) as f64);
+                let at = (later as i64 + 1) * HOUR;
+                if let Some(loss) = mean.and_then(|mean| crps(outcome, mean, width)) {
+                    scores.push((
+                        name(place),
+                        Standing {
+                            at,
+                            loss,
+                            reference,
+                        },
+                    ));
+                }
             }
         }
         scores

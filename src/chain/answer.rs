@@ -25,7 +25,7 @@ pub enum Answer {
     NotRegistered,
     /// The wallet is not on the topic's whitelist.
     NotWhitelisted,
-    /// The bundle or its signature is malformed: trying again changes nothing.
+    /// The bundle or its signature is malformed, says this node.
     Malformed,
     /// Another sequence number is due.
     Sequence {
@@ -66,8 +66,8 @@ pub enum Next {
     /// Something outside has to change (registration, whitelist, funds): look again at the next block
     /// and sign anew.
     WaitAndRebuild,
-    /// Nothing more can be done for this window.
-    GiveUp,
+    /// The answer itself is refused: write it anew, a few times at most.
+    Rewrite,
 }
 
 impl Answer {
@@ -133,10 +133,12 @@ impl Answer {
             | Self::Unreadable
             | Self::OtherVersion
             | Self::WrongSigner => Next::Rebuild,
-            Self::NotRegistered | Self::NotWhitelisted | Self::NoFunds | Self::NonceNotOpen => {
-                Next::WaitAndRebuild
-            }
-            Self::Malformed | Self::WindowClosed => Next::GiveUp,
+            Self::NotRegistered
+            | Self::NotWhitelisted
+            | Self::NoFunds
+            | Self::NonceNotOpen
+            | Self::WindowClosed => Next::WaitAndRebuild,
+            Self::Malformed => Next::Rewrite,
         }
     }
 
@@ -161,12 +163,15 @@ impl Answer {
             Self::Accepted | Self::Pending => "waiting for a block",
             Self::AlreadySubmitted => "an inference of this wallet is on the chain already",
             Self::AlreadyOutranked => "delivered, but other inferers' scores are better",
-            Self::NonceNotOpen => "asking the chain whether the window is still open",
-            Self::WindowClosed => "the window is over; waiting for the next",
+            Self::NonceNotOpen | Self::WindowClosed => {
+                "asking the chain whether the window is still open"
+            }
             Self::TooLate => "looking at the window's close whether it was in time",
             Self::NotRegistered => "register the wallet in the topic (leave --no-register out)",
             Self::NotWhitelisted => "ask the topic's creator to whitelist the wallet",
-            Self::Malformed => "giving this window up; update the worker if it happens again",
+            Self::Malformed => {
+                "writing the answer anew while the window is open; update the worker if it happens again"
+            }
             Self::Sequence { .. } => "signing anew with the expected sequence number",
             Self::FeeTooLow => "signing anew at the fee market's present price",
             Self::OutOfGas => "signing anew with a higher gas limit; raise fees.gas_limit",

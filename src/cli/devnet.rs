@@ -1,15 +1,19 @@
 //! `devnet`: the embedded chain, or a network of models, as a process of its own.
 
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{fs, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
+use tokio::sync::broadcast::error::RecvError;
 
 use super::{
     devnet_models::{Models, ModelsArgs, ModelsFailure},
     rooms::{POCKET_MONEY, devnet_topic},
 };
 use crate::{
-    devnet::{Devnet, DevnetConfig, DevnetError, DevnetTopic},
+    devnet::{
+        Control, Devnet, DevnetConfig, DevnetError, DevnetTopic, Order, OrderError, RandomFaults,
+        check_endpoints, read_script,
+    },
     ops::Shutdown,
     types::TopicId,
 };
@@ -35,6 +39,21 @@ pub(super) struct DevnetArgs {
     /// The chain's id
     #[arg(long, value_name = "ID", default_value = "allora-devnet-1")]
     chain_id: String,
+    /// How many endpoints the chain has; each further one listens on the next port
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    endpoints: u16,
+    /// A script of faults, JSON or TOML: see docs/faults.md
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+    /// Play random faults, the same for the same seed; each is printed as a line of JSON
+    #[arg(long, value_name = "SEED")]
+    random_faults: Option<u64>,
+    /// Where faults are ordered over HTTP, on this machine alone: POST and GET /faults
+    #[arg(long, value_name = "ADDRESS")]
+    control: Option<SocketAddr>,
+    /// Where a stand-in for Tiingo listens, on this machine alone
+    #[arg(long = "price-server", value_name = "ADDRESS")]
+    price_server: Option<SocketAddr>,
     #[command(flatten)]
     models: ModelsArgs,
 }
@@ -46,6 +65,10 @@ enum Failure {
     Chain(#[from] DevnetError),
     #[error(transparent)]
     Models(#[from] ModelsFailure),
+    #[error("{0}: {1}")]
+    Script(String, OrderError),
+    #[error("can't read {0}: {1}; name a file with a script of faults")]
+    File(String, std::io::Error),
 }
 
 impl DevnetArgs {
@@ -100,8 +123,16 @@ async fn serve(args: &DevnetArgs, shutdown: &Shutdown) -> Result<(), Failure> {
     };
     if let Some(devnet) = &devnet {
         println!("🔗 {} is up; any address has {POCKET_MONEY}", args.chain_id);
-        println!("   RPC        {}", devnet.rpc_url());
-        println!("   WebSocket  {}", devnet.ws_url());
+        for address in devnet.addresses() {
+            println!("   RPC        http://{address}");
+            println!("   WebSocket  ws://{address}/websocket");
+        }
+        if let Some(url) = devnet.faults_url() {
+            println!("   faults     {url}");
+        }
+        if let Some(url) = devnet.prices_url() {
+            println!("   prices     {url}");
+        }
     }
     let follow = async {
         match models {
@@ -115,6 +146,7 @@ async fn serve(args: &DevnetArgs, shutdown: &Shutdown) -> Result<(), Failure> {
     let reason = tokio::select! {
         reason = shutdown.requested() => reason,
         () = follow => String::new(),
+        () = tell_faults(devnet.as_ref(), args.random_faults.is_some()) => String::new(),
     };
     if let Some(devnet) = devnet {
         devnet.shutdown().await;
@@ -123,7 +155,52 @@ async fn serve(args: &DevnetArgs, shutdown: &Shutdown) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn start(args: &DevnetArgs) -> Result<Devnet, DevnetError> {
+/// Prints what begins and ends, a line of JSON each.
+#[allow(clippy::print_stdout, reason = "this is the command line")]
+async fn tell_faults(devnet: Option<&Devnet>, wanted: bool) {
+    if let Some(devnet) = devnet.filter(|_| wanted) {
+        let mut news = devnet.handle().news();
+        loop {
+            match news.recv().await {
+                Ok(it) => println!("{}", serde_json::to_string(&it).unwrap_or_default()),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => break,
+            }
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+/// The script that is named, read before anything starts.
+fn script(args: &DevnetArgs) -> Result<Vec<Order>, Failure> {
+    let Some(path) = &args.faults else {
+        return Ok(Vec::new());
+    };
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|cause| Failure::File(name.clone(), cause))?;
+    let orders = read_script(&text).map_err(|cause| Failure::Script(name.clone(), cause))?;
+    let endpoints = usize::from(args.endpoints);
+    check_endpoints(&orders, endpoints).map_err(|cause| Failure::Script(name, cause))?;
+    Ok(orders)
+}
+
+/// The chain, with its faults ordered.
+async fn start(args: &DevnetArgs) -> Result<Devnet, Failure> {
+    let orders = script(args)?;
+    let devnet = open(args).await?;
+    devnet.control(Control::Play(orders)).await?;
+    if let Some(seed) = args.random_faults {
+        let random = RandomFaults::new(seed, usize::from(args.endpoints), args.window);
+        let random = match args.price_server {
+            Some(_) => random,
+            None => random.without_prices(),
+        };
+        devnet.handle().play_random(Some(random)).await?;
+    }
+    Ok(devnet)
+}
+
+async fn open(args: &DevnetArgs) -> Result<Devnet, DevnetError> {
     let usual = [67];
     let topics = if args.topics.is_empty() {
         &usual[..]
@@ -135,8 +212,21 @@ async fn start(args: &DevnetArgs) -> Result<Devnet, DevnetError> {
         window: args.window,
         ..devnet_topic(TopicId(*id))
     });
+    let listen = args.listen.unwrap_or(([127, 0, 0, 1], 26_657).into());
+    // A free port has no next one: the others are free ones, too.
+    let port = |index| match listen.port() {
+        0 => Some(0),
+        port => port.checked_add(index),
+    };
+    let more = (1..args.endpoints).filter_map(|index| {
+        let port = port(index)?;
+        Some(SocketAddr::new(listen.ip(), port))
+    });
     Devnet::start(DevnetConfig {
-        listen: args.listen.unwrap_or(([127, 0, 0, 1], 26_657).into()),
+        listen,
+        more_endpoints: more.collect(),
+        control: args.control,
+        prices: args.price_server,
         chain_id: args.chain_id.clone(),
         block_time: Duration::from_millis(args.block_time),
         topics: topics.collect(),

@@ -19,6 +19,7 @@ mod process;
 mod rooms;
 mod run;
 mod score;
+mod season;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,9 @@ enum Command {
     Score(score::ScoreArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),
+    /// Play a whole competition on the embedded chain, with faults and kills
+    #[command(hide = true)]
+    Season(season::SeasonArgs),
     /// Print where a worker with these flags writes, for the scripts
     #[command(hide = true)]
     Locate(RunArgs),
@@ -66,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Predict(args) => predict::predict(&args),
         Command::Score(args) => score::score(&args),
         Command::Prices(args) => prices::prices(&args),
+        Command::Season(args) => season::season(&args),
         Command::Locate(args) => locate::locate(&args),
     }
 }

@@ -12,10 +12,13 @@ use super::{
     config::DevnetConfig,
     control::Indexer,
     emissions, events, execute,
+    faults::ChainEffects,
     mempool::Pending,
+    record::{AnswerRecord, Landed},
     refusal::Refusal,
     state::{Account, Accounts, State},
-    transaction::Transaction,
+    transaction::{Message, Transaction},
+    view::View,
 };
 use crate::chain::jsonrpc::{Event, TxResult};
 
@@ -68,9 +71,12 @@ pub(super) struct Chain {
     pub(super) forced: Forced,
     /// Blocks for which a new transaction is held back.
     pub(super) hold: i64,
-    /// How many blocks behind the truth answers are.
-    pub(super) lag: i64,
-    pub(super) indexer: Indexer,
+    /// What the endpoint shows that is asked now.
+    pub(super) view: View,
+    /// What scripted faults do to the chain.
+    pub(super) effects: ChainEffects,
+    /// Answers that came into blocks since they were last taken from here.
+    pub(super) landed: Vec<Landed>,
 }
 
 impl Chain {
@@ -88,16 +94,25 @@ impl Chain {
             states: VecDeque::new(),
             forced: Forced::default(),
             hold: 0,
-            lag: 0,
-            indexer: Indexer::On,
+            view: View::default(),
+            effects: ChainEffects::default(),
+            landed: Vec::new(),
         };
         chain.produce_block(now);
         chain
     }
 
+    /// The chain's id, as the endpoint that is asked shows it.
+    pub(super) fn shown_id(&self) -> &str {
+        self.view
+            .chain_id
+            .as_deref()
+            .unwrap_or(&self.config.chain_id)
+    }
+
     /// The newest height that this node shows.
     pub(super) fn shown_height(&self) -> i64 {
-        (self.state.height - self.lag).max(self.first_height())
+        (self.state.height - self.view.lag).max(self.first_height())
     }
 
     /// The oldest block that is kept.
@@ -143,7 +158,7 @@ impl Chain {
     }
 
     fn indexed_height(&self) -> i64 {
-        match self.indexer {
+        match self.view.indexer {
             Indexer::On | Indexer::Off => self.shown_height(),
             Indexer::Behind(blocks) => self.shown_height() - blocks,
         }
@@ -186,7 +201,23 @@ impl Chain {
         emissions::rivals_answer(&mut self.state, height);
         let mut txs = Vec::new();
         for (index, pending) in ready.into_iter().enumerate() {
-            txs.push(Arc::new(self.deliver(pending.tx, height, index)));
+            let (arrived, windows) = (pending.arrived, windows_of(&pending.tx));
+            let (delivered, stands) = self.deliver(pending.tx, height, index);
+            for (sender, topic, nonce) in windows {
+                let code = delivered.result.code;
+                self.landed.push(Landed {
+                    topic,
+                    nonce,
+                    answer: AnswerRecord {
+                        sender,
+                        height,
+                        code,
+                        stands,
+                        arrived,
+                    },
+                });
+            }
+            txs.push(Arc::new(delivered));
         }
         let events = emissions::end_block(&mut self.state, height, self.config.version);
         self.state.height = height;
@@ -220,48 +251,51 @@ impl Chain {
         }
     }
 
-    fn deliver(&mut self, tx: Transaction, height: i64, index: usize) -> Delivered {
+    /// Carries out a transaction; gives whether its answers are the chain's from then on, too.
+    fn deliver(&mut self, tx: Transaction, height: i64, index: usize) -> (Delivered, bool) {
         let context = ante::Context {
             chain_id: &self.config.chain_id,
             height,
             gas_price: self.state.gas_price,
             mode: Mode::Execute,
         };
-        let (result, data) = match ante::check(&tx, &mut self.state.accounts, &context) {
+        let (result, data, stands) = match ante::check(&tx, &mut self.state.accounts, &context) {
             Err(refusal) => {
                 let used = ante::gas_when_refused(&tx, &refusal);
-                (refused(&refusal, &tx, used, Vec::new()), Vec::new())
+                (refused(&refusal, &tx, used, Vec::new()), Vec::new(), false)
             }
             Ok(()) => self.run_messages(&tx, height),
         };
-        Delivered {
+        let delivered = Delivered {
             hash: tx.hash.clone(),
             tx: tx.bytes,
             height,
             index,
             data,
             result,
-        }
+        };
+        (delivered, stands)
     }
 
     /// The messages and what stands around them; the fee is paid already.
-    fn run_messages(&mut self, tx: &Transaction, height: i64) -> (TxResult, Vec<u8>) {
+    fn run_messages(&mut self, tx: &Transaction, height: i64) -> (TxResult, Vec<u8>, bool) {
         let paid = tx
             .fee
             .first()
             .and_then(|c| c.amount.parse().ok())
             .unwrap_or(0_u128);
         let before = events::before_messages(tx, paid);
-        if let Some(refusal) = self.forced.deliver.pop_front() {
-            return (
-                refused(&refusal, tx, execute::gas_used(tx), before),
-                Vec::new(),
-            );
+        let forced = self.forced.deliver.pop_front();
+        if let Some(refusal) = forced.or_else(|| self.effects.refusal.clone()) {
+            let stands = refusal.says_it_is_in() && self.run_unseen(tx, height);
+            let result = refused(&refusal, tx, execute::gas_used(tx), before);
+            return (result, Vec::new(), stands);
         }
         let version = self.config.version;
         let outcome = execute::run(tx, &mut self.state, height, version, tx.gas_limit);
         if let Some(refusal) = outcome.refusal {
-            return (refused(&refusal, tx, outcome.gas_used, before), Vec::new());
+            let result = refused(&refusal, tx, outcome.gas_used, before);
+            return (result, Vec::new(), false);
         }
         let used = u128::from(outcome.gas_used) * self.state.gas_price;
         let mut all = before;
@@ -276,8 +310,28 @@ impl Chain {
             events: all,
             ..TxResult::default()
         };
-        (result, outcome.data)
+        (result, outcome.data, true)
     }
+
+    /// Takes a transaction's answers as if they had come by another way.
+    fn run_unseen(&mut self, tx: &Transaction, height: i64) -> bool {
+        let version = self.config.version;
+        let outcome = execute::run(tx, &mut self.state, height, version, tx.gas_limit);
+        outcome.refusal.is_none()
+    }
+}
+
+/// Who answers which windows with a transaction.
+fn windows_of(tx: &Transaction) -> Vec<(String, u64, i64)> {
+    let answers = tx.messages.iter().filter_map(|message| match message {
+        Message::Insert(request) => {
+            let bundle = request.worker_data_bundle.as_ref()?;
+            let nonce = bundle.nonce.as_ref()?.block_height;
+            Some((request.sender.clone(), bundle.topic_id, nonce))
+        }
+        Message::Register(_) => None,
+    });
+    answers.collect()
 }
 
 fn refused(refusal: &Refusal, tx: &Transaction, gas_used: u64, events: Vec<Event>) -> TxResult {

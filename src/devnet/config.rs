@@ -109,6 +109,14 @@ impl Default for DevnetTopic {
 pub struct DevnetConfig {
     /// Where the RPC listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Further endpoints of the same chain, each with its own faults.
+    pub more_endpoints: Vec<SocketAddr>,
+    /// Where faults are ordered over HTTP; loopback only.
+    pub control: Option<SocketAddr>,
+    /// Where a stand-in for Tiingo listens; loopback only.
+    pub prices: Option<SocketAddr>,
+    /// How many of the newest hours that stand-in never gives, so that they are asked for again and again.
+    pub prices_behind: i64,
     /// The chain's id.
     pub chain_id: String,
     /// Time between two blocks.
@@ -145,6 +153,10 @@ impl Default for DevnetConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            more_endpoints: Vec::new(),
+            control: None,
+            prices: None,
+            prices_behind: 0,
             chain_id: "allora-devnet-1".into(),
             block_time: Duration::from_millis(500),
             automatic_blocks: true,
@@ -184,6 +196,13 @@ impl DevnetConfig {
         }
         if self.max_active_topics_per_block == 0 {
             return refuse("no topic may open a window; allow at least 1 a block".into());
+        }
+        for address in [self.control, self.prices].into_iter().flatten() {
+            if !address.ip().is_loopback() {
+                return refuse(format!(
+                    "{address} is no address of this machine alone; the ports for faults and prices listen on 127.0.0.1"
+                ));
+            }
         }
         for topic in &self.topics {
             if topic.window < 1 || topic.window >= topic.epoch_length {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     chain::Chain,
     config::EmissionsVersion,
+    faults::Order,
     refusal::Refusal,
     state::{Score, Topic},
 };
@@ -128,6 +129,8 @@ pub enum Control {
     Indexer(Indexer),
     /// Speaks another version of the emissions module from now on, as after a chain's upgrade.
     Upgrade(EmissionsVersion),
+    /// Plays these faults beside those that are ordered already.
+    Play(Vec<Order>),
 }
 
 /// What a request gets in place of its true answer.
@@ -155,6 +158,13 @@ pub enum Answer {
     Delay(Duration),
     /// Takes the request and what it does, and answers nothing: the connection is held open.
     Swallow,
+    /// 429 with Retry-After.
+    Busy {
+        /// When it may be asked again.
+        retry_after: Duration,
+    },
+    /// The true answer, cut off in its middle.
+    Truncate,
 }
 
 /// Where a transaction is refused.
@@ -212,7 +222,7 @@ pub(super) fn apply(control: Control, chain: &mut Chain) {
                 Stage::Deliver => chain.forced.deliver.push_back(refusal),
             }
         }
-        Control::GasPrice(price) => chain.state.gas_price = price,
+        Control::GasPrice(price) => chain.state.gas_price = price * chain.effects.price_times,
         Control::MaxTopInferers(places) => chain.state.max_top_inferers = places,
         Control::Fund { address, balance } => {
             chain.change_account(&address, |account| account.balance = balance);
@@ -220,8 +230,6 @@ pub(super) fn apply(control: Control, chain: &mut Chain) {
         Control::Sequence { address, sequence } => {
             chain.change_account(&address, |account| account.sequence = sequence);
         }
-        Control::Lag(blocks) => chain.lag = i64::from(blocks),
-        Control::Indexer(indexer) => chain.indexer = indexer,
         Control::Upgrade(version) => chain.config.version = version,
         Control::Register { topic, .. }
         | Control::Whitelist { topic, .. }
@@ -241,6 +249,9 @@ pub(super) fn apply(control: Control, chain: &mut Chain) {
         | Control::Pause
         | Control::Resume
         | Control::ProduceBlocks(_)
+        | Control::Lag(_)
+        | Control::Indexer(_)
+        | Control::Play(_)
         | Control::Answer { .. } => {}
     }
 }

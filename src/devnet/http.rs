@@ -1,19 +1,23 @@
 //! JSON-RPC over HTTP: POST `/`, and each method as a GET path.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{Path, State},
-    http::{StatusCode, Uri, header::CONTENT_TYPE},
+    http::{
+        StatusCode, Uri,
+        header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    },
     response::{IntoResponse, Response},
     routing::get,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use super::{control::Answer, node::Shared, render, ws};
+use super::{control::Answer, render, shared::Shared, ws};
 use crate::chain::jsonrpc::{Request, RpcError};
 
 /// All routes of the node.
@@ -88,16 +92,70 @@ async fn answer(shared: &Shared, request: Value) -> Result<Option<Value>, Respon
     if request.id.is_null() {
         return Ok(None);
     }
-    let result = perform(shared, &request.method, request.params).await?;
-    Ok(Some(envelope(&request.id, result)))
+    let result = perform(shared, &request.method, request.params).await;
+    match result {
+        Ok(result) => Ok(Some(envelope(&request.id, result))),
+        Err(Instead::Answer(response)) => Err(response),
+        Err(Instead::Half(result)) => Err(half(&envelope(&request.id, result))),
+    }
+}
+
+/// What is sent in place of an answer.
+enum Instead {
+    Answer(Response),
+    /// The true answer, cut off in its middle.
+    Half(Result<Value, RpcError>),
+}
+
+/// A bare answer of HTTP, where one is ordered.
+pub(super) fn bare(answer: &Answer) -> Option<Response> {
+    match answer {
+        Answer::Http {
+            status,
+            content_type,
+            body,
+        } => {
+            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
+            let kind = [(CONTENT_TYPE, content_type.clone())];
+            Some((status, kind, body.clone()).into_response())
+        }
+        Answer::Busy { retry_after } => {
+            let later = [(RETRY_AFTER, retry_after.as_secs().to_string())];
+            Some((StatusCode::TOO_MANY_REQUESTS, later, "too many requests").into_response())
+        }
+        _ => None,
+    }
+}
+
+/// An answer that promises more bytes than come.
+fn half(whole: &Value) -> Response {
+    let bytes = Bytes::from(whole.to_string());
+    let length = bytes.len();
+    let part = stream::iter([Ok(bytes.slice(..length / 2))]);
+    let cut = stream::once(async {
+        // What stands before the cut is to arrive.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    });
+    let body = Body::from_stream(part.chain(cut));
+    let headers = [
+        (CONTENT_TYPE, "application/json".to_owned()),
+        (CONTENT_LENGTH, length.to_string()),
+    ];
+    (headers, body).into_response()
 }
 
 async fn perform(
     shared: &Shared,
     method: &str,
     params: Value,
-) -> Result<Result<Value, RpcError>, Response> {
-    match shared.false_answer(method) {
+) -> Result<Result<Value, RpcError>, Instead> {
+    let answer = shared.false_answer(method);
+    if let Some(response) = answer.as_ref().and_then(bare) {
+        return Err(Instead::Answer(response));
+    }
+    match answer {
+        Some(Answer::Truncate) => Err(Instead::Half(shared.call(method, params).await)),
         None => Ok(shared.call(method, params).await),
         Some(Answer::Delay(by)) => {
             tokio::time::sleep(by).await;
@@ -112,15 +170,8 @@ async fn perform(
             message,
             data,
         })),
-        Some(Answer::Http {
-            status,
-            content_type,
-            body,
-        }) => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-            Err((status, [(CONTENT_TYPE, content_type)], body).into_response())
-        }
-        Some(Answer::Swallow) => {
+        // These are bare, and answered above.
+        Some(Answer::Http { .. } | Answer::Busy { .. } | Answer::Swallow) => {
             let _unheard = shared.call(method, params).await;
             std::future::pending().await
         }
@@ -155,7 +206,8 @@ async fn by_path(
             };
             (status, Json(envelope(&json!(-1), result))).into_response()
         }
-        Err(instead) => instead,
+        Err(Instead::Answer(response)) => response,
+        Err(Instead::Half(result)) => half(&envelope(&json!(-1), result)),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The way into the chain: the mempool, its checks, and estimates.
 
+use std::time::Instant;
+
 use super::{
     ante::{self, Mode},
     chain::Chain,
@@ -13,6 +15,8 @@ pub(super) struct Pending {
     pub(super) tx: Transaction,
     /// The first block that may take it.
     pub(super) from: i64,
+    /// When it came.
+    pub(super) arrived: Instant,
 }
 
 impl Chain {
@@ -32,11 +36,16 @@ impl Chain {
     fn check_new(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         let tx = Transaction::decode(bytes, self.config.version)?;
         tx.signers().iter().for_each(|signer| self.fund(signer));
-        if let Some(refusal) = self.forced.check.pop_front() {
+        let forced = self.forced.check.pop_front();
+        if let Some(refusal) = forced.or_else(|| self.view.refusal.clone()) {
             return Err(refusal);
         }
         let context = ante::Context {
-            chain_id: &self.config.chain_id,
+            chain_id: self
+                .view
+                .chain_id
+                .as_deref()
+                .unwrap_or(&self.config.chain_id),
             height: self.state.height,
             gas_price: self.state.gas_price,
             mode: Mode::Execute,
@@ -45,7 +54,8 @@ impl Chain {
         ante::check_settling(&tx)?;
         self.pending.push(Pending {
             tx,
-            from: self.state.height + 1 + self.hold,
+            from: self.state.height + 1 + self.hold.max(self.effects.hold),
+            arrived: Instant::now(),
         });
         Ok(())
     }

@@ -15,20 +15,26 @@ mod decimal;
 mod emissions;
 mod events;
 mod execute;
+mod faults;
 mod http;
 mod matcher;
 mod mempool;
 mod node;
+mod port;
+mod prices;
 mod query;
 mod query_emissions;
 mod query_network;
+mod record;
 mod refusal;
 mod render;
 mod reputers;
 mod rpc;
 mod schedule;
+mod shared;
 mod state;
 mod transaction;
+mod view;
 mod ws;
 
 #[cfg(test)]
@@ -36,99 +42,151 @@ mod tests;
 
 pub use config::{DevnetConfig, DevnetError, DevnetTopic, EmissionsVersion, OutputArity, Rival};
 pub use control::{Answer, Control, Indexer, Stage};
+pub use faults::{
+    Fault, Hit, News, Order, OrderError, RandomFaults, Scope, When, all_kinds, check_endpoints,
+    read_script,
+};
+pub use record::{AnswerRecord, BlockRecord, WindowRecord};
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use time::OffsetDateTime;
-use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::{broadcast, mpsc},
+    task::JoinSet,
+};
 
 use self::{
     chain::Chain,
-    node::{Node, Shared},
+    node::Node,
+    prices::PriceFaults,
+    shared::{Hub, Shared},
 };
 use crate::types::Height;
 
 /// A running devnet. It ends when this is dropped.
 pub struct Devnet {
-    address: SocketAddr,
-    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    control: Option<SocketAddr>,
+    prices: Option<SocketAddr>,
+    handle: DevnetHandle,
     tasks: JoinSet<()>,
 }
 
 /// A way to order a devnet about, to be given to whoever needs it.
 #[derive(Clone)]
 pub struct DevnetHandle {
-    shared: Arc<Shared>,
+    endpoints: Arc<[Arc<Shared>]>,
+    prices: PriceFaults,
+    hub: Hub,
 }
 
 impl Devnet {
     /// Starts a chain and its node. When this returns, the node listens and has a first block.
     ///
     /// # Errors
-    /// When the configuration makes no chain or the address can't be listened on.
+    /// When the configuration makes no chain or an address can't be listened on.
     pub async fn start(config: DevnetConfig) -> Result<Self, DevnetError> {
         /// Requests that may wait for the chain's task.
         const BACKLOG: usize = 256;
         config.check()?;
-        let failed = |cause| DevnetError::Listen {
-            address: config.listen,
-            cause,
-        };
-        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
         let (jobs, orders) = mpsc::channel(BACKLOG);
-        let shared = Arc::new(Shared::new(
-            config.chain_id.clone(),
-            address.to_string(),
-            jobs,
-        ));
-        let chain = Chain::new(config, OffsetDateTime::now_utc());
+        let hub = Hub::new(jobs);
         let mut tasks = JoinSet::new();
-        tasks.spawn(Node::new(chain, Arc::clone(&shared)).run(orders));
-        let router = http::router(Arc::clone(&shared));
-        tasks.spawn(async move {
-            // It serves until the task is ended; a failing accept is tried again inside.
-            let _served = axum::serve(listener, router).await;
-        });
+        let (mut addresses, mut endpoints) = (Vec::new(), Vec::new());
+        for listen in std::iter::once(&config.listen).chain(&config.more_endpoints) {
+            let (listener, address) = bind(*listen).await?;
+            let (index, id) = (endpoints.len(), config.chain_id.clone());
+            let shared = Shared::new(index, id, address.to_string(), hub.clone());
+            let shared = Arc::new(shared);
+            serve(&mut tasks, listener, http::router(Arc::clone(&shared)));
+            addresses.push(address);
+            endpoints.push(shared);
+        }
+        let faults = PriceFaults::default();
+        let handle = DevnetHandle {
+            endpoints: endpoints.clone().into(),
+            prices: faults.clone(),
+            hub: hub.clone(),
+        };
+        let mut control = None;
+        if let Some(listen) = config.control {
+            let (listener, address) = bind(listen).await?;
+            serve(&mut tasks, listener, port::router(handle.clone()));
+            control = Some(address);
+        }
+        let mut prices = None;
+        if let Some(listen) = config.prices {
+            let (listener, address) = bind(listen).await?;
+            serve(
+                &mut tasks,
+                listener,
+                prices::router(faults.clone(), config.prices_behind),
+            );
+            prices = Some(address);
+        }
+        let chain = Chain::new(config, OffsetDateTime::now_utc());
+        tasks.spawn(Node::new(chain, endpoints, hub, faults).run(orders));
         Ok(Self {
-            address,
-            shared,
+            addresses,
+            control,
+            prices,
+            handle,
             tasks,
         })
     }
 
-    /// Where the RPC is: `http://…`.
+    /// Where the first endpoint's RPC is: `http://…`.
     #[must_use]
     pub fn rpc_url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
-    /// Where the WebSocket is: `ws://…/websocket`.
+    /// Where the first endpoint's WebSocket is: `ws://…/websocket`.
     #[must_use]
     pub fn ws_url(&self) -> String {
-        format!("ws://{}/websocket", self.address)
+        format!("ws://{}/websocket", self.address())
     }
 
-    /// The address that the node listens on.
+    /// The address that the first endpoint listens on.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// The addresses of all endpoints.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where faults are ordered over HTTP: `http://…/faults`.
+    #[must_use]
+    pub fn faults_url(&self) -> Option<String> {
+        self.control
+            .map(|address| format!("http://{address}/faults"))
+    }
+
+    /// Where the stand-in for Tiingo is: `http://…`.
+    #[must_use]
+    pub fn prices_url(&self) -> Option<String> {
+        self.prices.map(|address| format!("http://{address}"))
     }
 
     /// A handle that can be cloned and sent to other tasks.
     #[must_use]
     pub fn handle(&self) -> DevnetHandle {
-        DevnetHandle {
-            shared: Arc::clone(&self.shared),
-        }
+        self.handle.clone()
     }
 
-    /// Gives an order and waits until it is carried out; gives the height after it.
+    /// Gives an order and waits until it is carried out; gives the height after it. What is an
+    /// endpoint's is for the first one.
     ///
     /// # Errors
     /// When the devnet has ended.
     pub async fn control(&self, control: Control) -> Result<Height, DevnetError> {
-        self.shared.order(control).await
+        self.handle.control(control).await
     }
 
     /// Makes one block at once and gives its height.
@@ -149,9 +207,23 @@ impl Devnet {
 
     /// Cuts all sockets and ends the chain.
     pub async fn shutdown(mut self) {
-        self.shared.cut.send_modify(|cut| *cut += 1);
+        self.handle.endpoints.iter().for_each(|it| it.cut_sockets());
         self.tasks.shutdown().await;
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), DevnetError> {
+    let failed = |cause| DevnetError::Listen { address, cause };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+fn serve(tasks: &mut JoinSet<()>, listener: TcpListener, router: axum::Router) {
+    tasks.spawn(async move {
+        // It serves until the task is ended; a failing accept is tried again inside.
+        let _served = axum::serve(listener, router).await;
+    });
 }
 
 impl DevnetHandle {
@@ -160,7 +232,7 @@ impl DevnetHandle {
     /// # Errors
     /// When the devnet has ended.
     pub async fn control(&self, control: Control) -> Result<Height, DevnetError> {
-        self.shared.order(control).await
+        self.endpoints[0].order(control).await
     }
 
     /// See [`Devnet::produce_until`].
@@ -173,5 +245,51 @@ impl DevnetHandle {
             now = self.control(Control::ProduceBlocks(1)).await?;
         }
         Ok(now)
+    }
+
+    /// How many endpoints there are.
+    #[must_use]
+    pub fn endpoints(&self) -> usize {
+        self.endpoints.len()
+    }
+
+    /// The faults that were played with what each met, and those that wait.
+    ///
+    /// # Errors
+    /// When the devnet has ended.
+    pub async fn faults(&self) -> Result<(Vec<Hit>, Vec<Order>), DevnetError> {
+        self.hub.faults().await
+    }
+
+    /// Plays random faults from the next window on, or no longer.
+    ///
+    /// # Errors
+    /// When the devnet has ended.
+    pub async fn play_random(&self, random: Option<RandomFaults>) -> Result<(), DevnetError> {
+        self.hub.play_random(random).await
+    }
+
+    /// How many requests to the stand-in for Tiingo met each of its faults.
+    #[must_use]
+    pub fn price_requests(&self) -> BTreeMap<String, u64> {
+        self.prices.met()
+    }
+
+    /// What begins and ends from now on.
+    #[must_use]
+    pub fn news(&self) -> broadcast::Receiver<News> {
+        self.hub.news.subscribe()
+    }
+
+    /// How many windows were opened.
+    #[must_use]
+    pub fn opened(&self) -> u64 {
+        self.hub.ledger.opened()
+    }
+
+    /// The windows since the start, as the chain knows them.
+    #[must_use]
+    pub fn windows(&self) -> Vec<WindowRecord> {
+        self.hub.ledger.windows()
     }
 }

@@ -1,23 +1,24 @@
-//! The node around the chain: the one task that owns it, its block clock, and what its sockets share.
+//! The node around the chain: the one task that owns it, its block clock, and its endpoints.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration, time::Instant};
 
 use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::{
-    sync::{broadcast, mpsc, oneshot, watch},
+    sync::{mpsc, oneshot},
     time::MissedTickBehavior,
 };
 
 use super::{
-    chain::{Block, Chain},
-    config::DevnetError,
-    control::{self, Answer, Control},
+    chain::Chain,
+    config::EmissionsVersion,
+    control::{self, Control},
+    faults::{Beat, Director, Fault, Hit, News, Order, RandomFaults},
+    prices::PriceFaults,
+    record::{BlockRecord, WindowRecord},
     rpc,
+    shared::{Hub, Shared},
+    view::View,
 };
 use crate::{chain::jsonrpc::RpcError, types::Height};
 
@@ -25,120 +26,54 @@ use crate::{chain::jsonrpc::RpcError, types::Height};
 pub(super) enum Job {
     /// Answer an RPC.
     Call {
+        /// Which endpoint is asked.
+        endpoint: usize,
         method: String,
         params: Value,
         reply: oneshot::Sender<Result<Value, RpcError>>,
     },
     /// Carry out an order; the reply is the height after it.
     Order {
+        /// The endpoint that it is for, if it is an endpoint's.
+        endpoint: usize,
         control: Control,
         reply: oneshot::Sender<Height>,
     },
-}
-
-/// What the chain's task and the sockets share.
-pub(super) struct Shared {
-    pub(super) chain_id: String,
-    pub(super) address: String,
-    pub(super) jobs: mpsc::Sender<Job>,
-    pub(super) blocks: broadcast::Sender<Arc<Block>>,
-    /// Grows by one each time that all WebSockets are cut.
-    pub(super) cut: watch::Sender<u64>,
-    pub(super) silent: watch::Sender<bool>,
-    faults: Mutex<Faults>,
-}
-
-#[derive(Default)]
-struct Faults {
-    refused_subscribes: u32,
-    answers: HashMap<String, Vec<(u32, Answer)>>,
-}
-
-impl Shared {
-    pub(super) fn new(chain_id: String, address: String, jobs: mpsc::Sender<Job>) -> Self {
-        /// Blocks that a slow WebSocket may fall behind before its subscriptions end.
-        const BACKLOG: usize = 100;
-        Self {
-            chain_id,
-            address,
-            jobs,
-            blocks: broadcast::Sender::new(BACKLOG),
-            cut: watch::Sender::new(0),
-            silent: watch::Sender::new(false),
-            faults: Mutex::default(),
-        }
-    }
-
-    fn with_faults<T>(&self, act: impl FnOnce(&mut Faults) -> T) -> T {
-        act(&mut self.faults.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The false answer that is due for a request of this method, if any.
-    pub(super) fn false_answer(&self, method: &str) -> Option<Answer> {
-        self.with_faults(|faults| {
-            for name in [method, "*"] {
-                let queue = faults.answers.get_mut(name);
-                let Some(queue) = queue.filter(|queue| !queue.is_empty()) else {
-                    continue;
-                };
-                queue[0].0 -= 1;
-                let answer = queue[0].1.clone();
-                if queue[0].0 == 0 {
-                    queue.remove(0);
-                }
-                return Some(answer);
-            }
-            None
-        })
-    }
-
-    /// Whether this subscription is to be refused.
-    pub(super) fn refuses_subscribe(&self) -> bool {
-        self.with_faults(|faults| {
-            let refuses = faults.refused_subscribes > 0;
-            faults.refused_subscribes = faults.refused_subscribes.saturating_sub(1);
-            refuses
-        })
-    }
-
-    /// Asks the chain's task to answer a method.
-    pub(super) async fn call(&self, method: &str, params: Value) -> Result<Value, RpcError> {
-        let (reply, answer) = oneshot::channel();
-        let job = Job::Call {
-            method: method.into(),
-            params,
-            reply,
-        };
-        let stopped = || super::render::internal("the node is shutting down");
-        self.jobs.send(job).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
-    }
-
-    /// Gives the chain's task an order and waits until it is carried out.
-    pub(super) async fn order(&self, control: Control) -> Result<Height, DevnetError> {
-        let (reply, done) = oneshot::channel();
-        let job = Job::Order { control, reply };
-        self.jobs
-            .send(job)
-            .await
-            .map_err(|_| DevnetError::Stopped)?;
-        done.await.map_err(|_| DevnetError::Stopped)
-    }
+    /// Tell what was played, and what waits.
+    Faults {
+        reply: oneshot::Sender<(Vec<Hit>, Vec<Order>)>,
+    },
+    /// Play random faults from the next window on, or no longer.
+    Random(Option<Box<RandomFaults>>),
 }
 
 /// The task that owns the chain.
 pub(super) struct Node {
     chain: Chain,
-    shared: Arc<Shared>,
+    endpoints: Vec<Arc<Shared>>,
+    hub: Hub,
+    prices: PriceFaults,
+    director: Director,
+    /// Which endpoints were impaired in the beat before.
+    impaired: Vec<bool>,
     running: bool,
 }
 
 impl Node {
-    pub(super) fn new(chain: Chain, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        chain: Chain,
+        endpoints: Vec<Arc<Shared>>,
+        hub: Hub,
+        prices: PriceFaults,
+    ) -> Self {
         let running = chain.config.automatic_blocks;
         Self {
             chain,
-            shared,
+            impaired: vec![false; endpoints.len()],
+            endpoints,
+            hub,
+            prices,
+            director: Director::default(),
             running,
         }
     }
@@ -152,7 +87,7 @@ impl Node {
                     Some(job) => self.handle(job),
                     None => return,
                 },
-                _ = clock.tick(), if self.running => self.produce_block(),
+                _ = clock.tick(), if self.running => self.beat(),
             }
         }
     }
@@ -161,54 +96,156 @@ impl Node {
         // Who asked may have gone; then no one needs the answer.
         match job {
             Job::Call {
+                endpoint,
                 method,
                 params,
                 reply,
             } => {
-                let address = self.shared.address.clone();
-                let _gone = reply.send(rpc::call(&mut self.chain, &method, params, &address));
+                self.chain.view = self.endpoints[endpoint].view();
+                let _gone = reply.send(rpc::call(&mut self.chain, &method, params));
+                self.chain.view = View::default();
             }
-            Job::Order { control, reply } => {
-                self.obey(control);
+            Job::Order {
+                endpoint,
+                control,
+                reply,
+            } => {
+                self.obey(endpoint, control);
                 let _gone = reply.send(Height(self.chain.state.height));
             }
+            Job::Faults { reply } => {
+                let _gone = reply.send(self.director.report());
+            }
+            Job::Random(random) => self.director.play_random(random.map(|it| *it)),
         }
     }
 
-    fn obey(&mut self, control: Control) {
+    fn obey(&mut self, endpoint: usize, control: Control) {
         match control {
-            Control::DropSockets => self.shared.cut.send_modify(|cut| *cut += 1),
-            Control::Silence(silent) => {
-                self.shared.silent.send_replace(silent);
-            }
-            Control::RefuseSubscribes(times) => {
-                self.shared
-                    .with_faults(|faults| faults.refused_subscribes = times);
-            }
-            Control::Answer {
-                method,
-                times,
-                with,
-            } if times > 0 => {
-                self.shared.with_faults(|faults| {
-                    faults
-                        .answers
-                        .entry(method)
-                        .or_default()
-                        .push((times, with));
-                });
-            }
             Control::Pause => self.running = false,
             Control::Resume => self.running = true,
-            Control::ProduceBlocks(count) => (0..count).for_each(|_| self.produce_block()),
-            other => control::apply(other, &mut self.chain),
+            Control::ProduceBlocks(count) => (0..count).for_each(|_| self.beat()),
+            Control::Play(orders) => self.director.add(orders),
+            other => {
+                if let Some(other) = self.endpoints[endpoint].obey(other) {
+                    control::apply(other, &mut self.chain);
+                }
+            }
         }
     }
 
-    fn produce_block(&mut self) {
+    /// One block time: faults begin and end, and a block comes, unless one of them halts the chain.
+    fn beat(&mut self) {
+        let news = self.director.advance(&self.next_beat());
+        for it in news {
+            self.turn(&it);
+            // Without anyone who listens it is told to nobody.
+            let _no_one = self.hub.news.send(it);
+        }
+        self.spread_effects();
+        let endpoints = 0..self.endpoints.len();
+        let impaired: Vec<_> = endpoints.map(|it| self.director.impaired(it)).collect();
+        if !self.director.halted() {
+            self.produce_block(&impaired);
+        }
+        self.impaired = impaired;
+    }
+
+    fn next_beat(&self) -> Beat {
+        let state = &self.chain.state;
+        let first = self.chain.config.topics.first();
+        let first = first.and_then(|topic| state.topics.get(&topic.id.0));
+        let open = state.topics.iter();
+        Beat {
+            height: state.height + 1,
+            open: open
+                .filter_map(|(id, topic)| Some((*id, topic.open?.nonce)))
+                .collect(),
+            next_opening: first.and_then(|topic| topic.next_opening),
+            last_opening: first
+                .map(|topic| topic.epoch_last_ended)
+                .filter(|nonce| *nonce > 0),
+        }
+    }
+
+    /// What happens once, as a fault begins or ends.
+    fn turn(&mut self, news: &News) {
+        let (fault, begins) = (&news.order.fault, news.begins);
+        let of_all = news.order.endpoint.is_none();
+        let struck = self
+            .endpoints
+            .iter()
+            .filter(|it| of_all || news.order.endpoint == Some(it.index + 1));
+        match fault {
+            Fault::RefuseSubscribes | Fault::DelaySubscribes { .. } if begins => {
+                struck.for_each(|it| it.cut_sockets());
+            }
+            Fault::AnotherChain => struck.for_each(|it| it.cut_sockets()),
+            Fault::Upgrade | Fault::RollBack if !begins => {
+                self.chain.config.version = if *fault == Fault::Upgrade {
+                    EmissionsVersion::V10
+                } else {
+                    EmissionsVersion::V9
+                };
+                self.chain.evict();
+                struck.for_each(|it| it.cut_sockets());
+            }
+            _ => {}
+        }
+    }
+
+    fn spread_effects(&mut self) {
+        for endpoint in &self.endpoints {
+            let effects = self.director.effects(endpoint.index);
+            if effects.drops {
+                endpoint.cut_sockets();
+            }
+            endpoint.set_effects(effects);
+        }
+        let effects = self.director.chain_effects();
+        let base = self.chain.state.gas_price / self.chain.effects.price_times.max(1);
+        self.chain.state.gas_price = base * effects.price_times;
+        self.chain.effects = effects;
+        self.prices.set(self.director.of_prices());
+    }
+
+    fn produce_block(&mut self, impaired: &[bool]) {
+        if self.chain.effects.evicts {
+            self.chain.evict();
+        }
         let block = self.chain.produce_block(OffsetDateTime::now_utc());
+        self.record(impaired);
         // No subscriber is no fault.
-        let _no_one = self.shared.blocks.send(block);
+        let _no_one = self.hub.blocks.send(block);
+    }
+
+    fn record(&mut self, impaired: &[bool]) {
+        let height = self.chain.state.height;
+        let both = impaired.iter().zip(&self.impaired);
+        let block = BlockRecord {
+            height,
+            at: Instant::now(),
+            healthy: both.map(|(now, before)| !now && !before).collect(),
+        };
+        let faults: BTreeSet<String> = self.director.kinds().collect();
+        self.hub.ledger.add_block(&block, &faults);
+        for landed in self.chain.landed.drain(..) {
+            self.hub.ledger.land(landed);
+        }
+        for (id, topic) in &self.chain.state.topics {
+            if let Some(window) = topic.open.filter(|window| window.nonce == height) {
+                self.director.note_opening((*id, height));
+                self.hub.ledger.open(WindowRecord {
+                    topic: *id,
+                    nonce: height,
+                    end: window.end,
+                    opened: block.at,
+                    blocks: Vec::new(),
+                    answers: Vec::new(),
+                    faults: faults.clone(),
+                });
+            }
+        }
     }
 }
 

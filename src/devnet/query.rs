@@ -38,7 +38,10 @@ pub(super) fn answer(
         "/cosmos.auth.v1beta1.Query/AccountInfo" => {
             let request: QueryAccountInfoRequest = read(data)?;
             chain.fund(&request.address);
-            account_info(&*state(chain, height)?, &request)
+            let behind = (chain.view.accounts_lag > 0).then(|| {
+                (chain.shown_height() - chain.view.accounts_lag).max(chain.first_height())
+            });
+            account_info(&*state(chain, height.or(behind))?, &request)
         }
         "/cosmos.bank.v1beta1.Query/Balance" => {
             let request: QueryBalanceRequest = read(data)?;

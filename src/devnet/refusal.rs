@@ -67,6 +67,12 @@ impl Refusal {
         too_many_labels = "emissions" 97 "too many labels in one submission (exceeds per-topic cap)";
     }
 
+    /// Whether it says that the chain has the answer already.
+    pub(super) fn says_it_is_in(&self) -> bool {
+        let code = (self.codespace.as_str(), self.code);
+        code == ("emissions", 78) || self.log.contains("inference already submitted")
+    }
+
     /// The same refusal, with what was being done before it.
     pub(super) fn while_doing(mut self, what: &str) -> Self {
         self.log = format!("{what}: {}", self.log);

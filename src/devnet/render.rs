@@ -181,8 +181,8 @@ pub(super) fn abci_query(answer: Result<Vec<u8>, Refusal>, height: i64) -> Value
 }
 
 /// `status`.
-pub(super) fn status(chain: &Chain, address: &str) -> Value {
-    let id = chain.config.chain_id.as_str();
+pub(super) fn status(chain: &Chain) -> Value {
+    let (id, address) = (chain.shown_id(), chain.view.address.as_str());
     let sync = |prefix: &str, height: i64| {
         let time = chain
             .block(height)
@@ -202,8 +202,8 @@ pub(super) fn status(chain: &Chain, address: &str) -> Value {
     for (key, value) in sync("earliest", chain.first_height()) {
         sync_info.insert(key, value.into());
     }
-    sync_info.insert("catching_up".into(), false.into());
-    let indexer = if chain.indexer == super::control::Indexer::Off {
+    sync_info.insert("catching_up".into(), chain.view.catching_up.into());
+    let indexer = if chain.view.indexer == super::control::Indexer::Off {
         "off"
     } else {
         "on"

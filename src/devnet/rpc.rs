@@ -18,20 +18,15 @@ const LARGEST_PAGE: usize = 100;
 /// Longest query that is read.
 pub(super) const LONGEST_QUERY: usize = 512;
 
-/// Answers a method. `address` is where the node listens.
+/// Answers a method, as the endpoint of `chain.view` sees it.
 ///
 /// # Errors
 /// The node's errors; −32601 for a method that it doesn't have.
-pub(super) fn call(
-    chain: &mut Chain,
-    method: &str,
-    params: Value,
-    address: &str,
-) -> Result<Value, RpcError> {
+pub(super) fn call(chain: &mut Chain, method: &str, params: Value) -> Result<Value, RpcError> {
     let params = |names| Params::read(params, names);
     match method {
         "health" => Ok(json!({})),
-        "status" => Ok(render::status(chain, address)),
+        "status" => Ok(render::status(chain)),
         "abci_info" => Ok(abci_info(chain)),
         "abci_query" => abci_query(chain, &params(&["path", "data", "height", "prove"])?),
         "broadcast_tx_sync" => broadcast(chain, &params(&["tx"])?),
@@ -45,12 +40,11 @@ pub(super) fn call(
             &params(&["query", "prove", "page", "per_page", "order_by"])?,
         ),
         "header" => block(chain, &params(&["height"])?)
-            .map(|b| json!({"header": render::header(&chain.config.chain_id, b.height, b.time)})),
-        "block" => {
-            block(chain, &params(&["height"])?).map(|b| render::block(&chain.config.chain_id, &b))
+            .map(|b| json!({"header": render::header(chain.shown_id(), b.height, b.time)})),
+        "block" => block(chain, &params(&["height"])?).map(|b| render::block(chain.shown_id(), &b)),
+        "block_results" => {
+            block(chain, &params(&["height"])?).map(|b| render::block_results(chain.shown_id(), &b))
         }
-        "block_results" => block(chain, &params(&["height"])?)
-            .map(|b| render::block_results(&chain.config.chain_id, &b)),
         _ => Err(render::no_such_method()),
     }
 }
@@ -165,7 +159,7 @@ fn unconfirmed(chain: &Chain) -> Value {
 }
 
 fn indexed(chain: &Chain) -> Result<(), RpcError> {
-    if chain.indexer == Indexer::Off {
+    if chain.view.indexer == Indexer::Off {
         return Err(render::internal("transaction indexing is disabled"));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! The WebSocket: subscriptions, and all other methods as well.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use axum::{
     extract::{
@@ -16,11 +16,12 @@ use tokio::sync::broadcast::error::RecvError;
 use super::{
     chain::Block,
     control::Answer,
-    http::{envelope, parse_error},
+    faults::Delivery,
+    http::{self, envelope, parse_error},
     matcher::{self, Query, Tags},
-    node::Shared,
     render,
     rpc::LONGEST_QUERY,
+    shared::Shared,
 };
 use crate::chain::jsonrpc::{Request, RpcError};
 
@@ -34,6 +35,10 @@ pub(super) async fn upgrade(
     State(shared): State<Arc<Shared>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    let instead = shared.effects().answer;
+    if let Some(instead) = instead.as_ref().and_then(http::bare) {
+        return instead;
+    }
     upgrade.on_upgrade(move |socket| Client::new(socket, shared).run())
 }
 
@@ -47,6 +52,16 @@ struct Client {
     socket: WebSocket,
     shared: Arc<Shared>,
     subscriptions: Vec<Subscription>,
+    /// Blocks whose events are held back, each with the height that lets them go.
+    held: VecDeque<(i64, Arc<Block>)>,
+}
+
+/// Which part of what a block brings is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    Header,
+    Events,
 }
 
 /// The socket is to be closed.
@@ -58,11 +73,12 @@ impl Client {
             socket,
             shared,
             subscriptions: Vec::new(),
+            held: VecDeque::new(),
         }
     }
 
     async fn run(mut self) {
-        let mut blocks = self.shared.blocks.subscribe();
+        let mut blocks = self.shared.hub.blocks.subscribe();
         let mut cut = self.shared.cut.subscribe();
         cut.mark_unchanged();
         loop {
@@ -120,9 +136,21 @@ impl Client {
         if request.id.is_null() {
             return Ok(());
         }
+        let late = self.shared.effects().subscribe_delay;
+        if let Some(by) = late.filter(|_| request.method == "subscribe") {
+            tokio::time::sleep(by).await;
+        }
         let result = match self.shared.false_answer(&request.method) {
             Some(Answer::Swallow) => return Ok(()),
-            Some(Answer::Http { .. }) => return Err(Closed),
+            Some(Answer::Http { .. } | Answer::Busy { .. }) => return Err(Closed),
+            Some(Answer::Truncate) => {
+                let result = self.perform(&request).await;
+                let whole = envelope(&request.id, result).to_string();
+                let part = whole.chars().take(whole.len() / 2).collect::<String>();
+                // The socket is closed either way.
+                let _sent = self.socket.send(Message::text(part)).await;
+                return Err(Closed);
+            }
             Some(Answer::Error {
                 code,
                 message,
@@ -198,11 +226,40 @@ impl Client {
     }
 
     /// Sends what a block brings to the subscriptions that ask for it.
-    async fn publish(&mut self, block: &Block) -> Result<(), Closed> {
-        if *self.shared.silent.borrow() || self.subscriptions.is_empty() {
+    async fn publish(&mut self, block: &Arc<Block>) -> Result<(), Closed> {
+        if self.shared.is_silent() || self.subscriptions.is_empty() {
             return Ok(());
         }
-        for (data, tags) in happenings(&self.shared.chain_id, block) {
+        match self.shared.effects().delivery {
+            Delivery::Live => self.tell(block, Part::All).await?,
+            Delivery::Twice => {
+                self.tell(block, Part::All).await?;
+                self.tell(block, Part::All).await?;
+            }
+            Delivery::Never => self.tell(block, Part::Header).await?,
+            Delivery::Late(by) => {
+                self.held.push_back((block.height + by, Arc::clone(block)));
+                self.tell(block, Part::Header).await?;
+            }
+        }
+        while let Some((_, held)) = self.held.pop_front_if(|(at, _)| *at <= block.height) {
+            self.tell(&held, Part::Events).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell(&mut self, block: &Block, part: Part) -> Result<(), Closed> {
+        for (data, tags) in happenings(&self.shared.shown_id(), block) {
+            let is_header = data["type"] == "tendermint/event/NewBlockHeader";
+            if part
+                == (if is_header {
+                    Part::Events
+                } else {
+                    Part::Header
+                })
+            {
+                continue;
+            }
             let frames: Vec<_> = self
                 .subscriptions
                 .iter()

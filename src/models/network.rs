@@ -138,13 +138,8 @@ impl ModelNetwork {
         self.serving().iter().map(|run| run.info()).collect()
     }
 
-    /// The ids of all models that the orchestrator lists, whoever calls them; none before it has.
-    #[must_use]
-    pub fn listed(&self) -> Option<Arc<[String]>> {
-        self.standing.borrow().listed.clone()
-    }
-
-    /// Sees the list of [`ModelNetwork::listed`] without keeping the network open.
+    /// Sees the ids of all models that the orchestrator lists, whoever calls them; none before it has.
+    /// It does not keep the network open.
     pub fn list_reader(&self) -> impl Fn() -> Option<Arc<[String]>> + Send + Sync + use<> {
         let standing = self.standing.clone();
         move || standing.borrow().listed.clone()

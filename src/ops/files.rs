@@ -104,6 +104,12 @@ impl Artifacts {
         self.named(&format!(".outbox-{of}.db"))
     }
 
+    /// Says that this was the only Predict worker of a database.
+    #[must_use]
+    pub fn alone(&self, of: &str) -> PathBuf {
+        self.named(&format!(".alone-{of}"))
+    }
+
     /// Candles that are kept apart from the database.
     #[must_use]
     pub fn candles(&self) -> PathBuf {

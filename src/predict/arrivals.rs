@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::join_all;
 use tokio::{
-    sync::watch,
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, timeout},
 };
 
@@ -31,6 +31,8 @@ pub struct Sharing {
     pub leases: Arc<dyn LeaseRepository>,
     /// How long a model that was taken over may take to join, before it counts as absent.
     pub patience: Duration,
+    /// How long it takes at most from a worker's last round until another calls its models.
+    pub moves_within: Duration,
 }
 
 /// Follows which models are ours.
@@ -39,6 +41,14 @@ pub(super) struct Arrivals {
     ours: Arc<HashSet<String>>,
     /// Models that are not there yet, and until when each is waited for.
     awaited: HashMap<String, Instant>,
+    /// Lets one question to the database at a time.
+    questions: Arc<Semaphore>,
+}
+
+/// Models that have come, and the right to ask the database of them.
+pub(super) struct Come {
+    pub(super) models: Vec<String>,
+    right: OwnedSemaphorePermit,
 }
 
 impl Arrivals {
@@ -47,7 +57,14 @@ impl Arrivals {
             sharing,
             ours: Arc::default(),
             awaited: HashMap::new(),
+            questions: Arc::new(Semaphore::new(1)),
         }
+    }
+
+    /// How old a slot may be that a model is asked for after it has moved: a worker's death is noticed,
+    /// and the model joins another, within this.
+    pub(super) const fn moves_within(&self) -> Duration {
+        self.sharing.moves_within
     }
 
     /// Learns which models are ours now.
@@ -77,30 +94,31 @@ impl Arrivals {
     }
 
     /// The models that are there now, or were waited for long enough. Rounds that begin from now on
-    /// are theirs, too.
-    pub(super) fn come(&mut self, network: &ModelNetwork) -> Vec<String> {
+    /// are theirs, too. None while the database is still asked of those that came before.
+    pub(super) fn come(&mut self, network: &ModelNetwork) -> Option<Come> {
         if self.awaited.is_empty() {
-            return Vec::new();
+            return None;
         }
+        let right = Arc::clone(&self.questions).try_acquire_owned().ok()?;
         let models = network.models();
         let there: HashSet<&str> = models.iter().map(|it| it.model_id.as_str()).collect();
         let now = Instant::now();
         let is_due =
             |(model, until): &(&String, &Instant)| there.contains(model.as_str()) || **until <= now;
         let come = self.awaited.iter().filter(is_due);
-        let come: Vec<String> = come.map(|(model, _)| model.clone()).collect();
-        for model in &come {
+        let models: Vec<String> = come.map(|(model, _)| model.clone()).collect();
+        for model in &models {
             self.awaited.remove(model);
         }
-        come
+        (!models.is_empty()).then_some(Come { models, right })
     }
 
-    /// Asks models for what they lack of these rounds; each round is of some models, or of all.
+    /// Asks models for what they lack of these rounds; each round is of those that it names.
     pub(super) fn ask(
         &self,
         asker: Arc<Asker>,
-        models: Vec<String>,
-        rounds: Vec<(Due, Option<HashSet<String>>)>,
+        Come { models, right }: Come,
+        rounds: Vec<(Due, HashSet<String>)>,
     ) -> impl Future<Output = ()> + Send + use<> {
         let (leases, ours) = (Arc::clone(&self.sharing.leases), Arc::clone(&self.ours));
         async move {
@@ -111,13 +129,10 @@ impl Arrivals {
                 Ok(Ok(there)) => there,
                 _ => HashSet::new(),
             };
+            drop(right);
             let rounds = rounds.into_iter().enumerate();
-            let rounds = rounds.filter_map(|(place, (due, only))| {
-                let lacks = models.iter().filter(|model| {
-                    only.as_ref().is_none_or(|only| only.contains(*model))
-                        && !there.contains(&(place, (*model).clone()))
-                });
-                let lacks: HashSet<String> = lacks.cloned().collect();
+            let rounds = rounds.filter_map(|(place, (due, mut lacks))| {
+                lacks.retain(|model| !there.contains(&(place, model.clone())));
                 let whom = Whom {
                     only: Some(lacks),
                     ours: Some(Arc::clone(&ours)),

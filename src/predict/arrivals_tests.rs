@@ -6,9 +6,9 @@ use super::*;
 use crate::{
     predict::{
         Asking, PredictConfig, ScheduleConfig,
-        scene::{Scene, WAIT, name, until},
+        scene::{Office, Scene, Shelf, WAIT, config, name, until},
     },
-    store::{Beat, Held, ModelRecord, PredictionConfig, StoreError},
+    store::{Beat, Held, Known, PredictionConfig, StoreError, StoredConfig},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -30,9 +30,6 @@ impl LeaseRepository for Parts {
     }
     async fn leave(&self, _: &str, _: &str) -> Result<(), StoreError> {
         Ok(())
-    }
-    async fn known(&self, _: &str, _: &[String]) -> Result<Vec<ModelRecord>, StoreError> {
-        Ok(Vec::new())
     }
     async fn parts_of(
         &self,
@@ -87,6 +84,7 @@ impl Table {
             ours: ours.subscribe(),
             leases: parts.clone(),
             patience,
+            moves_within: Duration::from_secs(60),
         };
         let asking: Asking = scene.sharing(settings, sharing);
         let cancel = CancellationToken::new();
@@ -150,16 +148,57 @@ async fn one_that_comes_back_is_asked_for_what_nobody_asked_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_database_that_hangs_is_not_waited_for_long() {
-    let scene = Scene::of(1).await;
+async fn a_database_that_hangs_is_not_waited_for_long_and_asked_once_at_a_time() {
+    let scene = Scene::of(3).await;
     let parts = Parts {
         hangs: true,
         ..Parts::default()
     };
     let table = Table::of(&scene, parts, WAIT);
-    table.ours.send_replace(Some(set(&["a"])));
+    let asked = || *table.parts.asked.lock().unwrap();
+    let mut names = Vec::new();
+    for next in ["a", "b", "c"] {
+        names.push(next);
+        table.ours.send_replace(Some(set(&names)));
+        until(|| asked() == 1).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    assert_eq!(asked(), 1);
     until(|| !scene.office.facts.performed().is_empty()).await;
     assert_eq!(scene.office.facts.statuses(), ["a SUCCESS"]);
+    until(|| asked() == 2).await;
+    table.stop().await;
+}
+
+/// With a database that says that the round of 13:00:00 was made.
+async fn where_it_was_made() -> Scene {
+    let shelf = Shelf::default();
+    let row = StoredConfig {
+        config: config("BTC", 600),
+        performed: Some(FULL),
+    };
+    shelf.rows.lock().unwrap().push(row);
+    let seen = crate::predict::scene::NOW - time::Duration::hours(1);
+    let known = ["a", "c"].map(|id| crate::predict::scene::record(id, &format!("{id}1"), seen));
+    let office = Office::new(|_| (), known.into());
+    Scene::with(3, office, Some(Arc::new(shelf))).await
+}
+
+#[tokio::test]
+async fn of_a_round_that_was_made_a_new_model_lacks_no_part() {
+    let scene = where_it_was_made().await;
+    let table = Table::of(&scene, Parts::default(), WAIT);
+    table.ours.send_replace(Some(set(&["a", "b"])));
+    let facts = &scene.office.facts;
+    until(|| !facts.performed().is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(facts.statuses(), ["a SUCCESS"], "b came after it was due");
+    // Nor does one that moves when all that moved then have long arrived.
+    let later = time::macros::datetime!(2025-09-16 13:05:00 UTC);
+    scene.office.clock.set(later);
+    table.ours.send_replace(Some(set(&["a", "b", "c"])));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(facts.statuses(), ["a SUCCESS"]);
     table.stop().await;
 }
 
@@ -167,7 +206,10 @@ async fn a_database_that_hangs_is_not_waited_for_long() {
 async fn it_speaks_for_its_own_models_alone_and_for_those_that_do_not_come_after_a_while() {
     let scene = Scene::of(2).await;
     let seen = crate::predict::scene::NOW - time::Duration::hours(1);
-    let known = ["gone", "others"].map(|id| crate::predict::scene::record(id, "x", seen));
+    let known = ["gone", "others"].map(|id| Known {
+        record: crate::predict::scene::record(id, "x", seen),
+        is_told: true,
+    });
     scene.office.roll.take_over(known.into());
     let table = Table::of(&scene, Parts::default(), Duration::from_millis(500));
     table.ours.send_replace(Some(set(&["a", "gone"])));

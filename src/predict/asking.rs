@@ -82,6 +82,8 @@ pub struct Asking {
     library: Library,
     /// With others at work a slot that is done says nothing of this worker's models.
     arrivals: Option<Arrivals>,
+    /// The newest slot of which it is known that this worker or another made a round.
+    made: HashMap<ConfigKey, i64>,
     /// The best performers, best first; none while nobody knows.
     best: Vec<String>,
     rounds: JoinSet<()>,
@@ -136,6 +138,7 @@ impl Asking {
             configs: Configs::new(parts.scope),
             library,
             arrivals: parts.sharing.map(Arrivals::new),
+            made: parts.performed,
             best: Vec::new(),
             rounds: JoinSet::new(),
             open: HashMap::new(),
@@ -235,6 +238,7 @@ impl Asking {
             self.tell_missed(&due);
         }
         let key = due.key.clone();
+        self.note_made(&key, due.slot);
         let task = self.rounds.spawn(Arc::clone(&self.asker).ask(due, whom));
         self.open.insert(task.id(), key);
     }
@@ -250,13 +254,13 @@ impl Asking {
         let Some(arrivals) = &mut self.arrivals else {
             return;
         };
-        let come = arrivals.come(&self.asker.network);
-        if come.is_empty() {
+        let Some(come) = arrivals.come(&self.asker.network) else {
             return;
-        }
+        };
         let rounds = self.table.newest(now).into_iter();
-        let rounds = rounds.map(|due| (self.only(&due.config), due));
-        let rounds = rounds.map(|(only, due)| (due, only)).collect();
+        let rounds = rounds.map(|due| (self.lack(&come.models, &due, now), due));
+        let rounds = rounds.filter(|(models, _)| !models.is_empty());
+        let rounds = rounds.map(|(models, due)| (due, models)).collect();
         let Some(arrivals) = &self.arrivals else {
             return;
         };
@@ -264,6 +268,33 @@ impl Asking {
         let task = self.rounds.spawn(asking);
         let key = ConfigKey("models that were taken over".into());
         self.open.insert(task.id(), key);
+    }
+
+    /// Which models that have come may lack a part of a round: all, when nobody made it; of one that was
+    /// made, those that were there when it was due, while they may have been on their way. A model that
+    /// is new or was away waits for the next slot, as it does where nothing is shared.
+    fn lack(&self, come: &[String], due: &Due, now: i64) -> HashSet<String> {
+        let only = self.only(&due.config);
+        // As in the timetable, one that lies far ahead is not believed.
+        let believable = due.slot..=now + i64::from(due.config.interval);
+        let made = self.made.get(&due.key);
+        let is_made = made.is_some_and(|made| believable.contains(made));
+        let limit = self.arrivals.as_ref().map(Arrivals::moves_within);
+        let is_late = limit.is_none_or(|it| (now - due.slot).unsigned_abs() > it.as_secs());
+        let there = |model: &String| {
+            let first_seen = self.asker.roll.first_seen(model);
+            first_seen.is_some_and(|at| at.unix_timestamp() <= due.slot)
+        };
+        let lack = come.iter().filter(|model| {
+            only.as_ref().is_none_or(|only| only.contains(*model))
+                && (!is_made || (!is_late && there(model)))
+        });
+        lack.cloned().collect()
+    }
+
+    fn note_made(&mut self, key: &ConfigKey, slot: i64) {
+        let made = self.made.entry(key.clone()).or_insert(slot);
+        *made = slot.max(*made);
     }
 
     fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
@@ -303,8 +334,9 @@ impl Asking {
 
     fn take(&mut self, reading: Reading) {
         let (good, complaints, slots) = self.configs.sift_rows(reading.rows);
-        if self.arrivals.is_none() {
-            for (key, slot) in slots {
+        for (key, slot) in slots {
+            self.note_made(&key, slot);
+            if self.arrivals.is_none() {
                 self.table.performed(&key, slot);
             }
         }

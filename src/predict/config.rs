@@ -61,6 +61,10 @@ pub struct PredictConfig {
     /// again within three of these, and each worker writes one row in half of one.
     #[serde(with = "humantime_serde")]
     pub heartbeat: Duration,
+    /// How long workers go on with what they hold while nobody listens at the database's address, and the
+    /// server says nothing itself: what stands between may be away for one of them alone.
+    #[serde(with = "humantime_serde")]
+    pub down_within: Duration,
 }
 
 /// A value of the section that makes no sense.
@@ -234,6 +238,11 @@ impl PredictConfig {
             let wrong = format!("is {:?}", self.heartbeat);
             return refuse("heartbeat", wrong, "write 500ms to 5m, such as \"5s\"");
         }
+        if self.down_within < self.heartbeat * 2 {
+            let wrong = format!("is {:?}", self.down_within);
+            let right = "write two heartbeats or more, such as \"10min\"";
+            return refuse("down_within", wrong, right);
+        }
         if !(1..=1 << 20).contains(&self.outbox_mib) {
             let wrong = format!("is {}", self.outbox_mib);
             return refuse("outbox_mib", wrong, "write 1 to 1048576");
@@ -293,6 +302,7 @@ impl Default for PredictConfig {
             settle: Duration::from_secs(30),
             share: true,
             heartbeat: Duration::from_secs(5),
+            down_within: Duration::from_mins(10),
         }
     }
 }
@@ -317,7 +327,10 @@ mod tests {
 
     #[test]
     fn each_wrong_value_is_named() {
-        let cases: [(&str, Change); 12] = [
+        let cases: [(&str, Change); 13] = [
+            ("predict.down_within is 9s; write two", |c| {
+                c.down_within = Duration::from_secs(9);
+            }),
             ("predict.heartbeat is 499ms; write 500ms", |c| {
                 c.heartbeat = Duration::from_millis(499);
             }),

@@ -176,6 +176,11 @@ impl Entry {
         (self.is_put, self.is_changed) = (true, false);
     }
 
+    /// That it was there says nothing of what it was told.
+    pub(super) const fn lacks_the_past(&mut self) {
+        (self.answered, self.before) = (None, None);
+    }
+
     /// The database knows no more than it told. Gives whether the model is new.
     pub(super) fn settle(&mut self) -> bool {
         let is_new = self.unverified.take().is_some();

@@ -1,7 +1,7 @@
 //! Which ticks which model has heard. Pure.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -32,6 +32,19 @@ pub(super) struct Heard {
     /// The earliest close of each of the last ticks, the newest last.
     earliest: VecDeque<i64>,
     models: HashMap<Key, Place>,
+    /// Those whose servers were asked for an instance and have not answered.
+    setting_up: HashSet<Key>,
+}
+
+/// How far a model is with being told the past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It is not told yet.
+    Waits,
+    /// It is being told, or that failed.
+    Telling,
+    /// This deployment of it was told all.
+    Told(String),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,6 +113,58 @@ impl Heard {
         let many = usize::try_from((self.number + 1).checked_sub(first)?).ok()?;
         let skipped = self.earliest.len().checked_sub(many)?;
         self.earliest.iter().skip(skipped).copied().min()
+    }
+
+    /// A model's server is asked for an instance.
+    pub(super) fn begins(&mut self, model: &ModelInfo) {
+        self.setting_up.insert(key(model));
+    }
+
+    /// It has one: a new one knows nothing until it was told all.
+    pub(super) fn has(&mut self, model: &ModelInfo, is_new: bool) {
+        let key = key(model);
+        self.setting_up.remove(&key);
+        if is_new {
+            let place = Place {
+                seen: self.number,
+                replaying: Some(Replaying {
+                    since: Since::Ever,
+                    through: 0,
+                }),
+                ..Place::default()
+            };
+            self.models.insert(key, place);
+        }
+    }
+
+    /// How far models are, by their ids. Of a model with several deployments that counts which was told
+    /// and called last.
+    pub(super) fn stages(&self) -> HashMap<String, Stage> {
+        let waits = self
+            .setting_up
+            .iter()
+            .map(|it| (it.0.clone(), Stage::Waits));
+        let mut stages: HashMap<String, Stage> = waits.collect();
+        let mut places: Vec<_> = self.models.iter().collect();
+        places.sort_by_key(|(_, place)| place.seen);
+        for (key, place) in places {
+            let stage = match place.replaying {
+                _ if self.setting_up.contains(key) => Stage::Waits,
+                None if place.surely > 0 => Stage::Told(key.1.clone()),
+                Some(Replaying { through: 0, .. }) => Stage::Waits,
+                _ => Stage::Telling,
+            };
+            let known = stages.entry(key.0.clone()).or_insert(Stage::Waits);
+            if matches!(stage, Stage::Told(_)) || !matches!(known, Stage::Told(_)) {
+                *known = stage;
+            }
+        }
+        stages
+    }
+
+    /// Nothing is known of what a model knows.
+    pub(super) fn forget(&mut self, model_id: &str) {
+        self.models.retain(|key, _| key.0 != model_id);
     }
 
     /// A model is about to be told by a replay what it lacks: all when it `is_new`, else what it missed

@@ -14,6 +14,14 @@ use crate::models::{Call, Instance, ModelInfo, Replay};
 /// up to which tick the replay went, and tells the rest with the model's first tick.
 #[async_trait]
 impl Replay for SharedBook {
+    fn begins(&self, model: &ModelInfo) {
+        self.begins(model);
+    }
+
+    fn has(&self, model: &ModelInfo, instance: Instance) {
+        self.has(model, instance);
+    }
+
     async fn calls(&self, model: &ModelInfo, instance: Instance) -> Vec<Call> {
         let calls = match self.replay(model, instance) {
             Since::Ever => self.whole().await,

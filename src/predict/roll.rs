@@ -20,7 +20,7 @@ use crate::{
     clock::SharedClock,
     models::ModelInfo,
     ops::Reporter,
-    store::{DeploymentEffect, ModelRecord},
+    store::{DeploymentEffect, Known, ModelRecord},
 };
 
 /// Models that are kept in mind; above it those unseen for longest go, and count as new when they
@@ -229,17 +229,27 @@ impl Roll {
 
     /// What the database knows now of models that another worker called so far: of them this may know
     /// less, or what is long past.
-    pub(super) fn take_over(&self, stored: Vec<ModelRecord>) {
+    pub(super) fn take_over(&self, stored: Vec<Known>) {
         self.with(|state| {
-            for record in stored {
-                match state.entries.entry(record.model_id.clone()) {
-                    hash_map::Entry::Vacant(place) => {
-                        place.insert(Entry::known(record));
+            for Known { record, is_told } in stored {
+                let entry = match state.entries.entry(record.model_id.clone()) {
+                    hash_map::Entry::Vacant(place) => place.insert(Entry::known(record)),
+                    hash_map::Entry::Occupied(place) => {
+                        let entry = place.into_mut();
+                        entry.catch_up(record);
+                        entry
                     }
-                    hash_map::Entry::Occupied(mut place) => place.get_mut().catch_up(record),
+                };
+                if !is_told {
+                    entry.lacks_the_past();
                 }
             }
         });
+    }
+
+    /// Since when a model is known.
+    pub(super) fn first_seen(&self, model_id: &str) -> Option<OffsetDateTime> {
+        self.with(|state| Some(state.entries.get(model_id)?.record.first_seen))
     }
 
     /// A deployment is called by another worker from now on, which should know all that is known here.

@@ -1,6 +1,7 @@
 //! The book as the room shares it: what models were told, and what is told next.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use tokio::{sync::OnceCell, time::Instant};
 use super::{
     Attendance, Book, Fact, Facts, FeedError, Prices, Quotes,
     book::{Refused, Taken},
-    heard::{Heard, Part, Since},
+    heard::{Heard, Part, Since, Stage},
     told::tick_calls,
 };
 use crate::{
@@ -222,6 +223,27 @@ impl SharedBook {
         };
         let calls = whole.0.get_or_try_init(|| self.encode(book.all()));
         calls.await.map(Arc::clone)
+    }
+
+    /// A model is about to be set up.
+    pub(super) fn begins(&self, model: &ModelInfo) {
+        self.state().heard.begins(model);
+    }
+
+    /// A model is set up.
+    pub(super) fn has(&self, model: &ModelInfo, instance: Instance) {
+        let is_new = instance == Instance::Created;
+        self.state().heard.has(model, is_new);
+    }
+
+    /// How far models are, by their ids; nothing of those that this process does not know.
+    pub(super) fn stages(&self) -> HashMap<String, Stage> {
+        self.state().heard.stages()
+    }
+
+    /// Another worker set a model up and did not tell it all: nothing is known of what it knows.
+    pub(super) fn forget(&self, model_id: &str) {
+        self.state().heard.forget(model_id);
     }
 
     /// A replay to a model begins: gives from when on it is to be told.

@@ -22,8 +22,31 @@ pub struct Beat {
     pub absent_within: Duration,
     /// Models that it gives back.
     pub give: Vec<String>,
-    /// Whether it may remove workers that have lapsed.
-    pub may_bury: bool,
+    /// Models that it held before and knows.
+    pub known: Vec<String>,
+    /// Which deployment of its models was told all of the past, as far as it knows; none while it is not
+    /// told yet.
+    pub told: Vec<(String, Option<String>)>,
+    /// Workers that it may remove if they have lapsed and gave no sign of life since.
+    pub bury: Vec<Sign>,
+}
+
+/// A worker's newest sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// The worker's number in the database.
+    pub worker: i64,
+    /// How many heartbeats it has had.
+    pub beats: i64,
+}
+
+/// What the database knows of a model that has become this worker's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The model.
+    pub record: ModelRecord,
+    /// Whether its deployment was told all of the past up to when it was last seen.
+    pub is_told: bool,
 }
 
 /// What a worker holds, and who the others are.
@@ -39,15 +62,33 @@ pub struct Held {
     pub others: Vec<(String, usize)>,
     /// Until the first of them lapses, unless it renews.
     pub next_lapse: Option<Duration>,
-    /// Workers that had lapsed and were removed with this.
-    pub buried: Vec<String>,
+    /// All other workers' newest signs of life, also of those that have lapsed.
+    pub signs: Vec<Sign>,
+    /// What is known of its models but those that it knew; nothing of one that was never seen.
+    pub known: Vec<Known>,
 }
 
 impl Held {
-    /// The most models that a worker may hold: all of them over the workers that live, rounded up.
+    /// The most models that this worker may hold: all of them over the workers that live, rounded up. But
+    /// while one lacks even what is rounded down, only as many may hold one more as come out, the first
+    /// by name. So all end with one of the two numbers, and then no model moves.
     #[must_use]
-    pub fn share(&self) -> usize {
-        self.total.div_ceil(self.others.len() + 1)
+    pub fn limit(&self, own: &str) -> usize {
+        self.limits(own)(own)
+    }
+
+    /// The same for each worker.
+    fn limits<'a>(&'a self, own: &'a str) -> impl Fn(&str) -> usize + 'a {
+        let workers = self.others.len() + 1;
+        let (least, over) = (self.total / workers, self.total % workers);
+        let is_short =
+            self.models.len() < least || self.others.iter().any(|(_, held)| *held < least);
+        move |name| {
+            let names = self.others.iter().map(|it| it.0.as_str());
+            let before = names.chain([own]).filter(|it| *it < name).count();
+            let has_more = over > 0 && (!is_short || before < over);
+            least + usize::from(has_more)
+        }
     }
 
     /// How many models are held by workers that do not live.
@@ -58,13 +99,16 @@ impl Held {
             .saturating_sub(self.free + self.models.len() + others)
     }
 
-    /// How many models it has above its share and others have room for.
+    /// How many models this worker has above its limit and others have room for.
     #[must_use]
-    pub fn excess(&self) -> usize {
-        let share = self.share();
-        let room = self.others.iter().map(|it| share.saturating_sub(it.1));
+    pub fn excess(&self, own: &str) -> usize {
+        let limits = self.limits(own);
+        let room = self
+            .others
+            .iter()
+            .map(|(name, held)| limits(name).saturating_sub(*held));
         let room = room.sum::<usize>().saturating_sub(self.free);
-        self.models.len().saturating_sub(share).min(room)
+        self.models.len().saturating_sub(limits(own)).min(room)
     }
 }
 
@@ -73,12 +117,13 @@ impl Held {
 /// Whoever waits for an answer may stop waiting at any time: what was not finished by then is not done.
 #[async_trait]
 pub trait LeaseRepository: Send + Sync + 'static {
-    /// A heartbeat, in one transaction: renews what the worker holds, adds models that are new, drops
-    /// those that nobody wants, gives back what is to be given, removes workers that have lapsed if that
-    /// is allowed, and takes what is free up to the worker's share.
+    /// A heartbeat, in one transaction: renews what the worker holds, notes which of its models were told
+    /// the past, adds models that are new, drops those that nobody wants, gives back what is to be given,
+    /// removes workers that have lapsed if that is allowed, takes what is free up to the worker's limit,
+    /// and tells what is known of models that have come.
     ///
     /// # Errors
-    /// When the database can't be reached or written; [`StoreError::is_down`] tells whether it is away
+    /// When the database can't be reached or written; [`StoreError::down`] tells whether it is away
     /// for all.
     async fn beat(&self, beat: &Beat) -> Result<Held, StoreError>;
 
@@ -88,17 +133,8 @@ pub trait LeaseRepository: Send + Sync + 'static {
     /// When the database can't be written: then the leases lapse.
     async fn leave(&self, crunch_id: &str, worker: &str) -> Result<(), StoreError>;
 
-    /// What is known of these models of a crunch now.
-    ///
-    /// # Errors
-    /// When the database can't be read.
-    async fn known(
-        &self,
-        crunch_id: &str,
-        models: &[String],
-    ) -> Result<Vec<ModelRecord>, StoreError>;
-
-    /// Which of these models have a part in which of these rounds: the round's place, and the model.
+    /// Which of these models have a part in which of these rounds: the round's place, and the model. That
+    /// one was absent is no part.
     ///
     /// # Errors
     /// When the database can't be read.
@@ -136,27 +172,79 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_rounded_up() {
-        assert_eq!(held(300, &[], 0).share(), 300);
-        assert_eq!(held(100, &[100, 100], 0).share(), 100);
-        assert_eq!(held(100, &[100, 100], 1).share(), 101);
-        assert_eq!(held(0, &[], 0).share(), 0);
+    fn one_that_is_alone_may_hold_all() {
+        assert_eq!(held(300, &[], 0).limit("me"), 300);
+        assert_eq!(held(0, &[], 0).limit("me"), 0);
     }
 
     #[test]
     fn models_are_given_only_where_somebody_has_room() {
-        assert_eq!(held(100, &[100, 100, 0], 0).excess(), 25);
-        assert_eq!(held(100, &[75, 100, 0], 25).excess(), 25);
-        assert_eq!(held(100, &[75, 75, 0], 50).excess(), 25);
-        assert_eq!(held(4, &[4, 2], 0).excess(), 0, "as even as it gets");
-        assert_eq!(held(5, &[4, 1], 0).excess(), 1);
-        assert_eq!(held(5, &[4, 0], 1).excess(), 1);
-        assert_eq!(held(5, &[1, 1], 5).excess(), 1);
-        assert_eq!(held(4, &[1, 1], 6).excess(), 0);
-        assert_eq!(
-            held(6, &[6, 0], 0).excess(),
-            2,
-            "half of what another lacks"
-        );
+        assert_eq!(held(100, &[100, 100, 0], 0).excess("me"), 25);
+        assert_eq!(held(100, &[75, 100, 0], 25).excess("me"), 25);
+        assert_eq!(held(100, &[75, 75, 0], 50).excess("me"), 25);
+        assert_eq!(held(4, &[4, 2], 0).excess("me"), 1, "the last by name");
+        assert_eq!(held(4, &[4, 2], 0).excess("1a"), 1);
+        assert_eq!(held(4, &[3, 3], 0).excess("me"), 0, "as even as it gets");
+        assert_eq!(held(5, &[4, 0], 1).excess("me"), 2, "4, 3 and 3");
+        assert_eq!(held(6, &[6, 0], 0).excess("me"), 2);
+    }
+
+    /// Lets workers beat in turn, each giving with the beat after the one that found what is above its
+    /// limit; gives how many each holds, and how many moves there were in the last turn.
+    fn settled(models: usize, workers: usize, new: usize) -> (Vec<usize>, usize) {
+        let mut held = vec![0; workers];
+        let mut give = vec![0; workers];
+        let (mut free, mut moves) = (models, 0);
+        for turn in 0..40 {
+            moves = 0;
+            // The newcomers come later, and their names stand among the others'.
+            let lives = |it: usize| turn >= 15 || it % workers >= new;
+            for own in (0..workers).filter(|it| lives(*it)) {
+                held[own] -= give[own];
+                free += give[own];
+                moves += give[own];
+                let others = (0..workers).filter(|it| *it != own && lives(*it));
+                let view = |held: &[usize], free| Held {
+                    models: vec![String::new(); held[own]],
+                    total: models,
+                    free,
+                    others: others
+                        .clone()
+                        .map(|it| (format!("{it:03}"), held[it]))
+                        .collect(),
+                    ..Held::default()
+                };
+                let name = format!("{own:03}");
+                let room = view(&held, free).limit(&name).saturating_sub(held[own]);
+                let taken = room.min(free - give[own].min(free));
+                held[own] += taken;
+                free -= taken;
+                moves += taken;
+                give[own] = view(&held, free).excess(&name);
+            }
+        }
+        assert_eq!(free, 0);
+        (held, moves)
+    }
+
+    #[test]
+    fn shares_are_as_even_as_can_be_and_then_no_model_moves() {
+        for (models, workers, new) in [
+            (30, 4, 1),
+            (300, 31, 1),
+            (4, 3, 1),
+            (300, 7, 3),
+            (2, 5, 2),
+            (100, 3, 2),
+            (61, 60, 30),
+        ] {
+            let (held, moves) = settled(models, workers, new);
+            let fair = models / workers..=models.div_ceil(workers);
+            assert!(
+                held.iter().all(|it| fair.contains(it)),
+                "{models}: {held:?}"
+            );
+            assert_eq!(moves, 0, "{models} on {workers}");
+        }
     }
 }

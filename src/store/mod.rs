@@ -20,7 +20,7 @@ mod series;
 pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
 pub use database::Store;
 pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
-pub use leases::{Beat, Held, LeaseRepository};
+pub use leases::{Beat, Held, Known, LeaseRepository, Sign};
 pub use outcomes::{
     Answered, Field, Noted, OpenedBy, OutcomeRepository, Peers, Record, Resolution, Standing,
 };
@@ -111,23 +111,24 @@ impl StoreError {
         }
     }
 
-    /// Whether the server is away for everybody: nobody listens at its address, or it says itself that it
-    /// starts, stops or recovers (57P01 to 57P03). Whoever only can't be reached from here may serve
-    /// others.
+    /// Whether the server is away for everybody. Whoever only can't be reached from here may serve others.
     #[must_use]
-    pub fn is_down(&self) -> bool {
+    pub fn down(&self) -> Option<Down> {
         use std::io::ErrorKind::{ConnectionRefused, NotFound};
         let (Self::Database { cause, .. } | Self::Server { cause, .. }) = self else {
-            return false;
+            return None;
         };
         match cause {
             // A server on this machine may listen at a file.
-            sqlx::Error::Io(cause) => matches!(cause.kind(), ConnectionRefused | NotFound),
+            sqlx::Error::Io(cause) => {
+                let is_refused = matches!(cause.kind(), ConnectionRefused | NotFound);
+                is_refused.then_some(Down::Refused)
+            }
             sqlx::Error::Database(told) => {
                 let code = told.code().unwrap_or_default();
-                matches!(&*code, "57P01" | "57P02" | "57P03")
+                is_down_for_all(&code).then_some(Down::Said)
             }
-            _ => false,
+            _ => None,
         }
     }
 
@@ -143,6 +144,21 @@ impl StoreError {
             .and_then(sqlx::error::DatabaseError::code);
         told.is_some_and(|code| code == "57014")
     }
+}
+
+/// How it is known that a database's server is away for everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Down {
+    /// It says so itself: see [`StoreError::down`].
+    Said,
+    /// Nobody listens at its address. What stands between may be what is away: a tunnel, a pooler.
+    Refused,
+}
+
+/// It stops, starts or recovers (57P01 to 57P03), has no space left (53100), or takes no writes (25006), as
+/// after a failover.
+fn is_down_for_all(code: &str) -> bool {
+    matches!(code, "57P01" | "57P02" | "57P03" | "53100" | "25006")
 }
 
 /// `PostgreSQL`'s codes have five characters, `SQLite`'s are numbers whose lowest byte is the kind.
@@ -174,6 +190,16 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_writes_for_nobody_is_down_for_all() {
+        for code in ["57P01", "57P03", "53100", "25006"] {
+            assert!(is_down_for_all(code), "{code}");
+        }
+        for code in ["53300", "42P01", "57014", "28P01", ""] {
+            assert!(!is_down_for_all(code), "{code}");
+        }
+    }
+
+    #[test]
     fn what_is_down_is_transient_and_what_makes_no_sense_is_not() {
         let failed = |cause| StoreError::Database {
             place: "here".into(),
@@ -187,15 +213,16 @@ mod tests {
             cause: "on purpose".into(),
         };
         assert!(!corrupt.is_transient());
-        assert!(!corrupt.is_down());
+        assert_eq!(corrupt.down(), None);
         let of_kind = |kind: std::io::ErrorKind| failed(std::io::Error::from(kind).into());
-        assert!(of_kind(std::io::ErrorKind::ConnectionRefused).is_down());
+        let refused = of_kind(std::io::ErrorKind::ConnectionRefused);
+        assert_eq!(refused.down(), Some(Down::Refused));
         for kind in [
             std::io::ErrorKind::TimedOut,
             std::io::ErrorKind::ConnectionReset,
         ] {
-            assert!(!of_kind(kind).is_down(), "{kind}");
+            assert_eq!(of_kind(kind).down(), None, "{kind}");
         }
-        assert!(!failed(sqlx::Error::PoolTimedOut).is_down());
+        assert_eq!(failed(sqlx::Error::PoolTimedOut).down(), None);
     }
 }

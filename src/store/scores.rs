@@ -133,6 +133,12 @@ pub struct RoundAnswer {
     pub base: Option<f64>,
     /// What it answered, as JSON text.
     pub payload: Packed,
+    /// When its horizon has passed.
+    pub resolvable_at: OffsetDateTime,
+    /// See [`Score`]; none while it is not scored, or when it could not be.
+    pub crps: Option<f64>,
+    /// See [`Score`].
+    pub crps_reference: Option<f64>,
 }
 
 /// Keeps scores and standings.
@@ -234,22 +240,24 @@ pub trait ScoreRepository: Send + Sync + 'static {
 /// Reads rounds for whoever combines models into one forecast.
 #[async_trait]
 pub trait RoundRepository: Send + Sync + 'static {
-    /// The answers (`SUCCESS` alone) to the first round of each day (UTC) whose slot lies in a range of
-    /// unix seconds, by slot and model. Of several configs of this asset and horizon the one with the
-    /// widest step counts, and none of a subset of the best.
+    /// For each of `times` (unix seconds, ascending, further apart than `age`) the answers (`SUCCESS`
+    /// alone) to the newest round whose slot lies before it by `age` seconds at most, by slot and model.
+    /// Of several configs of this asset and horizon the one with the widest step counts, and none of a
+    /// subset of the best.
     ///
     /// # Errors
     /// When the database can't be read.
-    async fn daily_answers(
+    async fn answers_before(
         &self,
         crunch_id: &str,
         asset: &str,
         horizon: u32,
-        slots: std::ops::Range<i64>,
+        times: &[i64],
+        age: i64,
     ) -> Result<Vec<RoundAnswer>, StoreError>;
 
-    /// Each model's newest answer (`SUCCESS` alone) to rounds of the same config whose slot is `since`
-    /// or later, by model.
+    /// Each model's newest answer (`SUCCESS` alone) to rounds of the same config whose slot lies in a
+    /// range of unix seconds, by model.
     ///
     /// # Errors
     /// When the database can't be read.
@@ -258,6 +266,6 @@ pub trait RoundRepository: Send + Sync + 'static {
         crunch_id: &str,
         asset: &str,
         horizon: u32,
-        since: i64,
+        slots: std::ops::Range<i64>,
     ) -> Result<Vec<RoundAnswer>, StoreError>;
 }

@@ -35,6 +35,8 @@ pub(super) struct Flight {
     pub(super) blames: u32,
     /// Transactions that blocks refused for another answer in them.
     pub(super) delays: u32,
+    /// How often mempools refused the answer itself.
+    pub(super) blunders: u32,
     /// Whether its transaction was signed before the window opened.
     pub(super) is_presigned: bool,
 
@@ -123,6 +125,7 @@ impl Flight {
             refusals: 0,
             blames: 0,
             delays: 0,
+            blunders: 0,
             waits: 0,
             is_presigned: false,
             haste: 0,

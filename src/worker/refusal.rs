@@ -10,6 +10,12 @@ use crate::{
 
 /// Refusals in blocks, each of which cost a fee, before a window is given up.
 const MAX_REFUSALS: u32 = 3;
+/// Mempools' refusals of the answer itself, before a window is given up.
+const MAX_BLUNDERS: u32 = 5;
+/// Blocks that are let go by after each refusal in a block but the first: what is wrong may pass.
+const RESPITE: i64 = 2;
+/// The last blocks of a window, which no respite may take.
+const TO_TRY: i64 = 3;
 
 impl Submitter {
     /// A mempool did not take the transaction: it spent nothing, and another with the same sequence
@@ -22,18 +28,30 @@ impl Submitter {
     ) {
         self.take_note(keys, &refusal, answer.advice());
         match answer.next() {
-            Next::GiveUp => {
+            Next::Rewrite => {
+                self.parts.chain.rpc.prefer_next();
                 for &key in keys {
-                    // Earlier bytes may be out: the window's close tells.
-                    if self.flights.get(&key).is_some_and(|it| it.uncertain) {
-                        self.hinder(key);
-                    } else {
+                    if self.is_hopeless(key) {
                         self.miss(key, reason(&refusal));
+                    } else {
+                        self.rewrite(key);
                     }
                 }
             }
-            Next::Rebuild => self.rebuild(keys, &answer).await,
-            _ => keys.iter().for_each(|&key| self.hinder(key)),
+            Next::Rebuild => {
+                // A node that refuses what was mended is wrong itself, or behind.
+                if self.flights_of(keys).any(|flight| flight.haste > 1) {
+                    self.parts.chain.rpc.prefer_next();
+                }
+                self.rebuild(keys, &answer).await;
+            }
+            _ => {
+                // What is one node's error is not the next one's.
+                self.parts.chain.rpc.prefer_next();
+                for &key in keys {
+                    self.hinder(key);
+                }
+            }
         }
     }
 
@@ -53,13 +71,19 @@ impl Submitter {
             flight.uncertain = !flight.signatures.is_empty();
             let worn_out = flight.refusals >= MAX_REFUSALS;
             match answer.next() {
-                Next::GiveUp => self.miss(key, reason(&refusal)),
                 _ if worn_out => {
                     let cause = format!("{MAX_REFUSALS} refusals, the last: {}", reason(&refusal));
                     self.miss(key, cause);
                 }
                 Next::Rebuild => again.push(key),
-                _ => self.hinder(key),
+                Next::Rewrite => {
+                    self.rewrite(key);
+                    self.rest(key);
+                }
+                _ => {
+                    self.hinder(key);
+                    self.rest(key);
+                }
             }
         }
         if !again.is_empty() {
@@ -120,6 +144,33 @@ impl Submitter {
                 let next = "trying again at the next block";
                 self.delay(keys, &error.to_string(), next);
             }
+        }
+    }
+
+    /// Whether mempools have refused the answer itself too often. Where earlier bytes may be out, the
+    /// window's close tells.
+    fn is_hopeless(&mut self, key: WindowKey) -> bool {
+        self.flights.get_mut(&key).is_some_and(|flight| {
+            flight.blunders += 1;
+            flight.blunders >= MAX_BLUNDERS && !flight.uncertain
+        })
+    }
+
+    /// Has the answer written anew once the chain says that the window is open to us.
+    fn rewrite(&mut self, key: WindowKey) {
+        self.hinder(key);
+        if let Some(flight) = self.flights.get_mut(&key) {
+            flight.letter = None;
+        }
+    }
+
+    /// Leaves some blocks between refusals that cost a fee.
+    fn rest(&mut self, key: WindowKey) {
+        let height = self.height;
+        if let Some(flight) = self.flights.get_mut(&key) {
+            let respite = i64::from(flight.refusals.saturating_sub(1)) * RESPITE;
+            let latest = flight.end.plus(-TO_TRY);
+            flight.asked_at = height.plus(respite).min(latest).max(height);
         }
     }
 

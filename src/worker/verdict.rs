@@ -54,7 +54,7 @@ impl Submitter {
                 self.resend_later(&tx, &keys, sent.answer, &answer);
                 return;
             }
-            Next::Rebuild | Next::WaitAndRebuild | Next::GiveUp => {}
+            Next::Rebuild | Next::WaitAndRebuild | Next::Rewrite => {}
         }
         self.ledger.give_back(tx.sequence);
         if let Answer::Sequence {
@@ -99,6 +99,8 @@ impl Submitter {
     ) {
         let is_refused = answer.is_ok() && *meaning == Answer::Unknown;
         self.tell_once(keys, &refusal(answer), meaning);
+        // Another node may see it otherwise.
+        self.parts.chain.rpc.prefer_next();
         if *meaning == Answer::TooLate {
             self.ledger.give_back(tx.sequence);
         }

@@ -60,7 +60,7 @@ macro_rules! suite {
             a_leaderboard_gives_models_their_scores,
             a_past_leaderboard_gives_no_scores,
             snapshots_are_thinned_to_days,
-            the_first_round_of_each_day_is_read,
+            the_newest_round_before_a_time_is_read,
             each_models_newest_answer_is_read,
             what_was_stored_before_scores_were_is_scored,
         );

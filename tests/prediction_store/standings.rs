@@ -3,7 +3,8 @@
 use allora_worker::store::{
     ConfigKey, ModelRepository as _, Packed, Prediction, PredictionConfig,
     PredictionConfigRepository as _, PredictionDb, PredictionRepository as _, PredictionStatus,
-    RoundAnswer, RoundRepository as _, ScoreRepository as _, Snapshot, WindowScore,
+    RoundAnswer, RoundRepository as _, Score, ScoreRepository as _, Snapshot, StoredPrediction,
+    WindowScore,
 };
 
 use super::{
@@ -176,7 +177,7 @@ async fn declare(db: &PredictionDb) {
     db.declare(CRUNCH, &configs).await.unwrap();
 }
 
-pub(crate) async fn the_first_round_of_each_day_is_read(place: &Place) {
+pub(crate) async fn the_newest_round_before_a_time_is_read(place: &Place) {
     let db = place.open().await;
     declare(&db).await;
     let wide = "BTC/3600/1200";
@@ -198,12 +199,14 @@ pub(crate) async fn the_first_round_of_each_day_is_read(place: &Place) {
     .await
     .unwrap();
     let slot = |seconds| at(seconds).unix_timestamp();
-    let read = async |range: std::ops::Range<i64>| {
-        let range = slot(range.start)..slot(range.end);
-        let read = db.daily_answers(CRUNCH, "BTC", 3_600, range).await;
+    let read = async |times: &[i64], age| {
+        let times: Vec<_> = times.iter().map(|it| slot(*it)).collect();
+        let read = db.answers_before(CRUNCH, "BTC", 3_600, &times, age).await;
         read.unwrap()
     };
-    let found = read(100..6 * DAY).await;
+    // Before it, and not at it; not too long before it.
+    let times = [180, DAY + 120, 5 * DAY + 60, 6 * DAY];
+    let found = read(&times, 100).await;
     assert_eq!(
         texts(&found),
         [
@@ -216,15 +219,39 @@ pub(crate) async fn the_first_round_of_each_day_is_read(place: &Place) {
     let first = &found[0];
     assert_eq!((first.slot, first.step), (slot(120), 1_200));
     assert_eq!(first.base, Some(90_744.5));
-    assert_eq!(first.performed_at, prediction(120, "a").performed_at);
-    assert_eq!(texts(&read(0..DAY).await), ["BTC/3600/1200 60 x"]);
-    assert_eq!(read(DAY + 61..5 * DAY).await, []);
-    let none = db.daily_answers(CRUNCH, "SOL", 3_600, 0..i64::MAX).await;
+    let made = prediction(120, "a");
+    assert_eq!(first.performed_at, made.performed_at);
+    assert_eq!(first.resolvable_at, made.resolvable_at);
+    assert_eq!((first.crps, first.crps_reference), (None, None));
+    assert_eq!(texts(&read(&[120], 100).await), ["BTC/3600/1200 60 x"]);
+    assert_eq!(read(&[DAY + 60], 60).await, []);
+    let none = db.answers_before(CRUNCH, "SOL", 3_600, &times, DAY).await;
     assert_eq!(none.unwrap(), []);
+    // With its score, once it has one.
+    let all = db.unscored(CRUNCH, at(10 * DAY), None, 99).await.unwrap();
+    let payloads: Vec<_> = all.predictions.iter().map(|it| it.id).collect();
+    let payloads = db.payloads(&payloads).await.unwrap();
+    let of = |it: &&StoredPrediction| payloads.get(&it.id) == Some(&first.payload);
+    let scored = Score {
+        prediction: all.predictions.iter().find(of).unwrap().id,
+        crps: Some(0.5),
+        log_score: None,
+        crps_reference: Some(2.0),
+        log_reference: None,
+        detail: None,
+        scored_at: at(9_000),
+    };
+    db.keep_scores(&[scored]).await.unwrap();
+    let found = read(&[180], 100).await;
+    let scores: Vec<_> = found
+        .iter()
+        .map(|it| (it.crps, it.crps_reference))
+        .collect();
+    assert_eq!(scores, [(Some(0.5), Some(2.0)), (None, None)]);
     // Of what is asked for no more the widest counts when there is nothing else.
     db.declare(CRUNCH, &[]).await.unwrap();
     assert_eq!(
-        texts(&read(0..DAY).await),
+        texts(&read(&[180], 100).await),
         ["BTC/3600/1800 120 a"],
         "still none of a subset"
     );
@@ -249,16 +276,23 @@ pub(crate) async fn each_models_newest_answer_is_read(place: &Place) {
     .unwrap();
     let since = at(120).unix_timestamp();
     let found = db
-        .newest_answers(CRUNCH, "BTC", 3_600, since)
+        .newest_answers(CRUNCH, "BTC", 3_600, since..at(181).unix_timestamp())
         .await
         .unwrap();
     assert_eq!(
         texts(&found),
         ["BTC/3600/1200 180 a", "BTC/3600/1200 120 b"]
     );
+    // What is dated in the future hides nothing.
+    let until = at(180).unix_timestamp();
+    let found = db.newest_answers(CRUNCH, "BTC", 3_600, since..until).await;
+    assert_eq!(
+        texts(&found.unwrap()),
+        ["BTC/3600/1200 120 a", "BTC/3600/1200 120 b"]
+    );
     let since = at(181).unix_timestamp();
-    let none = db.newest_answers(CRUNCH, "BTC", 3_600, since).await;
-    assert_eq!(none.unwrap(), []);
+    let none = db.newest_answers(CRUNCH, "BTC", 3_600, since..i64::MAX);
+    assert_eq!(none.await.unwrap(), []);
 }
 
 /// A database of a worker that knew no scores.

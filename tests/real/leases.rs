@@ -3,8 +3,8 @@
 use std::{collections::HashSet, time::Duration};
 
 use allora_worker::store::{
-    Beat, Held, LeaseDb, LeaseRepository as _, ModelRecord, ModelRepository as _, PredictionConfig,
-    PredictionRepository as _,
+    Beat, Down, Held, Known, LeaseDb, LeaseRepository as _, ModelRecord, ModelRepository as _,
+    Prediction, PredictionConfig, PredictionRepository as _, PredictionStatus,
 };
 use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
@@ -33,7 +33,9 @@ impl Worker {
             listed: (0..models).map(|it| format!("m{it:03}")).collect(),
             absent_within: Duration::from_secs(3_600),
             give: Vec::new(),
-            may_bury: true,
+            known: Vec::new(),
+            told: Vec::new(),
+            bury: Vec::new(),
         };
         let db = place.url().leases(LIMIT).expect("a server");
         Self { db, beat }
@@ -41,8 +43,9 @@ impl Worker {
 
     async fn beats(&mut self) -> Held {
         let held = self.db.beat(&self.beat).await.expect("the server answers");
-        let excess = held.models.len() - held.excess();
+        let excess = held.models.len() - held.excess(&self.beat.worker);
         self.beat.give = held.models[excess..].to_vec();
+        self.beat.known.clone_from(&held.models);
         held
     }
 
@@ -52,7 +55,9 @@ impl Worker {
 }
 
 async fn place() -> Option<Place> {
-    Some(Place::postgres(&shared()?).await)
+    let place = Place::postgres(&shared()?).await;
+    place.open().await;
+    Some(place)
 }
 
 /// Lets all beat in turn, and gives what each holds; nothing is held by two.
@@ -83,13 +88,26 @@ async fn shares_become_even_and_stay_as_they_are() {
     assert_eq!(rounds(&mut workers, 4).await, [100, 100, 100]);
     let before = workers[1].beats().await;
     assert_eq!(rounds(&mut workers, 3).await, [100, 100, 100]);
-    assert_eq!(workers[1].beats().await, before, "no model moves");
+    assert_eq!(
+        workers[1].beats().await.models,
+        before.models,
+        "no model moves"
+    );
 
     workers.push(Worker::new(&place, "d", 300));
     assert_eq!(rounds(&mut workers, 4).await, [75, 75, 75, 75]);
     let gone = workers.remove(1);
     gone.db.leave(CRUNCH, "b").await.expect("it leaves");
     assert_eq!(rounds(&mut workers, 2).await, [100, 100, 100]);
+    for name in ["e", "f", "a0", "g"] {
+        workers.push(Worker::new(&place, name, 300));
+    }
+    let mut counts = rounds(&mut workers, 6).await;
+    let before = workers[1].beats().await;
+    assert_eq!(rounds(&mut workers, 3).await, counts, "no model moves");
+    assert_eq!(workers[1].beats().await.models, before.models);
+    counts.sort_unstable();
+    assert_eq!(counts, [42, 43, 43, 43, 43, 43, 43]);
     place.clear().await;
 }
 
@@ -120,17 +138,18 @@ async fn what_a_dead_worker_held_is_taken_when_it_has_lapsed() {
     assert_eq!(rounds(&mut workers, 3).await, [5, 5]);
     let [mut alive, mut dead] = workers;
     assert_eq!(alive.holds().await, 5);
-    alive.beat.may_bury = false;
     sleep(LAPSE + Duration::from_millis(50)).await;
     let held = alive.beats().await;
     assert_eq!((held.models.len(), held.others.len()), (5, 0), "not yet");
     // It renews what nobody has taken.
+    alive.beat.bury.clone_from(&held.signs);
     assert_eq!(dead.holds().await, 5);
-    alive.beat.may_bury = true;
     assert_eq!(alive.holds().await, 5);
     sleep(LAPSE + Duration::from_millis(50)).await;
     let held = alive.beats().await;
-    assert_eq!((held.models.len(), held.buried), (10, vec!["b".into()]));
+    assert_eq!(held.models.len(), 5, "it gave another sign of life since");
+    alive.beat.bury = held.signs;
+    assert_eq!(alive.holds().await, 10);
     assert_eq!(dead.holds().await, 0, "it is a newcomer");
     place.clear().await;
 }
@@ -190,15 +209,30 @@ async fn a_model_that_was_there_lately_has_an_owner() {
     let (lately, long_ago) = (seen("lately", 60), seen("long ago", 7_200));
     let models = [lately.clone(), long_ago.clone()];
     db.keep_models(&models).await.expect("they are kept");
-    assert_eq!(worker.beats().await.models, ["lately", "m000"]);
+    let held = worker.beats().await;
+    assert_eq!(held.models, ["lately", "m000"]);
+    let known = |record, is_told| vec![Known { record, is_told }];
+    assert_eq!(
+        held.known,
+        known(lately.clone(), false),
+        "of the other nothing is known"
+    );
+    assert_eq!(worker.beats().await.known, [], "it is known by now");
+    let told = |deployment: &str| vec![("lately".to_owned(), Some(deployment.to_owned()))];
+    for (deployment, is_told) in [("lately_0", false), ("lately_1", true)] {
+        worker.beat.told = told(deployment);
+        worker.beats().await;
+        worker.beat.known.clear();
+        assert_eq!(worker.beats().await.known, known(lately.clone(), is_told));
+    }
+    worker.beat.told = vec![("lately".into(), None)];
+    worker.beat.known.clear();
+    assert_eq!(worker.beats().await.known, known(lately.clone(), false));
     worker.beat.listed = vec!["long ago".into()];
     assert_eq!(worker.beats().await.models, ["lately", "long ago"]);
     worker.beat.absent_within = Duration::from_secs(30);
     worker.beat.listed.clear();
     assert_eq!(worker.holds().await, 0);
-    let asked = ["lately".to_owned(), "nobody".into()];
-    let known = worker.db.known(CRUNCH, &asked).await.expect("it is told");
-    assert_eq!(known, [lately]);
     place.clear().await;
 }
 
@@ -211,6 +245,12 @@ async fn it_is_told_which_parts_of_rounds_are_there() {
         prediction(60, "a"),
         prediction(60, "b"),
         prediction(120, "a"),
+        // Being absent is no part: whoever comes late may still be asked.
+        Prediction {
+            status: PredictionStatus::Absent,
+            payload: None,
+            ..prediction(120, "b")
+        },
     ];
     db.save_all(&stored).await.expect("they are stored");
     let config = PredictionConfig {
@@ -248,10 +288,17 @@ async fn a_server_that_is_down_is_told_from_one_that_does_not_answer() {
     let Some(server) = own() else { return };
     let place = Place::postgres(server.url()).await;
     let mut worker = Worker::new(&place, "a", 2);
+    let early = worker.db.beat(&worker.beat).await;
+    let early = early.expect_err("there are no tables");
+    assert!(
+        early.down().is_none() && early.to_string().contains("workers"),
+        "{early}"
+    );
+    place.open().await;
     assert_eq!(worker.holds().await, 2);
     tokio::task::block_in_place(|| server.command("stop"));
     let away = worker.db.beat(&worker.beat).await.expect_err("it is away");
-    assert!(away.is_down(), "{away}");
+    assert_eq!(away.down(), Some(Down::Refused), "{away}");
     tokio::task::block_in_place(|| server.command("start"));
     assert_eq!(worker.holds().await, 2, "at once");
     let frozen = server.freeze();

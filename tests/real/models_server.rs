@@ -37,7 +37,8 @@ class Model(TrackerBase):
             return odd.get(asset, "hello")
         loc, scale = self.told, 1.0
         if ROLE.startswith("expects_"):
-            loc, scale = float(ROLE[8:]), 100.0
+            weeks = horizon > 3600
+            loc, scale = float(ROLE[8:]) / (1 if weeks else 20), 100.0 if weeks else 25.0
         density = {"type": "builtin", "name": "norm", "params": {"loc": loc, "scale": scale}}
         return [{"step": k * step, "type": "mixture", "components": [{"density": density, "weight": 1}]}
                 for k in range(1, horizon // step + 1)]

@@ -27,10 +27,8 @@ enum Then {
     AtOnce,
     /// It is answered in a later block.
     Later,
-    /// It is given up.
-    Never,
 }
-use Then::{AtOnce, Later, Never};
+use Then::{AtOnce, Later};
 
 /// Time for the worker to act on a block.
 const MOMENT: Duration = Duration::from_millis(60);
@@ -52,12 +50,12 @@ const SEQUENCE: &str = "account sequence mismatch, expected 1, got 0";
 #[case(Check, "sdk", 2, "tx parse error", AtOnce)]
 #[case(Check, "sdk", 6, "unknown request", AtOnce)]
 #[case(Check, "sdk", 4, "verify account number and chain-id", AtOnce)]
-#[case(Check, "sdk", 4, BUNDLE, Never)]
-#[case(Check, "sdk", 18, "invalid request", Never)]
+#[case(Check, "sdk", 4, BUNDLE, Later)]
+#[case(Check, "sdk", 18, "invalid request", Later)]
 #[case(Check, "sdk", 30, "tx timeout height", Later)]
-#[case(Check, "emissions", 67, "worker nonce window not available", Never)]
-#[case(Check, "emissions", 71, "invalid bundle", Never)]
-#[case(Check, "emissions", 47, "invalid signature", Never)]
+#[case(Check, "emissions", 67, "worker nonce window not available", Later)]
+#[case(Check, "emissions", 71, "invalid bundle", Later)]
+#[case(Check, "emissions", 47, "invalid signature", Later)]
 #[case(Deliver, "emissions", 75, "unfulfilled nonce not found", Later)]
 #[case(Deliver, "emissions", 13, "address not registered", Later)]
 #[case(Deliver, "emissions", 83, "not permitted", Later)]
@@ -67,12 +65,12 @@ const SEQUENCE: &str = "account sequence mismatch, expected 1, got 0";
 #[case(Deliver, "sdk", 11, "out of gas", Later)]
 #[case(Deliver, "sdk", 2, "tx parse error", Later)]
 #[case(Deliver, "mystery", 99, "never seen", Later)]
-#[case(Deliver, "sdk", 4, BUNDLE, Never)]
-#[case(Deliver, "sdk", 18, "invalid request", Never)]
+#[case(Deliver, "sdk", 4, BUNDLE, Later)]
+#[case(Deliver, "sdk", 18, "invalid request", Later)]
 #[case(Deliver, "sdk", 30, "tx timeout height", Later)]
-#[case(Deliver, "emissions", 67, "worker nonce window not available", Never)]
-#[case(Deliver, "emissions", 71, "invalid bundle", Never)]
-#[case(Deliver, "emissions", 47, "invalid signature", Never)]
+#[case(Deliver, "emissions", 67, "worker nonce window not available", Later)]
+#[case(Deliver, "emissions", 71, "invalid bundle", Later)]
+#[case(Deliver, "emissions", 47, "invalid signature", Later)]
 #[tokio::test]
 async fn a_refusal_leads_to(
     #[case] at: At,
@@ -96,12 +94,6 @@ async fn a_refusal_leads_to(
         assert!(!next.is_empty());
     }
     match then {
-        Never => {
-            let cause = worker.missed(nonce).await;
-            assert!(cause.contains(&code.to_string()), "{cause}");
-            stage.close_window(nonce).await;
-            stage.journaled(nonce, StateName::Expired).await;
-        }
         AtOnce => {
             worker.submitted(nonce).await;
             stage.block().await;
@@ -119,7 +111,7 @@ async fn a_refusal_leads_to(
     let codes: Vec<_> = truth.at(nonce).iter().map(|tx| tx.code).collect();
     let mut expected = Vec::new();
     expected.extend((at == Deliver).then_some(code));
-    expected.extend((!matches!(then, Never)).then_some(0));
+    expected.push(0);
     assert_eq!(codes, expected);
     worker.stop().await;
 }
@@ -128,6 +120,29 @@ async fn count(stage: &Stage, worker: &Running, nonce: i64) {
     stage.close_window(nonce).await;
     worker.counted(nonce).await;
     stage.journaled(nonce, StateName::Counted).await;
+}
+
+/// An answer that every mempool takes for malformed is written anew a few times, and no more.
+#[tokio::test]
+async fn an_answer_that_stays_malformed_is_given_up() {
+    let stage = Stage::new().await;
+    let worker = stage.worker().await;
+    for _ in 0..40 {
+        let refusal = Control::refuse(Check, "emissions", 71, "invalid bundle");
+        stage.control(refusal).await;
+    }
+    let nonce = stage.open_window().await;
+    worker.refused(1, 71).await;
+    stage.blocks_at_leisure(nonce + WINDOW - 1, MOMENT).await;
+    let cause = worker.missed(nonce).await;
+    assert!(cause.contains("71"), "{cause}");
+    stage.close_window(nonce).await;
+    stage.journaled(nonce, StateName::Expired).await;
+    let refused = worker
+        .told
+        .count(|event| matches!(event, Event::SubmissionRefused { .. }));
+    assert_eq!(refused, 5);
+    worker.stop().await;
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ mod each_refusal_has_its_outcome;
 mod endpoints_that_fail_are_passed_over;
 mod every_window_is_answered_once;
 mod obstacles_are_told_and_waited_for;
+mod one_node_refuses_all;
 mod predictions_are_stored_in_sqlite;
 mod prices_and_gas;
 mod several_answers_share_a_transaction;

@@ -1,14 +1,15 @@
 //! Sharing the models with other workers.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::timeout};
 
+use super::storing::slug;
 use crate::{
     config::Predicting,
     models::{ModelNetwork, Ours},
     ops::{Event, Reporter, TaskGroup},
-    predict::{Roll, ShareKeeper, ShareParts, Sharing, worker_name},
+    predict::{Roll, ShareKeeper, ShareParts, SharedBook, Sharing, worker_name},
     store::{DatabaseUrl, LeaseRepository},
 };
 
@@ -18,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Which models are this worker's: all, or its share.
 pub(super) struct Shared {
     leases: Option<Arc<dyn LeaseRepository>>,
+    /// Where it is noted that a worker was alone.
+    note: PathBuf,
     ours: watch::Sender<Ours>,
 }
 
@@ -44,6 +47,7 @@ impl Shared {
         let ours = leases.is_some().then(Arc::default);
         Self {
             leases,
+            note: settings.artifacts.alone(&slug(database)),
             ours: watch::Sender::new(ours),
         }
     }
@@ -60,6 +64,7 @@ impl Shared {
         settings: &Predicting,
         network: &Arc<ModelNetwork>,
         roll: &Arc<Roll>,
+        book: &Arc<SharedBook>,
         reporter: &Reporter,
     ) -> Option<Sharing> {
         let leases = self.leases?;
@@ -68,10 +73,13 @@ impl Shared {
             crunch_id: settings.models.crunch_id.clone(),
             name: worker_name(),
             heartbeat: settings.predict.heartbeat,
+            down_within: settings.predict.down_within,
+            note: self.note,
             absent_within: settings.predict.absent_within,
             leases: Arc::clone(&leases),
             listed: Arc::new(network.list_reader()),
             roll: Arc::clone(roll),
+            book: Arc::clone(book),
             ours: self.ours,
             reporter: reporter.clone(),
         });
@@ -83,6 +91,7 @@ impl Shared {
             ours,
             leases,
             patience: settings.predict.settle,
+            moves_within: settings.predict.heartbeat * 3 + settings.predict.settle,
         })
     }
 }

@@ -73,7 +73,7 @@ impl Storing {
 }
 
 /// Names the outbox of a database in a file's name.
-fn slug(database: &DatabaseUrl) -> String {
+pub(super) fn slug(database: &DatabaseUrl) -> String {
     let digest = Sha256::digest(database.to_string());
     hex::encode(&digest[..4])
 }

@@ -182,7 +182,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
     let following = Arc::clone(&roll).follow(Arc::clone(&network), group.token());
     group.spawn("roll", following);
     let sharing = shared
-        .begin(group, &settings, &network, &roll, &reporter)
+        .begin(group, &settings, &network, &roll, &book, &reporter)
         .await;
     let settled = network.settled(settings.predict.settle).await;
     let (closes, clock) = (book.len(), Arc::clone(&source.clock));

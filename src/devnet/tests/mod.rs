@@ -6,6 +6,7 @@ mod inclusion;
 mod kit;
 mod refused_at_once;
 mod refused_in_block;
+mod scripted;
 mod sockets;
 mod told;
 mod wallet;

@@ -37,8 +37,8 @@ pub struct BlendConfig {
     /// How long one look may take before it counts as failed.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
-    /// A model's answer older than this does not count; about three rounds. Longer rides out a pause of
-    /// the Predict worker, and combines older news.
+    /// A model's answer older than this does not count, nor one older than a quarter of the horizon; about
+    /// three rounds. Longer rides out a pause of the Predict worker, and combines older news.
     #[serde(with = "humantime_serde")]
     pub max_age: Duration,
     /// Days of past rounds that are read at the start, for the record.
@@ -52,13 +52,10 @@ pub struct BlendConfig {
     /// How far from the weighted median a value counts in full, in median absolute deviations (scaled
     /// to be standard deviations of a normal distribution); beyond, it counts as if it were there.
     pub spread: f64,
-    /// The half-life of the mean of a model's scores over time. Longer tells skill from luck better, and
+    /// The half-life of a score's weight in what a model is worth. Longer tells skill from luck better, and
     /// keeps trusting a model that has turned for longer.
     #[serde(with = "humantime_serde")]
     pub score_half_life: Duration,
-    /// A score older than this says nothing any more: the model counts as one without.
-    #[serde(with = "humantime_serde")]
-    pub score_max_age: Duration,
 }
 
 /// A value of the section that makes no sense.
@@ -84,12 +81,19 @@ impl Default for BlendConfig {
             cap: 0.2,
             spread: 3.0,
             score_half_life: Duration::from_hours(60 * 24),
-            score_max_age: Duration::from_hours(7 * 24),
         }
     }
 }
 
 impl BlendConfig {
+    /// How old a model's answer may be for a forecast over a horizon, in seconds: as `max_age` says, and
+    /// not above a quarter of the horizon, so that what it speaks of is mostly still to come.
+    #[must_use]
+    pub fn age(&self, horizon: Duration) -> i64 {
+        let age = self.max_age.min(horizon / 4);
+        i64::try_from(age.as_secs()).unwrap_or(i64::MAX)
+    }
+
     /// Whether the values make sense.
     ///
     /// # Errors
@@ -102,19 +106,12 @@ impl BlendConfig {
                 "max_age",
                 self.max_age,
                 60,
-                31 * 86_400,
-                "write \"1m\" to \"31days\"",
+                86_400,
+                "write \"1m\" to \"1day\"",
             ),
             (
                 "score_half_life",
                 self.score_half_life,
-                3600,
-                400 * 86_400,
-                "write \"1h\" to \"400days\"",
-            ),
-            (
-                "score_max_age",
-                self.score_max_age,
                 3600,
                 400 * 86_400,
                 "write \"1h\" to \"400days\"",
@@ -161,17 +158,24 @@ mod tests {
         );
     }
 
+    #[test]
+    fn an_answer_is_not_older_than_a_quarter_of_the_horizon() {
+        let config = BlendConfig::default();
+        assert_eq!(config.age(Duration::from_hours(168)), 3 * 3600);
+        assert_eq!(config.age(Duration::from_hours(1)), 900);
+    }
+
     #[rstest]
     #[case("poll = \"0s\"")]
     #[case("timeout = \"1h\"")]
     #[case("max_age = \"1s\"")]
+    #[case("max_age = \"2days\"")]
     #[case("history_days = 3")]
     #[case("least = 0")]
     #[case("cap = 0.0")]
     #[case("cap = nan")]
     #[case("spread = 0.1")]
     #[case("score_half_life = \"1s\"")]
-    #[case("score_max_age = \"1s\"")]
     fn a_senseless_value_is_named(#[case] line: &str) {
         let config: BlendConfig = toml::from_str(line).unwrap();
         let refusal = config.check().unwrap_err().to_string();

@@ -1,9 +1,6 @@
 //! Models that say the same as one another are one opinion, however many they are.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use super::Voice;
 
@@ -17,19 +14,29 @@ const NEAR: f64 = 0.01;
 /// The same where that deviation is not known.
 const NEAR_AT_ALL: f64 = 1e-6;
 
-/// What models answered in the newest rounds.
+/// What models answered in the newest rounds: by model, a ring of values, of which those that are no
+/// number are missing.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Memory(VecDeque<BTreeMap<Arc<str>, f64>>);
+pub(super) struct Memory {
+    said: HashMap<Arc<str>, [f64; ROUNDS]>,
+    rounds: usize,
+}
 
 impl Memory {
     /// Remembers a round.
     pub(super) fn add(&mut self, voices: &[Voice]) {
-        if self.0.len() >= ROUNDS {
-            self.0.pop_front();
+        let place = self.rounds % ROUNDS;
+        self.rounds += 1;
+        for said in self.said.values_mut() {
+            said[place] = f64::NAN;
         }
-        let answered = voices.iter().filter(|it| it.value.is_finite());
-        let of = |it: &Voice| (Arc::clone(&it.model), it.value);
-        self.0.push_back(answered.map(of).collect());
+        for voice in voices.iter().filter(|it| it.value.is_finite()) {
+            let none = [f64::NAN; ROUNDS];
+            self.said.entry(Arc::clone(&voice.model)).or_insert(none)[place] = voice.value;
+        }
+        // Who has not been heard for so long is forgotten.
+        self.said
+            .retain(|_, said| said.iter().any(|it| it.is_finite()));
     }
 
     /// Groups voices that say the same, the best first in each: gives, for each, the place of the
@@ -41,11 +48,15 @@ impl Memory {
         scale: Option<f64>,
     ) -> Vec<Vec<usize>> {
         let near = scale.map_or(NEAR_AT_ALL, |scale| NEAR * scale);
+        let said: Vec<Option<&[f64; ROUNDS]>> =
+            voices.iter().map(|it| self.said.get(&it.model)).collect();
         let mut groups: Vec<Vec<usize>> = Vec::new();
         for &place in order {
             let same = |group: &&mut Vec<usize>| {
-                let first = group.first().map(|first| &voices[*first]);
-                first.is_some_and(|first| self.is_copy(first, &voices[place], near))
+                group.first().is_some_and(|first| {
+                    (voices[*first].value - voices[place].value).abs() <= near
+                        && is_copy(said[*first], said[place], near)
+                })
             };
             match groups.iter_mut().find(same) {
                 Some(group) => group.push(place),
@@ -54,22 +65,21 @@ impl Memory {
         }
         groups
     }
+}
 
-    /// Whether two say the same now, and did so before if both were there. A common opinion of the
-    /// day alone makes no copy.
-    fn is_copy(&self, a: &Voice, b: &Voice, near: f64) -> bool {
-        if (a.value - b.value).abs() > near {
-            return false;
-        }
-        let both =
-            |round: &BTreeMap<Arc<str>, f64>| Some((*round.get(&a.model)?, *round.get(&b.model)?));
-        let (mut count, mut squares) = (0_usize, 0.0);
-        for (a, b) in self.0.iter().filter_map(both) {
-            count += 1;
-            squares += (a - b).powi(2);
-        }
-        count < ENOUGH || (squares / count as f64).sqrt() <= near
+/// Whether two that say the same now did so before, if both were there. A common opinion of the day alone
+/// makes no copy.
+fn is_copy(a: Option<&[f64; ROUNDS]>, b: Option<&[f64; ROUNDS]>, near: f64) -> bool {
+    let (Some(a), Some(b)) = (a, b) else {
+        return true;
+    };
+    let both = a.iter().zip(b).map(|(a, b)| a - b);
+    let (mut count, mut squares) = (0_usize, 0.0);
+    for off in both.filter(|off| off.is_finite()) {
+        count += 1;
+        squares += off * off;
     }
+    count < ENOUGH || (squares / count as f64).sqrt() <= near
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl Past {
             let outcome = candles
                 .get(24 * (day + 7))
                 .map_or(0.0, |later| (later.close / candles[24 * day].close).ln());
-            let at = candles[24 * day].start + 600;
+            let at = candles[24 * day].start + HOUR;
             let answers = (0..MODELS).map(|model| Expected {
                 model: format!("m{model}").into(),
                 at,
@@ -49,8 +49,13 @@ impl Past {
                 answers: answers.collect(),
             });
             for model in 0..MODELS {
-                let score = random.random_range(0.01..0.2);
-                scores.push((format!("m{model}").into(), Standing { at: at + 60, score }));
+                let (loss, reference) = (random.random_range(0.8..0.99), 1.0);
+                let standing = Standing {
+                    at: at + 60,
+                    loss,
+                    reference,
+                };
+                scores.push((format!("m{model}").into(), standing));
             }
         }
         Self {
@@ -63,7 +68,7 @@ impl Past {
     /// What is said after so many hours, and the record until then.
     fn said(&self, hours: usize, choice: Choice) -> Option<Said> {
         let (forecast, config) = (hasty(choice), BlendConfig::default());
-        let standings = Standings::new(self.scores.iter().cloned());
+        let standings = Standings::new(self.scores.iter().cloned(), config.score_half_life);
         let (mut engine, mut days) = (Engine::new(&forecast, WEEK), Days::default());
         for candle in &self.candles[..hours] {
             engine.push(candle.start, candle.close);
@@ -71,9 +76,8 @@ impl Past {
         }
         let mut ensemble = Ensemble::new(&forecast, &config, WEEK);
         let of = |at: i64| {
-            let round = round_of(&self.rounds, at);
-            let answers = round.map_or(&[][..], |round| &round.answers);
-            voices(answers, &standings, at, &config)
+            let morning = at - (at - HOUR).rem_euclid(24 * HOUR);
+            voices(round_of(&self.rounds, morning), &standings, at, 24 * HOUR)
         };
         // All closes can be seen, also those to come: it must not look at them.
         let close = |end: i64| {
@@ -107,7 +111,7 @@ fn nothing_from_after_the_time_is_used() {
         }
     }
     for (_, standing) in other.scores.iter_mut().filter(|(_, it)| it.at >= now) {
-        standing.score = random.random_range(-1.0..1.0);
+        standing.loss = random.random_range(0.0..2.0);
     }
     assert_ne!(other.rounds, past.rounds);
     assert_eq!(other.said(hours, Choice::Prior), Some(before));

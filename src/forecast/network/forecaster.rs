@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{BlendConfig, Ensemble, Expected, NetworkState, Said, round_of, voices};
+use super::{BlendConfig, Ensemble, Expected, NetworkState, Said, record::Record, voices};
 use crate::{
     clock::SharedClock,
     forecast::{
-        Answer, Builtin, Candle, Days, Fallback, ForecastConfig, Forecaster, HOUR, NetworkPart,
+        Answer, Builtin, Candle, Days, Fallback, ForecastConfig, Forecaster, NetworkPart,
         NetworkReport, Opinion, Question, Report, Source, builtin::in_unit, forecaster::panicked,
         outside::outside, prior::Horizon,
     },
@@ -17,6 +17,8 @@ use crate::{
 
 /// Models that a report names.
 const NAMED: usize = 20;
+/// Seconds that clocks may be apart: what is dated later is no answer of now.
+const APART: i64 = 60;
 
 /// Answers with what a network of models expects, or with its blend with the built-in forecast.
 #[derive(Clone)]
@@ -32,15 +34,8 @@ struct Inner {
     forecast: ForecastConfig,
     blend: BlendConfig,
     clock: SharedClock,
-    /// The record, walked once for the same past.
-    walked: Mutex<Option<(Past, Arc<Ensemble>)>>,
-}
-
-/// What a record is walked over.
-#[derive(Clone, Debug, PartialEq)]
-struct Past {
-    record: u64,
-    days: Days,
+    /// The record as it was last walked.
+    record: Mutex<Option<Record>>,
 }
 
 impl NetworkForecaster {
@@ -64,7 +59,7 @@ impl NetworkForecaster {
             forecast,
             blend,
             clock,
-            walked: Mutex::default(),
+            record: Mutex::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -102,17 +97,18 @@ impl Forecaster for NetworkForecaster {
 impl Inner {
     fn answer(&self, question: &Question, state: &NetworkState) -> Result<Answer, Fallback> {
         let now = self.clock.now().unix_timestamp();
-        let answers = self.young(state, now)?;
+        let age = self.blend.age(question.horizon);
+        let answers = self.young(state, now, age)?;
         let candles = &question.history.candles;
         let Some(close) = candles.last().map(|candle| candle.close) else {
             return Err(outside("no prices are known beside the models' answers"));
         };
         let horizon = Horizon::new(question.horizon);
         let (opinion, days) = self.built_in.review(&question.history, question.horizon);
-        let ensemble = self.ensemble(days, state, candles, horizon);
+        let ensemble = self.ensemble(&days, state, candles, horizon);
         let known = opinion.as_ref().ok();
         let scale = known.map(|it| horizon.scale(it.report.sigma));
-        let heard = voices(&answers, &state.standings, now, &self.blend);
+        let heard = voices(&answers, &state.standings, now, age);
         let said = ensemble.say(&heard, known.map(|it| it.log_return), scale);
         let said = said.ok_or_else(|| self.too_few(answers.len()))?;
         let log_return = match self.source {
@@ -130,27 +126,35 @@ impl Inner {
         })
     }
 
-    /// The answers that are not too old.
-    fn young(&self, state: &NetworkState, now: i64) -> Result<Vec<Expected>, Fallback> {
+    /// The answers that are not too old, nor of the future.
+    fn young(&self, state: &NetworkState, now: i64, age: i64) -> Result<Vec<Expected>, Fallback> {
         if state.edition == 0 {
             return Err(outside("the models' predictions have not been read yet"));
         }
-        let most = i64::try_from(self.blend.max_age.as_secs()).unwrap_or(i64::MAX);
-        let young = |it: &&Expected| now.saturating_sub(it.at) <= most;
-        let answers: Vec<_> = state.newest.iter().filter(young).cloned().collect();
-        if answers.is_empty() {
-            let age = state.newest.iter().map(|it| now - it.at).min();
-            let last = age.map_or_else(
-                || "none is stored".to_owned(),
-                |age| format!("the newest is {} min old", age / 60),
-            );
-            let most = self.blend.max_age.as_secs() / 60;
-            return Err(outside(format!(
-                "no model's answer is younger than blend.max_age = {most} min: {last}; see that the \
-                 Predict worker runs and asks for the topic's horizon"
-            )));
+        let young =
+            |it: &&Expected| it.at <= now.saturating_add(APART) && now.saturating_sub(it.at) <= age;
+        // Clocks are a little apart.
+        let here = |it: &Expected| Expected {
+            at: it.at.min(now),
+            ..it.clone()
+        };
+        let answers: Vec<_> = state.newest.iter().filter(young).map(here).collect();
+        if !answers.is_empty() {
+            return Ok(answers);
         }
-        Ok(answers)
+        if let Some(cause) = &state.missing {
+            return Err(outside(cause.as_ref()));
+        }
+        let known = state.newest.iter().map(|it| now - it.at).min();
+        let last = known.map_or_else(
+            || "none is stored".to_owned(),
+            |age| format!("the newest is {} min old", age / 60),
+        );
+        Err(outside(format!(
+            "no model's answer is younger than {} min (blend.max_age, or a quarter of the horizon): {last}; \
+             see that the Predict worker runs",
+            age / 60
+        )))
     }
 
     fn too_few(&self, answered: usize) -> Fallback {
@@ -161,34 +165,22 @@ impl Inner {
         ))
     }
 
+    /// The record up to now: as it stands when nothing has come that matters to it.
     fn ensemble(
         &self,
-        days: Days,
+        days: &Days,
         state: &NetworkState,
         candles: &[Candle],
         horizon: Horizon,
     ) -> Arc<Ensemble> {
-        let record = state.record;
-        let past = Past { record, days };
-        let mut walked = self.walked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, ensemble)) = walked.as_ref()
-            && *of == past
-        {
-            return Arc::clone(ensemble);
-        }
-        let mut ensemble = Ensemble::new(&self.forecast, &self.blend, horizon.given);
-        let close = |end: i64| {
-            let start = end.saturating_sub(HOUR);
-            let place = candles.binary_search_by_key(&start, |candle| candle.start);
-            Some(candles.get(place.ok()?)?.close)
-        };
-        for day in past.days.all() {
-            let answers = round_of(&state.daily, day.at).map_or(&[][..], |round| &round.answers);
-            let heard = voices(answers, &state.standings, day.at, &self.blend);
-            ensemble.turn(day, &heard, close);
-        }
-        let ensemble = Arc::new(ensemble);
-        *walked = Some((past, Arc::clone(&ensemble)));
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Ensemble::new(&self.forecast, &self.blend, horizon.given);
+        let age = self.blend.age(horizon.given);
+        // Taken out, so that none is left half-way should this panic.
+        let before = record.take();
+        let walked = Record::walked(before, new, (days, candles), state, (horizon, age));
+        let ensemble = Arc::clone(&walked.ensemble);
+        *record = Some(walked);
         ensemble
     }
 

@@ -192,8 +192,17 @@ async fn a_round_that_comes_after_the_asking_is_used_for_the_window() {
 async fn too_few_models_are_said_to_be() {
     let scene = scene(false);
     let at = NOW.unix_timestamp() - 60;
-    let bad = |model: &str| (Arc::from(model), Standing { at, score: -0.1 });
-    let standings = Arc::new(Standings::new([bad("m0"), bad("m1")]));
+    let bad = |model: &str| {
+        let (loss, reference) = (1.1, 1.0);
+        let standing = Standing {
+            at,
+            loss,
+            reference,
+        };
+        (Arc::from(model), standing)
+    };
+    let half_life = BlendConfig::default().score_half_life;
+    let standings = Arc::new(Standings::new([bad("m0"), bad("m1")], half_life));
     scene.state.send_modify(|it| it.standings = standings);
     scene.round(NOW, [0.01, 0.02, 0.03, 0.04]);
     let stand_in = scene.now(TOPIC).await;

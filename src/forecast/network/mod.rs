@@ -11,6 +11,7 @@ mod config;
 mod copies;
 mod ensemble;
 mod forecaster;
+mod record;
 mod rounds;
 mod standings;
 mod state;

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{BlendConfig, Standings};
-use crate::forecast::HOUR;
+use super::Standings;
 
 /// What one model expects.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,10 +15,10 @@ pub struct Expected {
     pub log_return: f64,
 }
 
-/// One round: what each model expects that answered.
+/// What each model had answered at the time of a day's forecast, in the newest round before it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Round {
-    /// When it was done, unix seconds: not before the last of its answers.
+    /// That time, 01:00 UTC: see [`Day::at`](crate::forecast::Day::at). Unix seconds.
     pub at: i64,
     /// By model.
     pub answers: Vec<Expected>,
@@ -36,29 +35,27 @@ pub struct Voice {
     pub standing: Option<f64>,
 }
 
-/// The round that was known at a time: the newest of those in order of time that is not a day old.
+/// A day's answers, of rounds in order of time; none where there was no round.
 #[must_use]
-pub fn round_of(rounds: &[Round], at: i64) -> Option<&Round> {
-    let known = rounds.get(..rounds.partition_point(|round| round.at <= at))?;
-    known.last().filter(|round| at - round.at < 24 * HOUR)
+pub fn round_of(rounds: &[Round], at: i64) -> &[Expected] {
+    let place = rounds.binary_search_by_key(&at, |round| round.at);
+    place.map_or(&[], |place| &rounds[place].answers)
 }
 
-/// Answers with what was known of their models before a time. Of two answers of one model the later
-/// in the list counts.
+/// Answers as they count at a time, with what was known of their models before it: those that are at
+/// most `age` seconds old, and were not given after it. Of two answers of one model the later in the list
+/// counts.
 #[must_use]
-pub fn voices(
-    answers: &[Expected],
-    standings: &Standings,
-    before: i64,
-    config: &BlendConfig,
-) -> Vec<Voice> {
+pub fn voices(answers: &[Expected], standings: &Standings, at: i64, age: i64) -> Vec<Voice> {
+    let counts = |it: &&Expected| it.at <= at && at.saturating_sub(it.at) <= age;
     let mut all: Vec<Voice> = answers
         .iter()
         .rev()
+        .filter(counts)
         .map(|it| Voice {
             model: Arc::clone(&it.model),
             value: it.log_return,
-            standing: standings.of(&it.model, before, config),
+            standing: standings.of(&it.model, at),
         })
         .collect();
     all.sort_by(|a, b| a.model.cmp(&b.model));
@@ -70,28 +67,37 @@ pub fn voices(
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_round_of_the_future_or_of_yesterday_is_none() {
-        let round = |at| Round {
+    fn said(model: &str, at: i64, log_return: f64) -> Expected {
+        Expected {
+            model: model.into(),
             at,
-            answers: Vec::new(),
+            log_return,
+        }
+    }
+
+    #[test]
+    fn what_is_too_old_or_of_the_future_does_not_count() {
+        let answers = [
+            said("a", 899, 1.0),
+            said("b", 900, 2.0),
+            said("c", 1000, 3.0),
+            said("d", 1001, 4.0),
+        ];
+        let round = Round {
+            at: 1000,
+            answers: answers.to_vec(),
         };
-        let rounds = [round(0), round(1000), round(2000)];
-        assert_eq!(round_of(&rounds, 1999), Some(&rounds[1]));
-        assert_eq!(round_of(&rounds, 2000), Some(&rounds[2]));
-        assert_eq!(round_of(&rounds, 2000 + 24 * HOUR), None);
-        assert_eq!(round_of(&rounds, -1), None);
+        let rounds = [round];
+        assert_eq!(round_of(&rounds, 999), []);
+        let all = voices(round_of(&rounds, 1000), &Standings::default(), 1000, 100);
+        let values: Vec<_> = all.iter().map(|it| it.value).collect();
+        assert_eq!(values, [2.0, 3.0]);
     }
 
     #[test]
     fn a_model_has_one_voice_its_last() {
-        let said = |model: &str, log_return| Expected {
-            model: model.into(),
-            at: 0,
-            log_return,
-        };
-        let answers = [said("b", 1.0), said("a", 2.0), said("b", 3.0)];
-        let all = voices(&answers, &Standings::default(), 0, &BlendConfig::default());
+        let answers = [said("b", 0, 1.0), said("a", 0, 2.0), said("b", 0, 3.0)];
+        let all = voices(&answers, &Standings::default(), 0, 60);
         let values: Vec<_> = all.iter().map(|it| it.value).collect();
         assert_eq!(values, [2.0, 3.0]);
     }

@@ -12,10 +12,12 @@ pub struct NetworkState {
     pub edition: u64,
     /// Grows with each change of `daily` or `standings`.
     pub record: u64,
-    /// The first round of each day, by time.
+    /// The round of each day's forecast, by time.
     pub daily: Arc<[Round]>,
     /// How the models did.
     pub standings: Arc<Standings>,
     /// Each model's newest answer.
     pub newest: Arc<[Expected]>,
+    /// Why there are no answers, where the database tells.
+    pub missing: Option<Arc<str>>,
 }

@@ -6,7 +6,7 @@ use crate::{
     density::Unit,
     store::{
         Packed, Prediction, PredictionConfig, PredictionDb, PredictionRepository as _,
-        PredictionStatus, Snapshot, WindowScore,
+        PredictionStatus, Score, ScoreRepository as _,
     },
 };
 
@@ -22,16 +22,20 @@ fn subject() -> Subject {
     }
 }
 
-fn answered(model: &str, at: OffsetDateTime, text: &str) -> Prediction {
-    let config = PredictionConfig {
+fn asked(best: Option<u32>) -> PredictionConfig {
+    PredictionConfig {
         asset: "BTC".into(),
         horizon: 604_800,
         step: 604_800,
         interval: 3_600,
         active: true,
         order: 0,
-        best: None,
-    };
+        best,
+    }
+}
+
+fn answered(model: &str, at: OffsetDateTime, text: &str) -> Prediction {
+    let config = asked(None);
     Prediction {
         crunch_id: "synth".into(),
         config: config.key(),
@@ -51,19 +55,20 @@ fn answered(model: &str, at: OffsetDateTime, text: &str) -> Prediction {
     }
 }
 
-fn snapshot(model: &str, at: OffsetDateTime, score: f64) -> Snapshot {
-    let anchor = WindowScore {
-        score: Some(score),
-        ..WindowScore::default()
+/// Scores all whose horizon has passed: each saved so much of a reference of 1.
+async fn score(db: &PredictionDb, until: OffsetDateTime, saved: f64) {
+    let waiting = db.unscored("synth", until, None, 999).await.unwrap();
+    let of = |id| Score {
+        prediction: id,
+        crps: Some(1.0 - saved),
+        log_score: None,
+        crps_reference: Some(1.0),
+        log_reference: None,
+        detail: None,
+        scored_at: until,
     };
-    Snapshot {
-        at,
-        model_id: model.into(),
-        rank: Some(1),
-        recent: WindowScore::default(),
-        steady: WindowScore::default(),
-        anchor,
-    }
+    let scores: Vec<_> = waiting.predictions.iter().map(|it| of(it.id)).collect();
+    db.keep_scores(&scores).await.unwrap();
 }
 
 struct Scene {
@@ -99,7 +104,7 @@ async fn the_past_is_read_once_and_then_what_is_new() {
         mut reader,
         seen,
     } = scene().await;
-    let old = NOW - Duration::days(40);
+    let old = datetime!(2026-01-29 00:30 UTC);
     db.save_all(&[
         answered("a", old, "0.01"),
         answered(
@@ -107,23 +112,26 @@ async fn the_past_is_read_once_and_then_what_is_new() {
             old,
             r#"[{"type": "builtin", "name": "norm", "params": {"loc": 0.02, "scale": 0.1}}]"#,
         ),
-        // Of the same day: not its first round.
+        // Of the same day: not the newest before 01:00, and none.
+        answered("a", old - HOURS, "0.5"),
         answered("a", old + HOURS, "0.5"),
         answered("a", NOW - HOURS, "0.03"),
         answered("b", NOW - HOURS * 2, "\"nonsense\""),
         answered("c", NOW - HOURS * 4, "0.07"),
+        answered("d", NOW + HOURS, "0.07"),
     ])
     .await
     .unwrap();
-    db.keep_snapshots("synth", &[snapshot("a", old, 0.25)])
-        .await
-        .unwrap();
+    score(&db, NOW, 0.25).await;
 
     reader.look().await.unwrap();
     let first = seen.borrow().clone();
     assert_eq!((first.edition, first.record), (1, 1));
-    // The first round of each day, the last day's among them.
-    assert_eq!(first.daily.len(), 2);
+    assert_eq!(first.daily.len(), 1);
+    assert_eq!(
+        first.daily[0].at,
+        (old + Duration::minutes(30)).unix_timestamp()
+    );
     let values: Vec<_> = first.daily[0]
         .answers
         .iter()
@@ -132,13 +140,11 @@ async fn the_past_is_read_once_and_then_what_is_new() {
     assert_eq!(values, [0.01, 0.02]);
     let newest = said(&first);
     assert_eq!(newest[0], ("a".into(), 0.03));
-    // What can't be read is no number, and what is older than three hours is not there.
+    // What can't be read is no number, and what is older than three hours or of the future is not there.
     assert!(newest.len() == 2 && newest[1].1.is_nan(), "{newest:?}");
-    let later = (old + HOURS).unix_timestamp();
-    assert_eq!(
-        first.standings.of("a", later, &BlendConfig::default()),
-        Some(0.25)
-    );
+    let known = (old + Duration::days(7)).unix_timestamp();
+    assert_eq!(first.standings.of("a", known), None);
+    assert_eq!(first.standings.of("a", known + 1), Some(0.25));
 
     reader.look().await.unwrap();
     assert_eq!(seen.borrow().edition, 1, "nothing is new");
@@ -150,19 +156,95 @@ async fn the_past_is_read_once_and_then_what_is_new() {
     assert_eq!(said(&second)[1], ("b".into(), 0.04));
     assert!(Arc::ptr_eq(&first.daily, &second.daily));
 
-    // A new day, a new score, and an answer that has grown too old.
+    // A new day, and answers that have grown too old.
     let day = NOW + Duration::days(1);
     clock.set(day);
-    db.save_all(&[answered("a", day - HOURS, "0.05")])
-        .await
-        .unwrap();
-    db.keep_snapshots("synth", &[snapshot("a", day - HOURS, 0.5)])
+    db.save_all(&[
+        answered("a", day - HOURS * 12, "0.06"),
+        answered("a", day - HOURS, "0.05"),
+    ])
+    .await
+    .unwrap();
+    reader.look().await.unwrap();
+    let third = seen.borrow().clone();
+    assert_eq!((third.record, third.daily.len()), (2, 2));
+    assert_eq!(said(&third), [("a".into(), 0.05)]);
+}
+
+/// All that a state says of the record, to the bit.
+fn record(state: &NetworkState) -> String {
+    format!("{:?} {:?} {:?}", state.daily, state.standings, state.newest)
+}
+
+#[tokio::test]
+async fn a_restart_knows_what_was_known() {
+    let Scene {
+        db,
+        clock,
+        mut reader,
+        seen,
+    } = scene().await;
+    let fresh = async || {
+        let (store, told) = (Arc::clone(&db) as _, Arc::new(clock.clone()) as _);
+        let (mut reader, seen) = Reader::new(store, subject(), BlendConfig::default(), told);
+        reader.look().await.unwrap();
+        let state = seen.borrow().clone();
+        record(&state)
+    };
+    let morning = datetime!(2026-03-10 01:00 UTC);
+    // The day's round is read while answers to it, and another round, are yet to come.
+    clock.set(morning + Duration::seconds(5));
+    db.save_all(&[answered("a", morning - HOURS, "0.01")])
         .await
         .unwrap();
     reader.look().await.unwrap();
-    let third = seen.borrow().clone();
-    assert_eq!((third.edition, third.record, third.daily.len()), (3, 2, 3));
-    assert_eq!(said(&third), [("a".into(), 0.05)]);
+    assert_eq!(record(&seen.borrow()), fresh().await);
+    let last = morning - Duration::minutes(12);
+    db.save_all(&[
+        answered("a", last, "0.02"),
+        answered("b", last, "0.03"),
+        answered("b", morning - HOURS, "0.04"),
+    ])
+    .await
+    .unwrap();
+    clock.set(morning + Duration::minutes(20));
+    reader.look().await.unwrap();
+    assert_eq!(record(&seen.borrow()), fresh().await);
+    assert_eq!(seen.borrow().daily[0].answers.len(), 2);
+    // Scored when it is due, or late; other days' answers wait for theirs.
+    for (days, saved) in [(8, 0.25), (30, 0.5)] {
+        let before = morning + Duration::days(days - 7);
+        db.save_all(&[answered("a", before - HOURS, "0.05")])
+            .await
+            .unwrap();
+        clock.set(morning + Duration::days(days) - HOURS);
+        reader.look().await.unwrap();
+        clock.set(morning + Duration::days(days) + HOURS);
+        score(&db, morning + Duration::days(days), saved).await;
+        reader.look().await.unwrap();
+        assert_eq!(record(&seen.borrow()), fresh().await, "{days}");
+    }
+    let now = morning + Duration::days(40);
+    let worth = seen.borrow().standings.of("a", now.unix_timestamp());
+    assert!(worth > Some(0.25), "{worth:?}");
+}
+
+#[tokio::test]
+async fn a_schedule_of_the_best_alone_is_named_as_the_cause() {
+    let Scene {
+        db,
+        mut reader,
+        seen,
+        clock,
+    } = scene().await;
+    db.declare("synth", &[asked(Some(3))]).await.unwrap();
+    reader.look().await.unwrap();
+    let missing = seen.borrow().missing.clone().unwrap();
+    assert!(missing.contains("`best` models alone"), "{missing}");
+    db.declare("synth", &[asked(None)]).await.unwrap();
+    clock.set(NOW + HOURS);
+    reader.look().await.unwrap();
+    assert_eq!(seen.borrow().missing, None);
 }
 
 #[tokio::test]

@@ -166,13 +166,15 @@ impl Life {
         let run = Arc::clone(&self.run);
         // Closed never: the semaphore lives as long as the run.
         let _alone = run.gate.acquire().await;
+        run.common.replay.begins(&run.info());
         let is_created = self.make(connection).await?;
+        let instance = if is_created {
+            Instance::Created
+        } else {
+            Instance::Found
+        };
+        run.common.replay.has(&run.info(), instance);
         if is_created || self.instance == 0 {
-            let instance = if is_created {
-                Instance::Created
-            } else {
-                Instance::Found
-            };
             self.instance += 1;
             (self.owed, self.tries) = (Some(instance), 0);
             run.note(News::SetUp(instance));

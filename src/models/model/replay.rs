@@ -17,6 +17,13 @@ pub enum Instance {
 /// joined, after a redeploy, and whenever its server was restarted.
 #[async_trait]
 pub trait Replay: Send + Sync + 'static {
+    /// A model's server is about to be asked for an instance. Until it has answered nobody knows what the
+    /// model knows.
+    fn begins(&self, _model: &ModelInfo) {}
+
+    /// It has this instance. One that was just made knows nothing, however long it waits to be told.
+    fn has(&self, _model: &ModelInfo, _instance: Instance) {}
+
     /// The calls in their order. The same [`Call`] may be given to all models: clones share its bytes.
     async fn calls(&self, model: &ModelInfo, instance: Instance) -> Vec<Call>;
 }

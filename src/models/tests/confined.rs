@@ -60,7 +60,7 @@ impl Site {
 async fn only_our_models_are_connected_and_all_are_listed() {
     let site = Site::of(3, &["b"]).await;
     assert_eq!(site.serving(), ["b1"]);
-    assert_eq!(*site.network.listed().unwrap(), ["a", "b", "c"]);
+    assert_eq!(*site.network.list_reader()().unwrap(), ["a", "b", "c"]);
     let outcomes = site.network.call(&tick(), &Subset::All).all().await;
     assert_eq!(outcomes.len(), 1);
     let set_up: Vec<_> = site.models.iter().map(StubModel::setups).collect();
@@ -107,7 +107,7 @@ async fn a_redeploy_of_anothers_model_is_known_when_it_becomes_ours() {
     ] {
         site.orchestrator.update(&item);
     }
-    until(|| site.network.listed().is_some_and(|it| it.len() == 3)).await;
+    until(|| site.network.list_reader()().is_some_and(|it| it.len() == 3)).await;
     assert_eq!(site.serving(), ["a1"]);
     site.ours.send_replace(Some(set(&["a", "b"])));
     site.until_serving(&["a1", "b2"]).await;

@@ -9,7 +9,8 @@ use crate::store::{PredictionStore, StoreError};
 /// Opens the database of predictions and brings its tables up to date.
 #[async_trait]
 pub trait Connect: Send + Sync + 'static {
-    /// Tries once.
+    /// Tries once. It ends by itself: nobody gives it up, as bringing large tables up to date, which
+    /// happens once, takes its time.
     ///
     /// # Errors
     /// When the database can't be reached or used.

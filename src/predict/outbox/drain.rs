@@ -254,24 +254,29 @@ impl<C: Connect> Drain<C> {
         if known.is_some() {
             return known;
         }
-        let limit = self.around.write_timeout;
-        let opening = async {
-            let store = self.connect.connect().await?;
-            let (crunch, configs) = (&self.around.crunch_id, &self.around.configs);
-            store.declare(crunch, configs).await?;
-            Ok::<_, StoreError>(store)
-        };
-        let cause = match timeout(limit, opening).await {
-            Ok(Ok(store)) => {
+        let cause = match self.open().await {
+            Ok(store) => {
                 self.backoff.reset();
                 self.around.store.send_replace(Some(Arc::clone(&store)));
                 return Some(store);
             }
-            Ok(Err(cause)) => cause.to_string(),
-            Err(_) => format!("it did not open within {} s", limit.as_secs_f64()),
+            Err(cause) => cause,
         };
         self.failed(cause);
         None
+    }
+
+    /// Connecting limits itself: to bring tables up to date may take minutes, and is not given up.
+    async fn open(&self) -> Result<Arc<dyn PredictionStore>, String> {
+        let store = self.connect.connect().await;
+        let store = store.map_err(|cause| cause.to_string())?;
+        let limit = self.around.write_timeout;
+        let declaring = store.declare(&self.around.crunch_id, &self.around.configs);
+        match timeout(limit, declaring).await {
+            Ok(Ok(())) => Ok(store),
+            Ok(Err(cause)) => Err(cause.to_string()),
+            Err(_) => Err(format!("it did not open within {} s", limit.as_secs_f64())),
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The task that keeps a worker's share of the models.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     future::Future,
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -13,12 +14,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::standing::Standing;
+use super::{alone::AloneNote, standing::Standing};
 use crate::{
     models::Ours,
     ops::{Event, PredictEvent, Reporter},
-    predict::Roll,
-    store::{Beat, Held, LeaseRepository},
+    predict::{Roll, SharedBook, heard::Stage},
+    store::{Beat, Down, Held, Known, LeaseRepository, Sign},
 };
 
 /// How often it is looked whether the orchestrator has listed its models.
@@ -42,6 +43,10 @@ pub struct ShareParts {
     pub name: String,
     /// `predict.heartbeat`
     pub heartbeat: Duration,
+    /// `predict.down_within`
+    pub down_within: Duration,
+    /// Where it is noted that this worker was alone.
+    pub note: PathBuf,
     /// `predict.absent_within`
     pub absent_within: Duration,
     /// Keeps the leases.
@@ -50,6 +55,8 @@ pub struct ShareParts {
     pub listed: Arc<dyn Fn() -> Option<Arc<[String]>> + Send + Sync>,
     /// Learns what is known of models that are taken over.
     pub roll: Arc<Roll>,
+    /// Knows which models were told the past.
+    pub book: Arc<SharedBook>,
     /// Takes which models are ours. It should hold an empty set before.
     pub ours: watch::Sender<Ours>,
     /// Takes what is to be told.
@@ -60,11 +67,14 @@ pub struct ShareParts {
 pub struct ShareKeeper {
     parts: ShareParts,
     standing: Standing,
+    note: AloneNote,
     /// What the database said last.
     held: BTreeSet<String>,
     /// Models that are not called any more and given back with the next heartbeat.
     giving: BTreeSet<String>,
     others: Option<BTreeSet<String>>,
+    /// Other workers' last signs of life, and when they were first seen.
+    signs: HashMap<i64, (Sign, Instant)>,
     /// From one heartbeat's beginning to the next.
     pause: Duration,
     /// Why the last heartbeat failed.
@@ -75,14 +85,16 @@ pub struct ShareKeeper {
 impl ShareKeeper {
     /// A worker that holds nothing so far.
     #[must_use]
-    pub const fn new(parts: ShareParts) -> Self {
+    pub fn new(parts: ShareParts) -> Self {
         Self {
-            standing: Standing::new(parts.heartbeat),
+            standing: Standing::new(parts.heartbeat, parts.down_within),
+            note: AloneNote::of(parts.note.clone(), &parts.crunch_id),
             pause: parts.heartbeat,
             parts,
             held: BTreeSet::new(),
             giving: BTreeSet::new(),
             others: None,
+            signs: HashMap::new(),
             cause: String::new(),
             complained: None,
         }
@@ -109,11 +121,11 @@ impl ShareKeeper {
         let limit = self.parts.heartbeat;
         let asked = timeout(limit, async { leases.beat(&beat).await });
         match self.watched(cancel, asked).await? {
-            Ok(Ok(held)) => self.succeeded(begun, held).await,
-            Ok(Err(cause)) => self.failed(begun, cause.is_down(), cause.to_string()),
+            Ok(Ok(held)) => self.succeeded(begun, held),
+            Ok(Err(cause)) => self.failed(begun, cause.down(), cause.to_string(), &listed),
             Err(_) => {
                 let cause = format!("the database did not answer within {limit:?}");
-                self.failed(begun, false, cause);
+                self.failed(begun, None, cause, &listed);
             }
         }
         let next = (begun + self.pause).max(Instant::now() + self.soon());
@@ -162,6 +174,13 @@ impl ShareKeeper {
 
     fn beat(&self, listed: &Arc<[String]>) -> Beat {
         let parts = &self.parts;
+        let stages = parts.book.stages();
+        let told = stages.into_iter().filter(|it| self.held.contains(&it.0));
+        let told = told.map(|(model, stage)| match stage {
+            Stage::Told(deployment) => (model, Some(deployment)),
+            Stage::Waits | Stage::Telling => (model, None),
+        });
+        let known = self.held.iter().filter(|_| !self.standing.is_fenced());
         Beat {
             crunch_id: parts.crunch_id.clone(),
             worker: parts.name.clone(),
@@ -169,14 +188,39 @@ impl ShareKeeper {
             listed: listed.to_vec(),
             absent_within: parts.absent_within,
             give: self.giving.iter().cloned().collect(),
-            may_bury: self.standing.may_bury(),
+            known: known.cloned().collect(),
+            told: told.collect(),
+            bury: self.silent(),
         }
     }
 
-    async fn succeeded(&mut self, begun: Instant, held: Held) {
+    /// Workers that gave no sign of life for a heartbeat of this worker's own clock.
+    fn silent(&self) -> Vec<Sign> {
+        if !self.standing.may_bury() {
+            return Vec::new();
+        }
+        let least = self.parts.heartbeat;
+        let silent = self.signs.values().filter(|it| it.1.elapsed() >= least);
+        silent.map(|it| it.0).collect()
+    }
+
+    fn note_signs(&mut self, signs: &[Sign]) {
+        let now = Instant::now();
+        let since = |sign: &Sign| match self.signs.get(&sign.worker) {
+            Some((before, since)) if before == sign => *since,
+            _ => now,
+        };
+        let signs = signs.iter().map(|it| (it.worker, (*it, since(it))));
+        self.signs = signs.collect();
+    }
+
+    fn succeeded(&mut self, begun: Instant, mut held: Held) {
+        self.note_signs(&held.signs);
+        self.learn(std::mem::take(&mut held.known));
         let was_fenced = self.standing.succeeded(begun, held.others.is_empty());
         self.pause = self.pause_after(&held);
         self.complained = None;
+        self.note.set(held.others.is_empty());
         self.tell_of_others(&held);
         let now: BTreeSet<String> = held.models.iter().cloned().collect();
         let before = std::mem::replace(&mut self.held, now);
@@ -185,47 +229,77 @@ impl ShareKeeper {
             None => self.held.difference(&before).cloned().collect(),
         };
         let gone: Vec<_> = before.difference(&self.held).cloned().collect();
-        self.learn(&come).await;
         self.choose(&held);
         self.publish(self.held.difference(&self.giving).cloned().collect());
         self.tell_of_models(&held, come, gone, was_fenced);
     }
 
-    /// What is known of models before they are told prices. Without it they are told all.
-    async fn learn(&self, models: &[String]) {
-        if models.is_empty() {
-            return;
+    /// What is known of models before they are ours. What is called from here all the while, this worker
+    /// knows best.
+    fn learn(&self, known: Vec<Known>) {
+        let ours = self.parts.ours.borrow().clone().unwrap_or_default();
+        for it in known.iter().filter(|it| !it.is_told) {
+            if !ours.contains(&it.record.model_id) {
+                self.parts.book.forget(&it.record.model_id);
+            }
         }
-        let parts = &self.parts;
-        let asked = parts.leases.known(&parts.crunch_id, models);
-        if let Ok(Ok(records)) = timeout(parts.heartbeat / 2, asked).await {
-            parts.roll.take_over(records);
-        }
+        self.parts.roll.take_over(known);
     }
 
-    /// Which models are given back next: first those that were chosen before.
+    /// Which models are given back next: first those that were chosen before, then those whose telling
+    /// has not begun, and last those that are being told the past, which would be told it again.
     fn choose(&mut self, held: &Held) {
-        let excess = held.excess();
+        let excess = held.excess(&self.parts.name);
         let mut giving = std::mem::take(&mut self.giving);
         giving.retain(|model| self.held.contains(model));
-        let more = held.models.iter().rev();
-        let more = more.filter(|model| !giving.contains(*model)).cloned();
-        let more: Vec<_> = more.take(excess.saturating_sub(giving.len())).collect();
+        let mut more: Vec<_> = held.models.iter().rev().collect();
+        more.retain(|model| !giving.contains(*model));
+        if excess > giving.len() {
+            let stages = self.parts.book.stages();
+            more.sort_by_key(|model| match stages.get(*model) {
+                None | Some(Stage::Waits) => 0,
+                Some(Stage::Told(_)) => 1,
+                Some(Stage::Telling) => 2,
+            });
+        }
+        more.truncate(excess.saturating_sub(giving.len()));
+        let more: Vec<_> = more.into_iter().cloned().collect();
         self.giving = giving.into_iter().take(excess).chain(more).collect();
     }
 
-    fn failed(&mut self, begun: Instant, is_down: bool, cause: String) {
-        self.standing.failed(begun, is_down);
+    fn failed(
+        &mut self,
+        begun: Instant,
+        down: Option<Down>,
+        cause: String,
+        listed: &Arc<[String]>,
+    ) {
         self.pause = self.parts.heartbeat / 2;
-        let is_told = self.complained.is_some_and(|at| at.elapsed() < REPEAT);
-        if self.held.is_empty() && !is_told {
-            self.complained = Some(Instant::now());
-            self.emit(Event::Trouble {
-                cause: format!("which models are this worker's can't be told: {cause}"),
-                remedy: "it holds none, and asks again each half heartbeat; predict.share = false lets a worker that is the only one go on without".into(),
-            });
+        if let Some(fenced) = self.standing.failed(begun, down) {
+            self.publish(self.held.iter().cloned().collect());
+            let event = PredictEvent::ShareResumed {
+                models: self.held.len(),
+                seconds: fenced.as_secs(),
+            };
+            self.emit(event.into());
+        }
+        if self.others.is_none() && self.note.was_alone() {
+            self.publish(listed.iter().cloned().collect());
+        } else if self.held.is_empty() {
+            self.complain(&cause);
         }
         self.cause = cause;
+    }
+
+    fn complain(&mut self, cause: &str) {
+        if self.complained.is_some_and(|at| at.elapsed() < REPEAT) {
+            return;
+        }
+        self.complained = Some(Instant::now());
+        self.emit(Event::Trouble {
+            cause: format!("which models are this worker's can't be told: {cause}"),
+            remedy: "it holds none, and asks again each half heartbeat; predict.share = false lets a worker that is the only one go on without".into(),
+        });
     }
 
     fn fence(&mut self) {

@@ -1,19 +1,19 @@
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Mutex,
-};
+use std::{collections::HashSet, fs, sync::Mutex};
 
 use async_trait::async_trait;
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::*;
 use crate::{
+    models::{Instance, ModelInfo, ModelsConfig},
     ops::Recording,
     predict::{
-        Attendance as _,
+        Attendance as _, BookConfig, Prices,
+        heard::Since,
         scene::{CRUNCH, NOW, Office, record},
     },
-    store::{ModelRecord, PredictionConfig, StoreError},
+    store::{Close, PredictionConfig, StoreError},
 };
 
 const HEARTBEAT: Duration = Duration::from_secs(4);
@@ -35,7 +35,6 @@ struct Leases {
     held: Mutex<Held>,
     beats: Mutex<Vec<Beat>>,
     left: Mutex<Vec<String>>,
-    known: Mutex<HashMap<String, ModelRecord>>,
 }
 
 impl Leases {
@@ -62,20 +61,15 @@ impl LeaseRepository for Leases {
         let mut held = self.held.lock().unwrap();
         held.models.retain(|model| !beat.give.contains(model));
         held.free += beat.give.len();
-        Ok(held.clone())
+        let mut told = held.clone();
+        told.known
+            .retain(|it| !beat.known.contains(&it.record.model_id));
+        Ok(told)
     }
     async fn leave(&self, _: &str, worker: &str) -> Result<(), StoreError> {
         self.answer().await?;
         self.left.lock().unwrap().push(worker.to_owned());
         Ok(())
-    }
-    async fn known(&self, _: &str, models: &[String]) -> Result<Vec<ModelRecord>, StoreError> {
-        let known = self.known.lock().unwrap();
-        Ok(models
-            .iter()
-            .filter_map(|it| known.get(it))
-            .cloned()
-            .collect())
     }
     async fn parts_of(
         &self,
@@ -92,6 +86,8 @@ struct Desk {
     leases: Arc<Leases>,
     ours: watch::Receiver<Ours>,
     office: Office,
+    book: Arc<SharedBook>,
+    folder: TempDir,
     cancel: CancellationToken,
     task: JoinHandle<()>,
     list: watch::Sender<Option<Arc<[String]>>>,
@@ -110,6 +106,10 @@ fn held(models: &[&str], others: &[(&str, usize)]) -> Held {
     Held {
         models: ids(models),
         total: models.len() + others.iter().map(|it| it.1).sum::<usize>(),
+        signs: (1..)
+            .zip(&others)
+            .map(|(worker, _)| Sign { worker, beats: 7 })
+            .collect(),
         others,
         ..Held::default()
     }
@@ -118,14 +118,33 @@ fn held(models: &[&str], others: &[(&str, usize)]) -> Held {
 impl Desk {
     /// At work for so long that it has told its first models.
     async fn with(first: Held) -> Self {
+        Self::begun(first, Mood::Well, tempfile::tempdir().unwrap()).await
+    }
+
+    /// The same in a folder that may have been another's.
+    async fn begun(first: Held, mood: Mood, folder: TempDir) -> Self {
+        let note = folder.path().join("alone");
         let leases = Arc::new(Leases {
-            mood: Mutex::new(Mood::Well),
+            mood: Mutex::new(mood),
             held: Mutex::new(first),
             beats: Mutex::default(),
             left: Mutex::default(),
-            known: Mutex::default(),
         });
         let office = Office::new(|_| (), Vec::new());
+        let book = SharedBook::new(
+            BookConfig {
+                history: Duration::from_secs(86_400),
+                margin: Duration::from_secs(600),
+                tick: ModelsConfig::default().tick,
+            },
+            office.roll.clone(),
+            office.facts.clone(),
+            Arc::new(office.clock.clone()),
+            office.reporter.clone(),
+        );
+        let book = book.unwrap();
+        let past = [NOW.unix_timestamp() - 60].map(|at| Close { at, price: 1.0 });
+        book.fill(Prices::of("BTC", past.to_vec()));
         let (sender, ours) = watch::channel(Some(Arc::default()));
         let list = watch::Sender::new(Some(ids(&["a", "b", "c", "d"]).into()));
         let listed = list.subscribe();
@@ -134,9 +153,12 @@ impl Desk {
             name: "me".into(),
             heartbeat: HEARTBEAT,
             absent_within: Duration::from_secs(60),
+            down_within: HEARTBEAT * 150,
+            note: note.clone(),
             leases: leases.clone(),
             listed: Arc::new(move || listed.borrow().clone()),
             roll: office.roll.clone(),
+            book: Arc::clone(&book),
             ours: sender,
             reporter: office.reporter.clone(),
         });
@@ -146,6 +168,8 @@ impl Desk {
             leases,
             ours,
             office,
+            book,
+            folder,
             cancel,
             task,
             list,
@@ -229,15 +253,15 @@ async fn one_that_comes_back_late_has_what_others_left_it() {
 async fn while_the_server_is_down_all_go_on_and_nobody_takes_over_soon_after() {
     let desk = Desk::with(held(&["a", "b"], &[("other", 2)])).await;
     desk.pass(HEARTBEAT * 3).await;
-    assert!(desk.last_beat().may_bury);
+    assert!(!desk.last_beat().bury.is_empty());
     desk.become_(Mood::Down);
     desk.pass(HEARTBEAT * 100).await;
     assert_eq!(desk.ours(), ["a", "b"]);
     desk.become_(Mood::Well);
     desk.pass(HEARTBEAT * 2).await;
-    assert!(!desk.last_beat().may_bury, "the others renew first");
+    assert_eq!(desk.last_beat().bury, [], "the others renew first");
     desk.pass(HEARTBEAT).await;
-    assert!(desk.last_beat().may_bury);
+    assert!(!desk.last_beat().bury.is_empty());
     assert_eq!(desk.told().len(), 2, "{:?}", desk.told());
 }
 
@@ -250,8 +274,44 @@ async fn one_that_is_alone_goes_on_however_long_it_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_was_alone_goes_on_when_it_is_started_again_while_the_server_is_away() {
+    for (others, expected) in [(&[][..], 4), (&[("other", 2)], 0)] {
+        let desk = Desk::with(held(&["a", "b"], others)).await;
+        desk.cancel.cancel();
+        desk.task.await.unwrap();
+        for mood in [Mood::Down, Mood::Hangs] {
+            let folder = tempfile::tempdir().unwrap();
+            let noted = fs::read(desk.folder.path().join("alone"));
+            if let Ok(noted) = noted {
+                fs::write(folder.path().join("alone"), noted).unwrap();
+            }
+            let next = Desk::begun(held(&["b"], &[("other", 3)]), mood, folder).await;
+            next.pass(HEARTBEAT * 2).await;
+            assert_eq!(next.ours().len(), expected);
+            next.become_(Mood::Well);
+            next.pass(HEARTBEAT * 2).await;
+            assert_eq!(next.ours(), ["b"], "the database knows better");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_freeze_that_turns_into_an_outage_stops_nobody_for_long() {
+    let desk = Desk::with(held(&["a", "b"], &[("other", 2)])).await;
+    desk.become_(Mood::Hangs);
+    desk.pass(HEARTBEAT * 3).await;
+    assert_eq!(desk.ours(), Vec::<String>::new());
+    desk.become_(Mood::Down);
+    desk.pass(HEARTBEAT * 2).await;
+    assert_eq!(desk.ours(), ["a", "b"]);
+    // That nobody listens may be so from here alone.
+    desk.pass(HEARTBEAT * 150).await;
+    assert_eq!(desk.ours(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_newcomer_takes_over_from_nobody_before_he_could_have_renewed() {
-    let desk = Desk::with(held(&[], &[])).await;
+    let desk = Desk::with(held(&[], &[("other", 4)])).await;
     desk.pass(HEARTBEAT + HALF).await;
     assert!(
         desk.leases
@@ -259,11 +319,11 @@ async fn a_newcomer_takes_over_from_nobody_before_he_could_have_renewed() {
             .lock()
             .unwrap()
             .iter()
-            .all(|it| !it.may_bury)
+            .all(|it| it.bury.is_empty())
     );
     desk.pass(HEARTBEAT).await;
     let beat = desk.last_beat();
-    assert!(beat.may_bury && beat.lapse == HEARTBEAT * 2);
+    assert!(!beat.bury.is_empty() && beat.lapse == HEARTBEAT * 2);
     assert_eq!(beat.listed, ["a", "b", "c", "d"]);
 }
 
@@ -330,25 +390,103 @@ async fn one_that_knows_no_list_asks_for_nothing() {
     assert_eq!(desk.leases.beats.lock().unwrap().len(), beats);
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_another_wrote_of_a_model_is_known_before_it_is_ours() {
-    let desk = Desk::with(held(&[], &[("other", 1)])).await;
-    let seen = NOW - time::Duration::hours(1);
-    let known = record("a", "a7", seen);
-    desk.leases.known.lock().unwrap().insert("a".into(), known);
-    desk.hold(held(&["a"], &[]));
-    desk.pass(HALF).await;
-    assert_eq!(desk.ours(), ["a"]);
-    let model = crate::models::ModelInfo {
-        model_id: "a".into(),
-        deployment_id: "a7".into(),
+fn model(model_id: &str) -> ModelInfo {
+    ModelInfo {
+        model_id: model_id.into(),
+        deployment_id: format!("{model_id}7"),
         model_name: None,
         cruncher_id: None,
         cruncher_name: None,
         wallet_pubkey: None,
         hotkey: None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_wrote_of_a_model_is_known_before_it_is_ours() {
+    let desk = Desk::with(held(&[], &[("other", 2)])).await;
+    let seen = NOW - time::Duration::hours(1);
+    let mut next = held(&["a", "b"], &[]);
+    let known = |id: &str, is_told| Known {
+        record: record(id, &format!("{id}7"), seen),
+        is_told,
     };
-    assert_eq!(desk.office.roll.last_answer(&model), Some(seen));
+    next.known = vec![known("a", true), known("b", false)];
+    // It was told here, and another worker then set up a new instance of it.
+    desk.book.replay(&model("b"), Instance::Created);
+    desk.book.replayed(&model("b"), true);
+    desk.hold(next);
+    desk.pass(HALF).await;
+    assert_eq!(desk.ours(), ["a", "b"]);
+    assert_eq!(desk.office.roll.last_answer(&model("a")), Some(seen));
+    assert_ne!(desk.book.replay(&model("a"), Instance::Found), Since::Ever);
+    assert_eq!(desk.book.replay(&model("b"), Instance::Found), Since::Ever);
+    assert_eq!(desk.last_beat().known, Vec::<String>::new());
+    desk.pass(HALF).await;
+    assert_eq!(desk.last_beat().known, ["a", "b"], "it is asked for once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_counts_as_told_from_its_replays_end_until_it_is_made_anew() {
+    let desk = Desk::with(held(&["a"], &[("other", 1)])).await;
+    let told = async |expected: Option<&str>| {
+        desk.pass(HALF).await;
+        let expected = ("a".to_owned(), expected.map(str::to_owned));
+        assert_eq!(desk.last_beat().told, [expected]);
+    };
+    desk.pass(HALF).await;
+    assert_eq!(desk.last_beat().told, [], "nobody knows");
+    desk.book.begins(&model("a"));
+    told(None).await;
+    desk.book.has(&model("a"), Instance::Created);
+    told(None).await;
+    desk.book.replay(&model("a"), Instance::Created);
+    told(None).await;
+    desk.book.replayed(&model("a"), false);
+    told(None).await;
+    desk.book.replay(&model("a"), Instance::Created);
+    desk.book.replayed(&model("a"), true);
+    told(Some("a7")).await;
+    desk.book.begins(&model("a"));
+    told(None).await;
+    desk.book.has(&model("a"), Instance::Found);
+    told(Some("a7")).await;
+    desk.book.has(&model("a"), Instance::Created);
+    told(None).await;
+    // It is let go before its turn, and comes back.
+    assert_eq!(desk.book.replay(&model("a"), Instance::Found), Since::Ever);
+}
+
+#[tokio::test(start_paused = true)]
+async fn models_that_still_wait_to_be_told_are_given_first() {
+    let desk = Desk::with(held(&["a", "b", "c", "d"], &[])).await;
+    for id in ["b", "c", "d"] {
+        desk.book.has(&model(id), Instance::Created);
+    }
+    desk.book.replay(&model("b"), Instance::Created);
+    desk.book.replay(&model("d"), Instance::Created);
+    desk.book.replayed(&model("d"), true);
+    desk.hold(held(&["a", "b", "c", "d"], &[("other", 0)]));
+    desk.pass(HALF).await;
+    assert_eq!(desk.ours(), ["b", "d"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_gives_signs_of_life_is_not_buried_whatever_the_servers_clock_says() {
+    let desk = Desk::with(held(&["a"], &[("other", 3)])).await;
+    for beats in 8..20 {
+        let mut next = held(&["a"], &[("other", 3)]);
+        next.signs[0].beats = beats;
+        desk.hold(next);
+        desk.pass(HALF).await;
+        assert_eq!(desk.last_beat().bury, []);
+    }
+    desk.pass(HEARTBEAT + HALF).await;
+    let silent = Sign {
+        worker: 1,
+        beats: 19,
+    };
+    assert_eq!(desk.last_beat().bury, [silent]);
 }
 
 #[tokio::test(start_paused = true)]

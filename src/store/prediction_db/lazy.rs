@@ -280,15 +280,18 @@ impl ScoreRepository for PredictionDb {
 
 #[async_trait]
 impl RoundRepository for PredictionDb {
-    async fn daily_answers(
+    async fn answers_before(
         &self,
         crunch_id: &str,
         asset: &str,
         horizon: u32,
-        slots: Range<i64>,
+        times: &[i64],
+        age: i64,
     ) -> Result<Vec<RoundAnswer>, StoreError> {
         let store = self.ready().await?;
-        store.daily_answers(crunch_id, asset, horizon, slots).await
+        store
+            .answers_before(crunch_id, asset, horizon, times, age)
+            .await
     }
 
     async fn newest_answers(
@@ -296,9 +299,9 @@ impl RoundRepository for PredictionDb {
         crunch_id: &str,
         asset: &str,
         horizon: u32,
-        since: i64,
+        slots: Range<i64>,
     ) -> Result<Vec<RoundAnswer>, StoreError> {
         let store = self.ready().await?;
-        store.newest_answers(crunch_id, asset, horizon, since).await
+        store.newest_answers(crunch_id, asset, horizon, slots).await
     }
 }

@@ -23,8 +23,9 @@ pub(super) const SNAPSHOT: &str = "crunch_id, \"at\", model_id, \"rank\", \
 pub(super) const PART: &str = "p.slot, p.model_id, p.status, s.crps, s.log_score, \
     s.crps_reference, s.log_reference, s.prediction_id IS NOT NULL AS is_scored";
 
-/// The columns of [`answer`], of `predictions p`, but for the time.
-pub(super) const ANSWER: &str = "p.id, p.slot, p.step, p.model_id, p.base, p.payload";
+/// The columns of [`answer`], of `predictions p` and `scores s`, but for the times.
+pub(super) const ANSWER: &str =
+    "p.id, p.slot, p.step, p.model_id, p.base, p.payload, s.crps, s.crps_reference";
 
 /// A round may begin late, by its interval at most; one whose interval has changed since, by a day.
 const LATEST: i64 = DAY;
@@ -166,6 +167,9 @@ pub(super) fn answer(row: &impl Columns) -> Result<RoundAnswer, StoreError> {
             model_id: row.text("model_id")?,
             base: row.real_or_none("base")?,
             payload: Packed::from_stored(payload),
+            resolvable_at: time(row, "resolvable_at")?,
+            crps: row.real_or_none("crps")?,
+            crps_reference: row.real_or_none("crps_reference")?,
         })
     };
     let number = row.number("id").unwrap_or_default();

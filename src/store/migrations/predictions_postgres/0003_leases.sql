@@ -3,8 +3,8 @@ CREATE TABLE workers (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     crunch_id text NOT NULL,
     name text NOT NULL,
-    joined_at timestamptz NOT NULL,
-    seen_at timestamptz NOT NULL,
+    -- Heartbeats so far: who lives is seen without a clock.
+    beats bigint NOT NULL,
     lapses_at timestamptz NOT NULL,
     UNIQUE (crunch_id, name)
 );
@@ -14,7 +14,8 @@ CREATE TABLE leases (
     crunch_id text NOT NULL,
     model_id text NOT NULL,
     owner bigint REFERENCES workers (id) ON DELETE SET NULL,
-    taken_at timestamptz,
+    -- The deployment that was told all of the past.
+    told text,
     PRIMARY KEY (crunch_id, model_id)
 );
 CREATE INDEX leases_owner ON leases (owner);

@@ -2,40 +2,46 @@
 //! heartbeat.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    collections::HashSet,
+    fmt, io,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use sqlx::{
-    AssertSqlSafe, Connection as _, PgConnection, Postgres as Pg, Row as _, Transaction,
+    AssertSqlSafe, Connection as _, PgConnection, Row as _,
     postgres::{PgConnectOptions, PgRow},
 };
+use tokio::sync::Semaphore;
 
 use super::{
     super::{
-        super::{Beat, Held, LeaseRepository, ModelRecord, PredictionConfig, StoreError},
-        rows,
+        super::{Beat, Held, LeaseRepository, PredictionConfig, StoreError},
         url::{DatabaseUrl, Kind},
         values::id,
     },
-    migrator, not_migrated,
+    heartbeat::{self, name, stored},
 };
 
-/// Leases in a PostgreSQL database. It is opened with the first heartbeat that reaches the server.
-#[derive(Debug)]
+/// Leases in a PostgreSQL database, whose tables another connection makes: a heartbeat has no time for
+/// that, and fails until they are there.
 pub struct LeaseDb {
     options: PgConnectOptions,
     place: String,
     /// What a session begins with.
     session: String,
-    has_tables: AtomicBool,
     /// The connection, while nobody uses it. What is given up half-way is closed, and so undone.
     idle: Mutex<Option<PgConnection>>,
+    /// One question at a time beside the heartbeat, so that two connections do.
+    questions: Semaphore,
+}
+
+/// Without a password.
+impl fmt::Debug for LeaseDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LeaseDb({})", self.place)
+    }
 }
 
 impl DatabaseUrl {
@@ -61,8 +67,8 @@ impl DatabaseUrl {
             options,
             place: self.to_string(),
             session,
-            has_tables: AtomicBool::new(false),
             idle: Mutex::new(None),
+            questions: Semaphore::new(1),
         })
     }
 }
@@ -82,11 +88,6 @@ impl LeaseDb {
         }
         let connected = PgConnection::connect_with(&self.options).await;
         let mut connection = connected.map_err(|cause| self.failed(cause))?;
-        if !self.has_tables.load(Relaxed) {
-            let done = migrator().run_direct(None, &mut connection, false).await;
-            done.map_err(|cause| not_migrated(cause, &self.place))?;
-            self.has_tables.store(true, Relaxed);
-        }
         let session = AssertSqlSafe(self.session.clone());
         let set = sqlx::raw_sql(session).execute(&mut connection).await;
         set.map_err(|cause| self.failed(cause))?;
@@ -100,6 +101,16 @@ impl LeaseDb {
     }
 
     fn failed(&self, cause: sqlx::Error) -> StoreError {
+        // That something is not found tells of the server only where it listens at a file.
+        let cause = match cause {
+            sqlx::Error::Io(cause)
+                if cause.kind() == io::ErrorKind::NotFound
+                    && self.options.get_socket().is_none() =>
+            {
+                io::Error::other(cause).into()
+            }
+            cause => cause,
+        };
         StoreError::Server {
             place: self.place.clone(),
             cause,
@@ -111,13 +122,14 @@ impl LeaseDb {
 impl LeaseRepository for LeaseDb {
     async fn beat(&self, beat: &Beat) -> Result<Held, StoreError> {
         let mut connection = self.connection().await?;
-        let held = transact(&mut connection, beat).await;
+        let held = heartbeat::transact(&mut connection, beat).await;
         let held = held.map_err(|cause| self.failed(cause))?;
         self.put_back(connection);
         Ok(held)
     }
 
     async fn leave(&self, crunch_id: &str, worker: &str) -> Result<(), StoreError> {
+        let _alone = self.questions.acquire().await;
         let mut connection = self.connection().await?;
         let left = sqlx::query("DELETE FROM workers WHERE crunch_id = $1 AND name = $2")
             .bind(id(crunch_id))
@@ -129,34 +141,13 @@ impl LeaseRepository for LeaseDb {
         Ok(())
     }
 
-    async fn known(
-        &self,
-        crunch_id: &str,
-        models: &[String],
-    ) -> Result<Vec<ModelRecord>, StoreError> {
-        let mut connection = self.connection().await?;
-        let found = sqlx::query(
-            "SELECT crunch_id, model_id, model_name, cruncher_id, cruncher_name, deployment_id, \
-             (extract(epoch FROM first_seen) * 1000)::bigint AS first_seen, \
-             (extract(epoch FROM last_seen) * 1000)::bigint AS last_seen, \
-             (extract(epoch FROM metrics_since) * 1000)::bigint AS metrics_since \
-             FROM models WHERE crunch_id = $1 AND model_id = ANY($2)",
-        )
-        .bind(id(crunch_id))
-        .bind(stored(models).into_keys().collect::<Vec<_>>())
-        .fetch_all(&mut connection)
-        .await;
-        let found = found.map_err(|cause| self.failed(cause))?;
-        self.put_back(connection);
-        found.iter().map(rows::model).collect()
-    }
-
     async fn parts_of(
         &self,
         crunch_id: &str,
         rounds: &[(PredictionConfig, i64)],
         models: &[String],
     ) -> Result<HashSet<(usize, String)>, StoreError> {
+        let _alone = self.questions.acquire().await;
         let mut connection = self.connection().await?;
         let names = stored(models);
         let column = |value: fn(&PredictionConfig) -> i64| {
@@ -171,7 +162,7 @@ impl LeaseRepository for LeaseDb {
              place) JOIN prediction_configs c ON c.crunch_id = $1 AND c.asset = r.asset \
              AND c.horizon = r.horizon AND c.step = r.step AND COALESCE(c.best, 0) = r.best \
              JOIN predictions p ON p.config_id = c.id AND p.slot = r.slot \
-             AND p.model_id = ANY($7)",
+             AND p.model_id = ANY($7) AND p.status <> 'ABSENT'",
         )
         .bind(id(crunch_id))
         .bind(assets)
@@ -193,202 +184,31 @@ impl LeaseRepository for LeaseDb {
     }
 }
 
-/// Ids as they are stored, each with the model's own.
-fn stored(models: &[String]) -> HashMap<String, &str> {
-    let names = models.iter().map(|it| (id(it).into_owned(), it.as_str()));
-    names.collect()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Down;
 
-fn name(row: &PgRow, names: &HashMap<String, &str>) -> Result<String, sqlx::Error> {
-    let stored: String = row.try_get("model_id")?;
-    let own = names.get(&stored).map(|&own| own.to_owned());
-    Ok(own.unwrap_or(stored))
-}
-
-/// One heartbeat. Each statement awaits the one before, so that a worker that no longer waits for a
-/// server that froze does not take anything when that goes on.
-async fn transact(connection: &mut PgConnection, beat: &Beat) -> Result<Held, sqlx::Error> {
-    let mut all = connection.begin().await?;
-    let own = renew(&mut all, beat).await?;
-    let names = stored(&beat.listed);
-    let listed: Vec<&str> = names.keys().map(String::as_str).collect();
-    give(&mut all, beat, own).await?;
-    drop_unwanted(&mut all, beat, own, &listed).await?;
-    add_wanted(&mut all, beat, &listed).await?;
-    let buried = if beat.may_bury {
-        bury(&mut all, beat, own).await?
-    } else {
-        Vec::new()
-    };
-    let mut held = count(&mut all, beat, own).await?;
-    held.buried = buried;
-    let mine = sqlx::query_scalar("SELECT count(*) FROM leases WHERE owner = $1")
-        .bind(own)
-        .fetch_one(&mut *all)
-        .await
-        .map(unsigned)?;
-    let room = held.share().saturating_sub(mine);
-    held.free -= take(&mut all, beat, own, room).await?.min(held.free);
-    let models = sqlx::query("SELECT model_id FROM leases WHERE owner = $1 ORDER BY 1")
-        .bind(own)
-        .fetch_all(&mut *all)
-        .await?;
-    let models = models.iter().map(|row| name(row, &names));
-    held.models = models.collect::<Result<_, _>>()?;
-    all.commit().await?;
-    Ok(held)
-}
-
-/// `now()` is the time at which the transaction began, so that waiting for a lock lengthens no lease.
-async fn renew(all: &mut Transaction<'_, Pg>, beat: &Beat) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(
-        "INSERT INTO workers AS w (crunch_id, name, joined_at, seen_at, lapses_at) \
-         VALUES ($1, $2, now(), now(), now() + make_interval(secs => $3)) \
-         ON CONFLICT (crunch_id, name) DO UPDATE SET seen_at = excluded.seen_at, \
-         lapses_at = GREATEST(w.lapses_at, excluded.lapses_at) RETURNING id",
-    )
-    .bind(id(&beat.crunch_id))
-    .bind(id(&beat.worker))
-    .bind(beat.lapse.as_secs_f64())
-    .fetch_one(&mut **all)
-    .await
-}
-
-async fn give(all: &mut Transaction<'_, Pg>, beat: &Beat, own: i64) -> Result<(), sqlx::Error> {
-    if beat.give.is_empty() {
-        return Ok(());
+    #[test]
+    fn a_password_is_not_shown() {
+        let url: DatabaseUrl = "postgres://me:secret@host/them".parse().unwrap();
+        let leases = url.leases(Duration::from_secs(1)).unwrap();
+        assert_eq!(
+            format!("{leases:?}"),
+            "LeaseDb(postgres://me@host:5432/them)"
+        );
     }
-    sqlx::query("UPDATE leases SET owner = NULL WHERE owner = $1 AND model_id = ANY($2)")
-        .bind(own)
-        .bind(stored(&beat.give).into_keys().collect::<Vec<_>>())
-        .execute(&mut **all)
-        .await
-        .map(drop)
-}
 
-/// Models that are neither listed nor were seen lately. What others hold is theirs to drop.
-async fn drop_unwanted(
-    all: &mut Transaction<'_, Pg>,
-    beat: &Beat,
-    own: i64,
-    listed: &[&str],
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "DELETE FROM leases WHERE crunch_id = $1 AND model_id IN (\
-         SELECT l.model_id FROM leases l WHERE l.crunch_id = $1 \
-         AND (l.owner IS NULL OR l.owner = $2) AND l.model_id <> ALL($3) \
-         AND NOT EXISTS (SELECT FROM models m WHERE m.crunch_id = l.crunch_id \
-         AND m.model_id = l.model_id AND m.last_seen >= now() - make_interval(secs => $4)) \
-         FOR UPDATE SKIP LOCKED)",
-    )
-    .bind(id(&beat.crunch_id))
-    .bind(own)
-    .bind(listed)
-    .bind(beat.absent_within.as_secs_f64())
-    .execute(&mut **all)
-    .await
-    .map(drop)
-}
-
-/// In one order, so that two workers don't wait for each other.
-async fn add_wanted(
-    all: &mut Transaction<'_, Pg>,
-    beat: &Beat,
-    listed: &[&str],
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO leases (crunch_id, model_id) SELECT $1, w.model_id FROM (\
-         SELECT UNNEST($2::text[]) AS model_id UNION \
-         SELECT model_id FROM models WHERE crunch_id = $1 \
-         AND last_seen >= now() - make_interval(secs => $3)) AS w \
-         WHERE NOT EXISTS (SELECT FROM leases l WHERE l.crunch_id = $1 \
-         AND l.model_id = w.model_id) ORDER BY w.model_id COLLATE \"C\" ON CONFLICT DO NOTHING",
-    )
-    .bind(id(&beat.crunch_id))
-    .bind(listed)
-    .bind(beat.absent_within.as_secs_f64())
-    .execute(&mut **all)
-    .await
-    .map(drop)
-}
-
-/// A worker that renews just now is passed over, and one that comes back later finds itself unknown.
-async fn bury(
-    all: &mut Transaction<'_, Pg>,
-    beat: &Beat,
-    own: i64,
-) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "DELETE FROM workers WHERE id IN (SELECT id FROM workers WHERE crunch_id = $1 \
-         AND id <> $2 AND lapses_at < now() FOR UPDATE SKIP LOCKED) RETURNING name",
-    )
-    .bind(id(&beat.crunch_id))
-    .bind(own)
-    .fetch_all(&mut **all)
-    .await
-}
-
-async fn count(all: &mut Transaction<'_, Pg>, beat: &Beat, own: i64) -> Result<Held, sqlx::Error> {
-    let others = sqlx::query(
-        "SELECT w.name, count(l.model_id) AS held, \
-         extract(epoch FROM w.lapses_at - now())::double precision AS lapse FROM workers w \
-         LEFT JOIN leases l ON l.owner = w.id WHERE w.crunch_id = $1 AND w.id <> $2 \
-         AND w.lapses_at >= now() GROUP BY w.id, w.name ORDER BY w.name",
-    )
-    .bind(id(&beat.crunch_id))
-    .bind(own)
-    .fetch_all(&mut **all)
-    .await?;
-    let other = |row: &PgRow| Ok((row.try_get("name")?, unsigned(row.try_get("held")?)));
-    let lapses = others.iter().map(|row| row.try_get::<f64, _>("lapse"));
-    let next_lapse = lapses
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter()
-        .min_by(f64::total_cmp);
-    let counts = sqlx::query(
-        "SELECT count(*) AS total, count(*) FILTER (WHERE owner IS NULL) AS free \
-         FROM leases WHERE crunch_id = $1",
-    )
-    .bind(id(&beat.crunch_id))
-    .fetch_one(&mut **all)
-    .await?;
-    Ok(Held {
-        total: unsigned(counts.try_get("total")?),
-        free: unsigned(counts.try_get("free")?),
-        others: others
-            .iter()
-            .map(other)
-            .collect::<Result<_, sqlx::Error>>()?,
-        next_lapse: next_lapse.and_then(|it| Duration::try_from_secs_f64(it).ok()),
-        ..Held::default()
-    })
-}
-
-/// Takes free models, but not those that were just given back. What another is taking at this moment is
-/// passed over.
-async fn take(
-    all: &mut Transaction<'_, Pg>,
-    beat: &Beat,
-    own: i64,
-    most: usize,
-) -> Result<usize, sqlx::Error> {
-    if most == 0 {
-        return Ok(0);
+    #[test]
+    fn what_is_not_found_tells_of_a_server_at_a_file_alone() {
+        for (url, expected) in [
+            ("postgres://me@host/them", None),
+            ("postgres://me@/them?host=/run", Some(Down::Refused)),
+        ] {
+            let leases = url.parse::<DatabaseUrl>().unwrap();
+            let leases = leases.leases(Duration::from_secs(1)).unwrap();
+            let cause = io::Error::from(io::ErrorKind::NotFound).into();
+            assert_eq!(leases.failed(cause).down(), expected, "{url}");
+        }
     }
-    let taken = sqlx::query(
-        "UPDATE leases SET owner = $2, taken_at = now() WHERE crunch_id = $1 AND model_id IN (\
-         SELECT model_id FROM leases WHERE crunch_id = $1 AND owner IS NULL \
-         AND model_id <> ALL($3) ORDER BY model_id LIMIT $4 FOR UPDATE SKIP LOCKED)",
-    )
-    .bind(id(&beat.crunch_id))
-    .bind(own)
-    .bind(stored(&beat.give).into_keys().collect::<Vec<_>>())
-    .bind(i64::try_from(most).unwrap_or(i64::MAX))
-    .execute(&mut **all)
-    .await?;
-    Ok(usize::try_from(taken.rows_affected()).unwrap_or(usize::MAX))
-}
-
-fn unsigned(count: i64) -> usize {
-    usize::try_from(count).unwrap_or(0)
 }

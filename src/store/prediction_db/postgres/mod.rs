@@ -2,41 +2,25 @@
 
 mod closes;
 mod configs;
+mod heartbeat;
 mod leases;
 mod models;
 mod predictions;
 mod rounds;
 mod scores;
 mod snapshots;
+mod tables;
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use sqlx::{
-    AssertSqlSafe, PgPool, Postgres as Pg, SqlSafeStr, Transaction,
-    migrate::{MigrateError, Migration, MigrationType, Migrator},
+    AssertSqlSafe, PgPool, Postgres as Pg, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 pub use self::leases::LeaseDb;
 use super::{super::StoreError, KnownConfigs};
 
-const MIGRATIONS: [(i64, &str, &str); 3] = [
-    (
-        1,
-        "predictions",
-        include_str!("../../migrations/predictions_postgres/0001_predictions.sql"),
-    ),
-    (
-        2,
-        "scores",
-        include_str!("../../migrations/predictions_postgres/0002_scores.sql"),
-    ),
-    (
-        3,
-        "leases",
-        include_str!("../../migrations/predictions_postgres/0003_leases.sql"),
-    ),
-];
 /// One stores, one reads, one prunes, one is to spare.
 const CONNECTIONS: u32 = 4;
 /// How long one waits for a connection, a server that starts included.
@@ -68,6 +52,7 @@ impl Postgres {
         if options.get_application_name().is_none() {
             options = options.application_name("allora-worker");
         }
+        tables::bring_up_to_date(&options, &place).await?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE)
@@ -79,8 +64,6 @@ impl Postgres {
                 })
             })
             .connect_lazy_with(options);
-        let done = migrator().run(&pool).await;
-        done.map_err(|cause| not_migrated(cause, &place))?;
         Ok(Self {
             pool,
             configs: KnownConfigs::default(),
@@ -120,25 +103,4 @@ fn session(write_timeout: Option<Duration>) -> String {
     let limit = write_timeout.map_or(0, |limit| limit.as_millis().max(1));
     let lock = lock.as_millis().max(1);
     format!("{SESSION}; SET statement_timeout = {limit}; SET lock_timeout = {lock}")
-}
-
-fn not_migrated(cause: MigrateError, place: &str) -> StoreError {
-    let place = place.to_owned();
-    match cause {
-        MigrateError::Execute(cause) => StoreError::Server { place, cause },
-        cause => StoreError::Tables {
-            place,
-            cause: Box::new(cause),
-        },
-    }
-}
-
-fn migrator() -> Migrator {
-    let migrations = MIGRATIONS.map(|(version, name, sql)| {
-        let sql = sql.into_sql_str();
-        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
-    });
-    let mut migrator = Migrator::with_migrations(migrations.into());
-    migrator.dangerous_set_table_name(Cow::Borrowed(super::MIGRATIONS_TABLE));
-    migrator
 }

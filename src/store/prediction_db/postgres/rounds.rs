@@ -8,23 +8,25 @@ use sqlx::{AssertSqlSafe, PgConnection, postgres::PgRow};
 use super::{
     super::{
         super::{RoundAnswer, RoundRepository, StoreError},
-        score_rows::{self, ANSWER, DAY, WIDEST},
+        score_rows::{self, ANSWER, WIDEST},
         values::id,
     },
     Postgres,
 };
 
 /// The times of an answer's row.
-const TIME: &str = "(extract(epoch FROM p.performed_at) * 1000)::bigint AS performed_at";
+const TIMES: &str = "(extract(epoch FROM p.performed_at) * 1000)::bigint AS performed_at, \
+    (extract(epoch FROM p.resolvable_at) * 1000)::bigint AS resolvable_at";
 
 #[async_trait]
 impl RoundRepository for Postgres {
-    async fn daily_answers(
+    async fn answers_before(
         &self,
         crunch_id: &str,
         asset: &str,
         horizon: u32,
-        slots: Range<i64>,
+        times: &[i64],
+        age: i64,
     ) -> Result<Vec<RoundAnswer>, StoreError> {
         let work = async {
             let mut all = self.unhurried().await?;
@@ -32,10 +34,11 @@ impl RoundRepository for Postgres {
             let Some(config) = widest(&mut all, crunch_id, asset, horizon).await? else {
                 return Ok(answers);
             };
-            let mut from = slots.start;
-            while let Some(slot) = next_slot(&mut all, config, from..slots.end).await? {
-                answers.extend(answers_of(&mut all, config, slot).await?);
-                from = (slot.div_euclid(DAY) + 1).saturating_mul(DAY);
+            for time in times {
+                let slots = time.saturating_sub(age)..*time;
+                if let Some(slot) = newest_slot(&mut all, config, slots).await? {
+                    answers.extend(answers_of(&mut all, config, slot).await?);
+                }
             }
             all.commit().await?;
             Ok(answers)
@@ -49,7 +52,7 @@ impl RoundRepository for Postgres {
         crunch_id: &str,
         asset: &str,
         horizon: u32,
-        since: i64,
+        slots: Range<i64>,
     ) -> Result<Vec<RoundAnswer>, StoreError> {
         let work = async {
             let mut all = self.unhurried().await?;
@@ -57,15 +60,17 @@ impl RoundRepository for Postgres {
                 return Ok(Vec::new());
             };
             let query = format!(
-                "SELECT {ANSWER}, {TIME} FROM predictions p JOIN \
+                "SELECT {ANSWER}, {TIMES} FROM predictions p JOIN \
                  (SELECT model_id, max(slot) AS slot FROM predictions WHERE config_id = $1 \
-                 AND slot >= $2 AND status = 'SUCCESS' GROUP BY model_id) n \
+                 AND slot >= $2 AND slot < $3 AND status = 'SUCCESS' GROUP BY model_id) n \
                  ON n.model_id = p.model_id AND n.slot = p.slot \
+                 LEFT JOIN scores s ON s.prediction_id = p.id \
                  WHERE p.config_id = $1 ORDER BY p.model_id COLLATE \"C\""
             );
             let rows = sqlx::query(AssertSqlSafe(query))
                 .bind(config)
-                .bind(since)
+                .bind(slots.start)
+                .bind(slots.end)
                 .fetch_all(&mut *all)
                 .await?;
             all.commit().await?;
@@ -90,14 +95,14 @@ async fn widest(
         .await
 }
 
-async fn next_slot(
+async fn newest_slot(
     connection: &mut PgConnection,
     config: i64,
     slots: Range<i64>,
 ) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT slot FROM predictions WHERE config_id = $1 AND slot >= $2 AND slot < $3 \
-         AND status = 'SUCCESS' ORDER BY slot LIMIT 1",
+         AND status = 'SUCCESS' ORDER BY slot DESC LIMIT 1",
     )
     .bind(config)
     .bind(slots.start)
@@ -112,7 +117,8 @@ async fn answers_of(
     slot: i64,
 ) -> Result<Vec<PgRow>, sqlx::Error> {
     let query = format!(
-        "SELECT {ANSWER}, {TIME} FROM predictions p WHERE p.config_id = $1 AND p.slot = $2 \
+        "SELECT {ANSWER}, {TIMES} FROM predictions p \
+         LEFT JOIN scores s ON s.prediction_id = p.id WHERE p.config_id = $1 AND p.slot = $2 \
          AND p.status = 'SUCCESS' ORDER BY p.model_id COLLATE \"C\""
     );
     sqlx::query(AssertSqlSafe(query))

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, sqlite::SqliteRow};
 use super::{
     super::{
         super::{RoundAnswer, RoundRepository, StoreError},
-        score_rows::{self, ANSWER, DAY, WIDEST},
+        score_rows::{self, ANSWER, WIDEST},
         values::id,
     },
     Sqlite,
@@ -16,22 +16,24 @@ use super::{
 
 #[async_trait]
 impl RoundRepository for Sqlite {
-    async fn daily_answers(
+    async fn answers_before(
         &self,
         crunch_id: &str,
         asset: &str,
         horizon: u32,
-        slots: Range<i64>,
+        times: &[i64],
+        age: i64,
     ) -> Result<Vec<RoundAnswer>, StoreError> {
         let work = async {
             let mut answers = Vec::new();
             let Some(config) = self.widest(crunch_id, asset, horizon).await? else {
                 return Ok(answers);
             };
-            let mut from = slots.start;
-            while let Some(slot) = self.next_slot(config, from..slots.end).await? {
-                answers.extend(self.answers_of(config, slot).await?);
-                from = (slot.div_euclid(DAY) + 1).saturating_mul(DAY);
+            for time in times {
+                let slots = time.saturating_sub(age)..*time;
+                if let Some(slot) = self.newest_slot(config, slots).await? {
+                    answers.extend(self.answers_of(config, slot).await?);
+                }
             }
             Ok(answers)
         };
@@ -44,22 +46,24 @@ impl RoundRepository for Sqlite {
         crunch_id: &str,
         asset: &str,
         horizon: u32,
-        since: i64,
+        slots: Range<i64>,
     ) -> Result<Vec<RoundAnswer>, StoreError> {
         let work = async {
             let Some(config) = self.widest(crunch_id, asset, horizon).await? else {
                 return Ok(Vec::new());
             };
             let query = format!(
-                "SELECT {ANSWER}, p.performed_at FROM predictions p JOIN \
+                "SELECT {ANSWER}, p.performed_at, p.resolvable_at FROM predictions p JOIN \
                  (SELECT model_id, max(slot) AS slot FROM predictions WHERE config_id = $1 \
-                 AND slot >= $2 AND status = 'SUCCESS' GROUP BY model_id) n \
+                 AND slot >= $2 AND slot < $3 AND status = 'SUCCESS' GROUP BY model_id) n \
                  ON n.model_id = p.model_id AND n.slot = p.slot \
+                 LEFT JOIN scores s ON s.prediction_id = p.id \
                  WHERE p.config_id = $1 ORDER BY p.model_id"
             );
             sqlx::query(AssertSqlSafe(query))
                 .bind(config)
-                .bind(since)
+                .bind(slots.start)
+                .bind(slots.end)
                 .fetch_all(&self.reader)
                 .await
         };
@@ -83,10 +87,14 @@ impl Sqlite {
             .await
     }
 
-    async fn next_slot(&self, config: i64, slots: Range<i64>) -> Result<Option<i64>, sqlx::Error> {
+    async fn newest_slot(
+        &self,
+        config: i64,
+        slots: Range<i64>,
+    ) -> Result<Option<i64>, sqlx::Error> {
         sqlx::query_scalar(
             "SELECT slot FROM predictions WHERE config_id = ? AND slot >= ? AND slot < ? \
-             AND status = 'SUCCESS' ORDER BY slot LIMIT 1",
+             AND status = 'SUCCESS' ORDER BY slot DESC LIMIT 1",
         )
         .bind(config)
         .bind(slots.start)
@@ -97,7 +105,8 @@ impl Sqlite {
 
     async fn answers_of(&self, config: i64, slot: i64) -> Result<Vec<SqliteRow>, sqlx::Error> {
         let query = format!(
-            "SELECT {ANSWER}, p.performed_at FROM predictions p \
+            "SELECT {ANSWER}, p.performed_at, p.resolvable_at FROM predictions p \
+             LEFT JOIN scores s ON s.prediction_id = p.id \
              WHERE p.config_id = ? AND p.slot = ? AND p.status = 'SUCCESS' ORDER BY p.model_id"
         );
         sqlx::query(AssertSqlSafe(query))
