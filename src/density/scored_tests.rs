@@ -121,7 +121,7 @@ fn mixtures(count: usize, parts: &str) -> Answer {
 fn spent(answer: &Answer) -> u64 {
     let (mut low, mut high) = (0, 100_000_000);
     while low < high {
-        let middle = (low + high) / 2;
+        let middle = u64::midpoint(low, high);
         let found = score_within(
             &Budget::new(middle),
             answer,
@@ -167,7 +167,6 @@ fn three_heavy_families_over_a_day_are_within_and_a_hostile_answer_is_not() {
     const STEPS: u64 = 288;
     for parts in ["t t t", "t skewnorm norm", "skewnorm skewnorm skewnorm"] {
         let effort = STEPS * spent(&mixtures(1, parts));
-        println!("{parts}: {effort}");
         assert!(effort < OF_AN_ANSWER / 2, "{parts} {effort}");
     }
     let hostile = ["gamma"; 16].join(" ");

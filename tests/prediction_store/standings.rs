@@ -229,9 +229,11 @@ pub(crate) async fn the_newest_round_before_a_time_is_read(place: &Place) {
     assert_eq!(none.unwrap(), []);
     // With its score, once it has one.
     let all = db.unscored(CRUNCH, at(10 * DAY), None, 99).await.unwrap();
-    let of = |it: &&StoredPrediction| it.prediction.payload == Some(first.payload.clone());
+    let payloads: Vec<_> = all.predictions.iter().map(|it| it.id).collect();
+    let payloads = db.payloads(&payloads).await.unwrap();
+    let of = |it: &&StoredPrediction| payloads.get(&it.id) == Some(&first.payload);
     let scored = Score {
-        prediction: all.iter().find(of).unwrap().id,
+        prediction: all.predictions.iter().find(of).unwrap().id,
         crps: Some(0.5),
         log_score: None,
         crps_reference: Some(2.0),
