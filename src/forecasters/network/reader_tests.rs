@@ -128,7 +128,10 @@ async fn the_past_is_read_once_and_then_what_is_new() {
     let first = seen.borrow().clone();
     assert_eq!((first.edition, first.record), (1, 1));
     assert_eq!(first.daily.len(), 1);
-    assert_eq!(first.daily[0].at, (old + Duration::minutes(30)).unix_timestamp());
+    assert_eq!(
+        first.daily[0].at,
+        (old + Duration::minutes(30)).unix_timestamp()
+    );
     let values: Vec<_> = first.daily[0]
         .answers
         .iter()
