@@ -127,7 +127,7 @@ impl Inner {
     fn answer(&self, question: &Question, state: &NetworkState) -> Result<Answer, Fallback> {
         let now = self.clock.now().unix_timestamp();
         let age = self.blend.age(question.horizon);
-        let answers = self.young(state, now, age)?;
+        let answers = Self::young(state, now, age)?;
         let candles = &question.history.candles;
         let Some(close) = candles.last().map(|candle| candle.close) else {
             return Err(outside("no prices are known beside the models' answers"));
@@ -157,7 +157,7 @@ impl Inner {
     }
 
     /// The answers that are not too old, nor of the future.
-    fn young(&self, state: &NetworkState, now: i64, age: i64) -> Result<Vec<Expected>, Fallback> {
+    fn young(state: &NetworkState, now: i64, age: i64) -> Result<Vec<Expected>, Fallback> {
         if state.edition == 0 {
             return Err(outside("the models' predictions have not been read yet"));
         }
