@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::SharedClock,
     config::Settings,
-    forecast::{Builtin, NetworkForecaster, NetworkState, Outside, TopicSource},
+    forecast::{Builtin, DeskHandle, NetworkForecaster, NetworkState, Outside, TopicSource},
     forecasters::network::{Reader, Subject, Tell},
     ops::{Event, Reporter, TaskGroup},
     store::PredictionDb,
@@ -28,6 +28,8 @@ const LEAD: Duration = Duration::from_secs(5);
 pub(super) struct Networks {
     pub(super) outside: Vec<(TopicId, Outside)>,
     readers: Vec<(Subject, Reader)>,
+    /// Who answers which topic, and how far ahead.
+    records: Vec<(TopicId, Duration, NetworkForecaster)>,
     /// The database's file, where it is one.
     file: Option<PathBuf>,
 }
@@ -41,6 +43,7 @@ pub(super) fn open(
     let mut networks = Networks {
         outside: Vec::new(),
         readers: Vec::new(),
+        records: Vec::new(),
         file: None,
     };
     let heard = |it: &&TopicConfig| it.source != TopicSource::Linfa;
@@ -73,6 +76,9 @@ pub(super) fn open(
             (settings.forecast.clone(), settings.blend.clone()),
             Arc::clone(clock),
         );
+        networks
+            .records
+            .push((topic.id, topic.horizon, forecaster.clone()));
         let outside = Outside {
             source: forecaster.source(),
             forecaster: Arc::new(forecaster),
@@ -103,7 +109,24 @@ fn subject(settings: &Settings, topic: &TopicConfig) -> Result<Subject, Closed> 
 
 impl Networks {
     /// Keeps them read while a worker runs.
-    pub(super) fn keep(self, group: &mut TaskGroup, poll: Duration, reporter: &Reporter) {
+    pub(super) fn keep(
+        self,
+        group: &mut TaskGroup,
+        poll: Duration,
+        desk: &DeskHandle,
+        reporter: &Reporter,
+    ) {
+        for (topic, horizon, forecaster) in self.records {
+            let Some(history) = desk.history(topic) else {
+                continue;
+            };
+            let cancel = group.token();
+            group.spawn_minor("models' record", move || {
+                let (forecaster, cancel) = (forecaster.clone(), cancel.clone());
+                let history = history.clone();
+                async move { forecaster.keep(history, horizon, cancel).await }
+            });
+        }
         for (subject, reader) in self.readers {
             let tell = tell(&subject, reporter.clone());
             let kept = Arc::new((Mutex::new(reader), tell, self.file.clone()));

@@ -89,8 +89,8 @@ pub(super) fn open(
     );
     let desk = desk.map_err(closed)?.with_outside(outside(settings)?);
     let desk = desk.with_outside(networks.outside.clone());
-    networks.keep(group, settings.blend.poll, reporter);
     let handle = desk.handle();
+    networks.keep(group, settings.blend.poll, &handle, reporter);
     let (cancel, working) = (group.token(), desk.clone());
     group.spawn_minor("desk", move || {
         let (desk, cancel) = (working.clone(), cancel.clone());

@@ -325,3 +325,33 @@ fn the_example_of_env_can_be_copied_as_it_is() {
     let project = Project::new().without_wallet().file(".env", &example);
     assert!(project.settings().wallet.is_none());
 }
+
+#[test]
+fn a_topic_has_one_source_and_an_asset_that_is_there() {
+    let refused = |lines: &str| {
+        let topic =
+            "[[topics]]\nid = 5\nticker = \"btcusd\"\nhorizon = \"7d\"\ntarget = \"log_return\"\n";
+        let topic = if lines.contains("ticker") {
+            &topic.replace("ticker = \"btcusd\"\n", "")
+        } else {
+            topic
+        };
+        Project::new()
+            .file("config/worker.toml", &format!("{topic}{lines}\n"))
+            .refused()
+    };
+    for (lines, expected) in [
+        (
+            "source = \"blend\"\nforecaster = { http = \"http://127.0.0.1:9/{topic}\" }",
+            "is \"blend\" beside a forecaster",
+        ),
+        ("network = { asset = \"BTC\" }", "no network is heard"),
+        (
+            "ticker = \"dogeusd\"\nsource = \"models\"",
+            "no asset of predict.assets has the ticker \"dogeusd\"",
+        ),
+    ] {
+        let told = refused(lines);
+        assert!(told.contains(expected), "{told}");
+    }
+}

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Blocking, Builtin, DeskHandle, ForecastConfig, ForecastError, Forecaster, History, Outside,
-    Target, outside::Post, trainer::Trainer,
+    Source, Target, outside::Post, trainer::Trainer,
 };
 use crate::{clock::SharedClock, types::TopicId};
 
@@ -99,11 +99,12 @@ impl Desk {
             let Some((spec, history)) = trainer.subject(topic) else {
                 continue;
             };
+            let is_blend = outside.source == Source::Blend;
             let (config, clock) = trainer.terms();
             let post = Post::new(spec, outside, history, config, clock);
             posts.insert(topic, Arc::new(post));
             if let Some(trainer) = Arc::get_mut(&mut trainer) {
-                trainer.hush(topic);
+                trainer.hush(topic, is_blend);
             }
         }
         let posts = Arc::new(posts);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{Fallback, Fitted, History, Labelled, Model, Report, Source, Target};
+use super::{Fallback, Fitted, History, Labelled, LiveFuse, Model, Report, Source, Target};
 use crate::types::{Nonce, TopicId};
 
 /// What a forecaster is asked.
@@ -22,6 +22,9 @@ pub struct Question {
     pub horizon: Duration,
     /// What is forecast.
     pub target: Target,
+    /// How far the topic's built-in forecast is trusted by what was submitted; none without a record. For
+    /// those that build upon that forecast.
+    pub live: Option<LiveFuse>,
 }
 
 /// What a forecaster answers.

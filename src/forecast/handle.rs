@@ -168,7 +168,9 @@ impl DeskHandle {
     /// Starts a question, or joins the one that is under way.
     fn ask(&self, post: &Arc<Post>, nonce: Option<Nonce>, again: bool) -> Inquiry {
         let (desk, about) = (self.clone(), Arc::clone(post));
-        post.ask(nonce, again, move |outcome| {
+        let slot = self.trainer.slot(post.spec.topic);
+        let live = slot.and_then(|slot| self.trainer.live(slot));
+        post.ask(nonce, again, live, move |outcome| {
             let forecast = outcome.clone();
             let forecast = forecast.unwrap_or_else(|reason| desk.stand_in(&about, reason));
             desk.trainer.tell(forecast);

@@ -80,6 +80,15 @@ impl LiveFuse {
         }
     }
 
+    /// An opinion held back by its weight, as a log-return: its sign stays.
+    pub(super) fn held(self, full: f64) -> f64 {
+        if self.weight < 1.0 {
+            at_least(self.weight * full, full, LEAST.min(full.abs()))
+        } else {
+            full
+        }
+    }
+
     /// Holds a built-in forecast back by its weight. One that says nothing of the market stays as it is,
     /// and none becomes zero: its sign is an opinion.
     pub(super) fn hold_back(self, answer: Answer, history: &History, target: Target) -> Answer {
@@ -91,8 +100,7 @@ impl LiveFuse {
         }
         let value = if self.weight < 1.0 {
             let full = log_return(target, price, answer.value);
-            let least = LEAST.min(full.abs());
-            in_unit(target, price, at_least(self.weight * full, full, least))
+            in_unit(target, price, self.held(full))
         } else {
             answer.value
         };

@@ -11,8 +11,8 @@ use futures_util::future::{BoxFuture, FutureExt, Shared, ready};
 use tokio::{sync::watch, task::AbortHandle};
 
 use super::{
-    Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, Labels, Question, Source,
-    desk::TopicSpec, forecaster::panicked,
+    Candle, Fallback, Forecast, ForecastConfig, Forecaster, History, Labels, LiveFuse, Question,
+    Source, desk::TopicSpec, forecaster::panicked,
 };
 use crate::{clock::SharedClock, types::Nonce};
 
@@ -160,12 +160,13 @@ impl Post {
     }
 
     /// Asks for a window, once with the same candles and the same edition of what the forecaster knows
-    /// (`again`: also after a failure), or joins the question that is under way for it; one that is under way for another window is given up. `tell`
+    /// (`again`: also after a failure; `live`: how far the built-in forecast is trusted), or joins the question that is under way for it; one that is under way for another window is given up. `tell`
     /// hears what came of it, after it is filed. It goes on if nobody waits for it.
     pub(super) fn ask(
         self: &Arc<Self>,
         nonce: Option<Nonce>,
         again: bool,
+        live: Option<LiveFuse>,
         tell: impl FnOnce(&Outcome) + Send + 'static,
     ) -> Inquiry {
         let history = self.history();
@@ -186,7 +187,7 @@ impl Post {
         let number = state.begun;
         let post = Arc::clone(self);
         let work = tokio::spawn(async move {
-            let outcome = post.inquire(nonce, &history).await;
+            let outcome = post.inquire(nonce, &history, live).await;
             post.file(number, nonce, &history, edition, outcome.clone());
             tell(&outcome);
             outcome
@@ -229,7 +230,12 @@ impl Post {
         });
     }
 
-    async fn inquire(&self, nonce: Option<Nonce>, history: &History) -> Outcome {
+    async fn inquire(
+        &self,
+        nonce: Option<Nonce>,
+        history: &History,
+        live: Option<LiveFuse>,
+    ) -> Outcome {
         self.check_prices(history)?;
         let shown = history.candles.len().saturating_sub(self.outside.closes);
         let question = Question {
@@ -245,6 +251,7 @@ impl Post {
             },
             horizon: self.spec.horizon,
             target: self.spec.target,
+            live,
         };
         let began = Instant::now();
         let asked = AssertUnwindSafe(self.outside.forecaster.forecast(&question));

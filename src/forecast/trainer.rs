@@ -31,6 +31,8 @@ pub(super) struct Trainer {
     places: BTreeMap<TopicId, usize>,
     /// Topics that another forecaster answers: what is made for them only stands in, and is not told.
     pub(super) quiet: BTreeSet<TopicId>,
+    /// Those among them whose answers are the built-in forecast while nothing else has weight.
+    blends: BTreeSet<TopicId>,
     prepared: broadcast::Sender<Arc<Forecast>>,
     /// What was really submitted, once somebody tells.
     fuses: OnceLock<watch::Receiver<LiveFuses>>,
@@ -55,6 +57,7 @@ impl Trainer {
             slots: Vec::new(),
             places: BTreeMap::new(),
             quiet: BTreeSet::new(),
+            blends: BTreeSet::new(),
             prepared: broadcast::Sender::new(BACKLOG),
             fuses: OnceLock::new(),
         }
@@ -78,9 +81,12 @@ impl Trainer {
         self.slots.push(Slot::new(spec, history, latest));
     }
 
-    /// A topic is answered by another forecaster.
-    pub(super) fn hush(&mut self, topic: TopicId) {
+    /// A topic is answered by another forecaster, be it one that builds upon the built-in forecast.
+    pub(super) fn hush(&mut self, topic: TopicId, is_blend: bool) {
         self.quiet.insert(topic);
+        if is_blend {
+            self.blends.insert(topic);
+        }
     }
 
     /// What a topic asks for, and where its candles are seen.
@@ -148,10 +154,12 @@ impl Trainer {
     }
 
     /// How far the built-in forecast of this place is trusted by what was submitted; none without a
-    /// record. Topics that another forecaster answers say nothing of it.
+    /// record. Topics that another forecaster answers say nothing of it, but for blends: what they answered
+    /// as the built-in forecast is on their record.
     pub(super) fn live(&self, slot: &Slot) -> Option<LiveFuse> {
         let fuses = self.fuses.get()?.borrow().clone();
-        let ours = slot.topics.iter().filter(|it| !self.quiet.contains(it));
+        let is_ours = |it: &&TopicId| !self.quiet.contains(it) || self.blends.contains(it);
+        let ours = slot.topics.iter().filter(is_ours);
         live::strictest(&fuses, ours)
     }
 

@@ -64,6 +64,8 @@ impl Trainer {
             history: history.clone(),
             horizon: spec.horizon,
             target: spec.target,
+            // What it answers is held back below.
+            live: None,
         };
         let asked = AssertUnwindSafe(self.forecaster.forecast(&question));
         let answer = asked.catch_unwind().await;

@@ -180,6 +180,9 @@ pub struct NetworkReport {
     pub value: f64,
     /// The built-in forecast beside it; none while there is none.
     pub built_in: Option<f64>,
+    /// Who made that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_in_source: Option<Source>,
     /// Models that answered of late.
     pub answered: usize,
     /// Those among them that have weight.

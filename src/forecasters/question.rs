@@ -114,6 +114,7 @@ pub(super) mod tests {
             history: History::new("btcusd", [candle]),
             horizon: Duration::from_hours(168),
             target: Target::LogReturn,
+            live: None,
         }
     }
 

@@ -78,17 +78,32 @@ fn source(row: &SqliteRow) -> Result<Option<Source>, sqlx::Error> {
     Ok(name.and_then(|it| serde_json::from_value(it.into()).ok()))
 }
 
-/// Who made a value, by the forecast that the journal holds with it.
+/// Who made a value, by the forecast that the journal holds with it. A blend in which the models have no
+/// weight is the built-in forecast.
 fn maker(forecast: &str) -> Option<Source> {
     #[derive(serde::Deserialize)]
     struct Made {
         source: Source,
         fallback: Option<serde::de::IgnoredAny>,
+        report: Option<Report>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Report {
+        network: Option<Network>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Network {
+        weight: f64,
+        built_in_source: Option<Source>,
     }
     let made: Made = serde_json::from_str(forecast).ok()?;
     let is_own = made.fallback.is_none();
+    let network = made.report.and_then(|it| it.network);
+    let alone = network.filter(|it| made.source == Source::Blend && it.weight <= 0.0);
     Some(if is_own {
-        made.source
+        alone
+            .and_then(|it| it.built_in_source)
+            .unwrap_or(made.source)
     } else {
         Source::Fallback
     })
@@ -167,4 +182,25 @@ pub(super) fn peers(row: &SqliteRow) -> Result<Peers, sqlx::Error> {
         combined: row.try_get("combined")?,
         inferers: parsed(&row.try_get::<String, _>("inferers")?)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("blend", 0.0, Some(Source::Prior))]
+    #[case("blend", 0.1, Some(Source::Blend))]
+    #[case("models", 0.0, Some(Source::Models))]
+    fn a_blend_without_weight_is_the_built_in_forecast(
+        #[case] source: &str,
+        #[case] weight: f64,
+        #[case] expected: Option<Source>,
+    ) {
+        let network = serde_json::json!({"weight": weight, "built_in_source": "prior"});
+        let forecast = serde_json::json!({"source": source, "report": {"network": network}});
+        assert_eq!(maker(&forecast.to_string()), expected);
+    }
 }

@@ -49,6 +49,7 @@ fn question(labels: &[&str]) -> Question {
         history: History::new("btcusd", (0..100).map(candle)),
         horizon: std::time::Duration::from_hours(168),
         target: Target::LogReturn,
+        live: None,
     }
 }
 

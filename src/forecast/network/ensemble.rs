@@ -109,7 +109,14 @@ impl Ensemble {
             models: said(fuse * value),
             fuse,
             fuse_t: self.fuse.t(),
-            blend: built_in.map(|it| said(it + gate * (value - it))),
+            // Without weight it is the built-in forecast to the bit.
+            blend: built_in.map(|it| {
+                if gate > 0.0 {
+                    said(it + gate * (value - it))
+                } else {
+                    it.clamp(-self.limit, self.limit)
+                }
+            }),
             gate,
             gate_t: self.gate.t(),
             days: self.gate.days(),

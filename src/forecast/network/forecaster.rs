@@ -1,17 +1,21 @@
 //! A network of models as a forecaster of the desk's. It answers from memory.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::spawn_blocking};
+use tokio_util::sync::CancellationToken;
 
 use super::{BlendConfig, Ensemble, Expected, NetworkState, Said, record::Record, voices};
 use crate::{
     clock::SharedClock,
     forecast::{
-        Answer, Builtin, Candle, Days, Fallback, ForecastConfig, Forecaster, NetworkPart,
-        NetworkReport, Opinion, Question, Report, Source, builtin::in_unit, forecaster::panicked,
-        outside::outside, prior::Horizon,
+        Answer, Builtin, Candle, Days, Fallback, ForecastConfig, Forecaster, History, LiveFuse,
+        NetworkPart, NetworkReport, Opinion, Question, Report, Source, builtin::in_unit,
+        forecaster::panicked, outside::outside, prior::Horizon,
     },
 };
 
@@ -67,6 +71,31 @@ impl NetworkForecaster {
         }
     }
 
+    /// Walks the record whenever something has come that may matter to it, so that it is done before it is
+    /// asked for. Until `cancel`.
+    pub async fn keep(
+        &self,
+        mut history: watch::Receiver<History>,
+        horizon: Duration,
+        cancel: CancellationToken,
+    ) {
+        let mut state = self.state.clone();
+        loop {
+            let (inner, known) = (Arc::clone(&self.inner), state.borrow_and_update().clone());
+            let prices = history.borrow_and_update().clone();
+            if known.edition > 0 {
+                // A panic leaves no record, and is told where it is asked for.
+                let _ = spawn_blocking(move || inner.walk(&prices, &known, horizon)).await;
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                Ok(()) = state.changed() => {}
+                Ok(()) = history.changed() => {}
+                else => return cancel.cancelled().await,
+            }
+        }
+    }
+
     /// Where its answers come from.
     #[must_use]
     pub fn source(&self) -> Source {
@@ -98,13 +127,14 @@ impl Inner {
     fn answer(&self, question: &Question, state: &NetworkState) -> Result<Answer, Fallback> {
         let now = self.clock.now().unix_timestamp();
         let age = self.blend.age(question.horizon);
-        let answers = self.young(state, now, age)?;
+        let answers = Self::young(state, now, age)?;
         let candles = &question.history.candles;
         let Some(close) = candles.last().map(|candle| candle.close) else {
             return Err(outside("no prices are known beside the models' answers"));
         };
         let horizon = Horizon::new(question.horizon);
         let (opinion, days) = self.built_in.review(&question.history, question.horizon);
+        let opinion = opinion.map(|it| held_back(it, question.live));
         let ensemble = self.ensemble(&days, state, candles, horizon);
         let known = opinion.as_ref().ok();
         let scale = known.map(|it| horizon.scale(it.report.sigma));
@@ -127,7 +157,7 @@ impl Inner {
     }
 
     /// The answers that are not too old, nor of the future.
-    fn young(&self, state: &NetworkState, now: i64, age: i64) -> Result<Vec<Expected>, Fallback> {
+    fn young(state: &NetworkState, now: i64, age: i64) -> Result<Vec<Expected>, Fallback> {
         if state.edition == 0 {
             return Err(outside("the models' predictions have not been read yet"));
         }
@@ -165,6 +195,11 @@ impl Inner {
         ))
     }
 
+    fn walk(&self, history: &History, state: &NetworkState, horizon: Duration) {
+        let (_, days) = self.built_in.review(history, horizon);
+        self.ensemble(&days, state, &history.candles, Horizon::new(horizon));
+    }
+
     /// The record up to now: as it stands when nothing has come that matters to it.
     fn ensemble(
         &self,
@@ -178,7 +213,7 @@ impl Inner {
         let age = self.blend.age(horizon.given);
         // Taken out, so that none is left half-way should this panic.
         let before = record.take();
-        let walked = Record::walked(before, new, (days, candles), state, (horizon, age));
+        let walked = Record::walked(before, new, (days.all(), candles), state, (horizon, age));
         let ensemble = Arc::clone(&walked.ensemble);
         *record = Some(walked);
         ensemble
@@ -198,6 +233,7 @@ impl Inner {
         let network = NetworkReport {
             value: said.combined.value,
             built_in: opinion.as_ref().map(|it| it.log_return),
+            built_in_source: opinion.as_ref().map(|it| it.source),
             answered,
             models: parts.len(),
             opinions: said.combined.opinions,
@@ -212,6 +248,16 @@ impl Inner {
             ..report
         }
     }
+}
+
+/// The built-in forecast as the desk would give it.
+fn held_back(mut opinion: Opinion, live: Option<LiveFuse>) -> Opinion {
+    if let Some(fuse) = live.filter(|_| opinion.source.is_opinion()) {
+        opinion.log_return = fuse.held(opinion.log_return);
+        opinion.report.live_weight = Some(fuse.weight);
+        opinion.report.live_t = fuse.t;
+    }
+    opinion
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     clock::SimulatedClock,
     forecast::{
-        Blocking, Choice, Desk, DeskHandle, Forecast, History, Outside, Standing, Standings,
-        Target, TopicSpec,
+        Blocking, Choice, Desk, DeskHandle, Forecast, History, LiveFuse, LiveFuses, Outside,
+        Standing, Standings, Target, TopicSpec,
         testing::{Planted, WEEK},
     },
     types::{Nonce, TopicId, WindowKey},
@@ -216,4 +216,42 @@ async fn too_few_models_are_said_to_be() {
 #[tokio::test]
 async fn a_topic_of_several_outputs_is_none_for_models() {
     assert_eq!(scene(true).desk.chosen_labels(TOPIC), None);
+}
+
+#[tokio::test]
+async fn a_blend_without_a_record_is_held_back_as_the_built_in_is() {
+    let scene = scene(true);
+    let full = scene.now(OTHER).await.value;
+    let fuse = LiveFuse {
+        weight: 0.5,
+        t: Some(-1.5),
+        days: 200,
+    };
+    let fuses = LiveFuses::new([(TOPIC, fuse)].into());
+    scene.desk.follow(watch::channel(fuses).1);
+    scene.round(NOW, [0.01, 0.02, 0.03, 0.04]);
+    let blend = scene.now(TOPIC).await;
+    assert_eq!(blend.source, Source::Blend);
+    assert!((blend.value - 0.5 * full).abs() < 1e-15, "{blend:?}");
+    let report = blend.report.as_ref().unwrap();
+    assert_eq!(report.live_weight, Some(0.5));
+    let network = report.network.as_ref().unwrap();
+    assert_eq!(network.built_in_source, Some(Source::Prior));
+    // What stands in for it is held back as well.
+    scene.state.send_modify(|it| {
+        it.edition += 1;
+        it.newest = Arc::default();
+    });
+    scene.clock.set(NOW + Duration::from_secs(60));
+    let stand_in = scene.now(TOPIC).await;
+    assert!(stand_in.is_stand_in(), "{stand_in:?}");
+}
+
+#[tokio::test]
+async fn an_answer_of_the_future_is_none() {
+    let scene = scene(false);
+    scene.round(NOW + Duration::from_secs(120), [0.01, 0.02, 0.03, 0.04]);
+    assert!(scene.now(TOPIC).await.is_stand_in());
+    scene.round(NOW + Duration::from_secs(30), [0.01, 0.02, 0.03, 0.04]);
+    assert_eq!(scene.now(TOPIC).await.source, Source::Models);
 }

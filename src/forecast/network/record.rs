@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Ensemble, NetworkState, Voice, round_of, voices};
-use crate::forecast::{Candle, Day, Days, HOUR, prior::Horizon};
+use crate::forecast::{Candle, Day, HOUR, prior::Horizon};
 
 /// Newest days that are walked again when one of them changes: rounds and scores come in late.
 const LATE: usize = 12;
@@ -34,11 +34,10 @@ impl Record {
     pub(super) fn walked(
         before: Option<Self>,
         new: impl FnOnce() -> Ensemble,
-        (days, candles): (&Days, &[Candle]),
+        (days, candles): (&[Day], &[Candle]),
         state: &NetworkState,
         (horizon, age): (Horizon, i64),
     ) -> Self {
-        let days = days.all();
         let before = match before {
             Some(mut it) if it.is_of(days, state) => {
                 it.steps = 0;
@@ -127,4 +126,108 @@ fn rows(
         }
     };
     days.iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::forecast::{
+        BlendConfig, Choice, Expected, Round, Standing, Standings, network::testing::ten,
+        testing::hasty,
+    };
+
+    const DAY: i64 = 24 * HOUR;
+
+    fn day(place: i64, close: f64) -> Day {
+        Day {
+            at: place * DAY + HOUR,
+            close,
+            built_in: 0.001,
+            scale: 0.07,
+        }
+    }
+
+    /// Ten models that answer on each of so many days, each with a score a day later.
+    fn state(record: u64, days: i64, loss_of: impl Fn(i64) -> f64) -> NetworkState {
+        let of = |place: i64| {
+            let at = place * DAY + HOUR;
+            let answers = ten().into_iter().map(|it| Expected {
+                model: it.model,
+                at: at - 60,
+                log_return: it.value + 0.001 * (place % 7) as f64,
+            });
+            let answers = answers.collect();
+            Round { at, answers }
+        };
+        let daily: Vec<Round> = (0..days).map(of).collect();
+        let scores = daily.iter().flat_map(|round| {
+            let (at, loss) = (round.at + DAY, loss_of(round.at.div_euclid(DAY)));
+            let standing = Standing {
+                at,
+                loss,
+                reference: 1.0,
+            };
+            round
+                .answers
+                .iter()
+                .map(move |it| (Arc::clone(&it.model), standing))
+        });
+        let standings = Arc::new(Standings::new(scores, Duration::from_hours(24 * 60)));
+        NetworkState {
+            edition: record,
+            record,
+            standings,
+            daily: daily.into(),
+            ..NetworkState::default()
+        }
+    }
+
+    #[test]
+    fn it_is_continued_by_what_is_new_and_says_what_one_from_the_start_says() {
+        let horizon = Duration::from_hours(24);
+        let closes = |place: i64| 100.0 + (place % 5) as f64;
+        let walk = |before, days: i64, state: &NetworkState| {
+            let candle = |place: i64| Candle {
+                start: place * DAY,
+                open: 1.0,
+                high: 1.0,
+                low: 1.0,
+                close: closes(place),
+                volume: 1.0,
+            };
+            let candles: Vec<_> = (0..days).map(candle).collect();
+            let days: Vec<_> = (0..days).map(|it| day(it, closes(it))).collect();
+            let (forecast, blend) = (hasty(Choice::Prior), BlendConfig::default());
+            let new = || Ensemble::new(&forecast, &blend, horizon);
+            let terms = (Horizon::new(horizon), 3600);
+            Record::walked(before, new, (&days, &candles), state, terms)
+        };
+        let says = |it: &Record| it.ensemble.say(&ten(), Some(0.001), Some(0.07)).unwrap();
+        let early = |place: i64| 0.9 + 0.01 * (place % 3) as f64;
+        let mut record = walk(None, 100, &state(1, 100, early));
+        assert_eq!(record.steps, 100);
+        record = walk(Some(record), 100, &state(1, 100, early));
+        assert_eq!(record.steps, 0);
+        // Day by day, and never more than what is kept of late.
+        for days in 101..140 {
+            let now = state(u64::try_from(days).unwrap(), days, early);
+            record = walk(Some(record), days, &now);
+            assert!(record.steps <= 2 * LATE + 1, "{}", record.steps);
+            assert_eq!(says(&record), says(&walk(None, days, &now)));
+        }
+        assert!(says(&record).gate_t.is_some(), "{:?}", says(&record));
+        // A score that comes late.
+        let late = |place| if place == 135 { 1.4 } else { early(place) };
+        let now = state(900, 139, late);
+        record = walk(Some(record), 139, &now);
+        assert!((1..=2 * LATE).contains(&record.steps), "{}", record.steps);
+        assert_eq!(says(&record), says(&walk(None, 139, &now)));
+        // One of long ago that turns out otherwise.
+        let other = |place| if place == 20 { 1.4 } else { late(place) };
+        let now = state(901, 139, other);
+        record = walk(Some(record), 139, &now);
+        assert_eq!(record.steps, 139);
+    }
 }
