@@ -203,7 +203,7 @@ mod tests {
     fn what_is_not_found_tells_of_a_server_at_a_file_alone() {
         for (url, expected) in [
             ("postgres://me@host/them", None),
-            ("postgres://me@/them?host=/run", Some(Down::Refused)),
+            ("postgres:///them?host=/run&user=me", Some(Down::Refused)),
         ] {
             let leases = url.parse::<DatabaseUrl>().unwrap();
             let leases = leases.leases(Duration::from_secs(1)).unwrap();
