@@ -35,7 +35,7 @@ fn windows_in_a_row(node: &Node, release: Release, count: u64) {
     let wallet = Wallet::funded(Funded::Worker);
     let site = Site::new(node, &wallet);
     let mut worker = site.start();
-    worker.wait_until_ready();
+    worker.wait_until_prepared(1);
     worker.wait_for(
         "word on the chain's version",
         crate::worker::READY,
