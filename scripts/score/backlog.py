@@ -81,7 +81,8 @@ def copy(path: str, source: str) -> None:
         key = "asset = 'BACKLOG'"
         to.execute(f"INSERT INTO {table} SELECT * FROM source.{table} WHERE {key}")
     ids = [row[0] for row in to.execute("SELECT id FROM source.predictions ORDER BY id")]
-    for begin in range(0, len(ids), BITE):
+    # The last ones first: the worker's own rows are numbered above all that are there.
+    for begin in reversed(range(0, len(ids), BITE)):
         bite = ids[begin : begin + BITE]
         query = "INSERT INTO predictions SELECT * FROM source.predictions WHERE id BETWEEN ? AND ?"
         to.execute(query, (bite[0], bite[-1]))
