@@ -8,7 +8,7 @@
 #   SHOW_MODELS=N           another number of models                             100
 #   SHOW_SECONDS=N          so many seconds in each of the runs                  60
 #   SHOW_PAIRS=N            another number of pairs                              5
-#   SHOW_BACKLOG=N          predictions of 288 steps that wait for their scores  2000
+#   SHOW_BACKLOG=N          predictions of 288 steps that wait for their scores  6000
 #   SHOW_HOME=DIR           keep everything there
 #   ALLORA_WORKER_BIN=FILE  another binary than the release build
 set -euo pipefail
@@ -17,7 +17,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/predict/run.sh
 source scripts/predict/run.sh
 
-count=${SHOW_MODELS:-100} seconds=${SHOW_SECONDS:-60} pairs=${SHOW_PAIRS:-5} backlog=${SHOW_BACKLOG:-2000}
+count=${SHOW_MODELS:-100} seconds=${SHOW_SECONDS:-60} pairs=${SHOW_PAIRS:-5} backlog=${SHOW_BACKLOG:-6000}
 for number in "$count" "$seconds" "$pairs" "$backlog"; do
   [[ $number =~ ^[1-9][0-9]*$ ]] || die "'$number' is no number; SHOW_MODELS, SHOW_SECONDS, SHOW_PAIRS and SHOW_BACKLOG are above 0"
 done
