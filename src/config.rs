@@ -28,7 +28,7 @@ use self::{check::Check, document::Document, sources::Sources};
 pub use self::{
     error::{ConfigError, Finding},
     offline::Offline,
-    predicting::{Predicting, holds_password},
+    predicting::Predicting,
     secrets::WalletSecret,
 };
 use crate::{
@@ -252,7 +252,7 @@ impl Settings {
         let tokens = self.forecaster_tokens.values().cloned();
         let keys = self.tiingo_api_key.iter().cloned();
         let url = self.database_url.iter();
-        let url = url.filter(|url| holds_password(url.expose_secret()));
+        let url = url.filter(|url| predicting::holds_password(url.expose_secret()));
         wallet
             .chain(keys)
             .chain(tokens)

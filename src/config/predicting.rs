@@ -77,20 +77,19 @@ impl Predicting {
         })
     }
 
-    /// All secrets, for the mask of the logs.
+    /// All secrets, for the mask of the logs; with those of a database that a flag names.
     #[must_use]
-    pub fn secrets(&self) -> Vec<SecretString> {
-        let url = self
-            .database_url
-            .iter()
-            .filter(|url| holds_password(url.expose_secret()));
-        self.tiingo_api_key.iter().chain(url).cloned().collect()
+    pub fn secrets(&self, flag: Option<&str>) -> Vec<SecretString> {
+        let named = flag.map(SecretString::from);
+        let urls = self.database_url.iter().chain(&named);
+        let urls = urls.filter(|url| holds_password(url.expose_secret()));
+        self.tiingo_api_key.iter().chain(urls).cloned().collect()
     }
 }
 
 /// Whether a database's address may hold a password. A file's path is no secret, and stands in logs.
 #[must_use]
-pub fn holds_password(url: &str) -> bool {
+pub(super) fn holds_password(url: &str) -> bool {
     url.contains('@') || url.contains("password")
 }
 
@@ -132,7 +131,10 @@ mod tests {
         let url = read.database_url.as_ref().unwrap();
         assert_eq!(url.expose_secret(), "postgres://me:secret@db/p");
         assert!(!format!("{read:?}").contains("secret@"));
-        assert_eq!(read.secrets().len(), 1);
+        assert_eq!(read.secrets(None).len(), 1);
+        let masked = |flag| read.secrets(Some(flag)).len();
+        assert_eq!(masked("postgres://me:other@db/p"), 2);
+        assert_eq!(masked("data/p.db"), 1);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     cli::{failure::Failure, process},
-    config::{Predicting, holds_password},
+    config::Predicting,
     models::ModelNetwork,
     ops::{Pidfile, PredictEvent, Reporter, Shutdown, TaskGroup},
     predict::{
@@ -58,9 +58,7 @@ fn prepare(args: &WorkArgs) -> Result<(Start, Pidfile), Failure> {
     let files = prices::files(&settings, &args.prices)?;
     let Chosen { database, notice } = choose(&settings, args)?;
     settings.notices.extend(notice);
-    let mut secrets = settings.secrets();
-    let named = args.database_url.iter().filter(|url| holds_password(url));
-    secrets.extend(named.cloned().map(Into::into));
+    let secrets = settings.secrets(args.database_url.as_deref());
     let first = PredictEvent::PredictStarting {
         version: env!("CARGO_PKG_VERSION"),
         crunch_id: settings.models.crunch_id.clone(),

@@ -10,7 +10,7 @@ use crate::{
         process,
     },
     clock::SystemClock,
-    config::{Predicting, holds_password},
+    config::Predicting,
     ops::{Artifacts, Pidfile, Reporter, ScoreEvent, Shutdown, TaskGroup},
     score::{Scorer, Watch},
     store::{DatabaseUrl, PredictionDb},
@@ -42,9 +42,7 @@ fn prepare(args: &ScoreArgs) -> Result<(Start, Pidfile), Failure> {
     let mut settings = Predicting::load(&args.overrides())?;
     let database = database::of_today(&settings, args.database_url.as_deref())?;
     settings.notices.extend(give_way(settings.score.nice));
-    let mut secrets = settings.secrets();
-    let named = args.database_url.iter().filter(|url| holds_password(url));
-    secrets.extend(named.cloned().map(Into::into));
+    let secrets = settings.secrets(args.database_url.as_deref());
     let first = ScoreEvent::ScoreStarting {
         version: env!("CARGO_PKG_VERSION"),
         crunch_id: settings.models.crunch_id.clone(),
