@@ -1,6 +1,9 @@
 //! The way to stop: the first signal asks, the second ends the process at once.
 
-use std::sync::{Arc, OnceLock, atomic::AtomicBool};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -16,6 +19,7 @@ use super::OpsError;
 pub struct Shutdown {
     token: CancellationToken,
     reason: Arc<OnceLock<String>>,
+    again: Arc<AtomicBool>,
 }
 
 impl Shutdown {
@@ -60,6 +64,20 @@ impl Shutdown {
         self.token.cancel();
     }
 
+    /// Asks to stop, and to begin anew afterwards. Without effect on a stop that was asked for before.
+    pub fn request_restart(&self, reason: &str) {
+        if self.reason.set(reason.to_owned()).is_ok() {
+            self.again.store(true, Ordering::Release);
+        }
+        self.token.cancel();
+    }
+
+    /// Whether the process shall begin anew once it has stopped.
+    #[must_use]
+    pub fn wants_restart(&self) -> bool {
+        self.again.load(Ordering::Acquire)
+    }
+
     /// The token that all tasks watch.
     #[must_use]
     pub fn token(&self) -> CancellationToken {
@@ -97,6 +115,18 @@ mod tests {
         shutdown.request("second");
         assert_eq!(shutdown.requested().await, "first");
         assert!(shutdown.token().is_cancelled());
+    }
+
+    #[test]
+    fn a_restart_does_not_undo_a_stop() {
+        let shutdown = Shutdown::new();
+        shutdown.request("SIGTERM");
+        shutdown.request_restart("the disk is back");
+        assert!(!shutdown.wants_restart());
+        assert_eq!(shutdown.reason(), Some("SIGTERM"));
+        let shutdown = Shutdown::new();
+        shutdown.request_restart("the disk is back");
+        assert!(shutdown.wants_restart() && shutdown.token().is_cancelled());
     }
 
     /// Runs as the child of the next test: catches one signal, then hangs as a stuck worker would.
