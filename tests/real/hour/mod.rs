@@ -171,7 +171,7 @@ fn table(gauge: &Gauge, slopes: &[Slope; KINDS.len()], minutes: u64) -> String {
         writeln!(
             text,
             "{}: {:+.2} ± {:.2} {}/h; {bound}",
-            kind.name, it.slope, it.error, kind.unit
+            kind.name, it.rate, it.error, kind.unit
         )
         .expect("a string takes all");
     }

@@ -6,7 +6,7 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slope {
     /// In units an hour.
-    pub(crate) slope: f64,
+    pub(crate) rate: f64,
     /// Its standard error; not a number with fewer than three blocks.
     pub(crate) error: f64,
     /// Half the width of its interval of 95 %.
@@ -44,7 +44,7 @@ impl Slope {
         let quantile = StudentsT::new(0.0, 1.0, count - 2.0);
         let quantile = quantile.map_or(f64::NAN, |it| it.inverse_cdf(0.975));
         Self {
-            slope,
+            rate: slope,
             error,
             half: quantile * error,
             blocks: means.len(),
@@ -53,9 +53,9 @@ impl Slope {
 
     /// Whether it is below a bound in units an hour.
     pub(crate) fn verdict(&self, bound: f64) -> Verdict {
-        if self.slope + self.half <= bound {
+        if self.rate + self.half <= bound {
             Verdict::Flat
-        } else if self.slope - self.half > bound {
+        } else if self.rate - self.half > bound {
             Verdict::Grows
         } else {
             Verdict::Open
@@ -112,7 +112,7 @@ mod tests {
             let slope = Slope::of(&hour(leak, seed), 600.0, 300.0);
             assert_eq!(slope.blocks, 10);
             assert_eq!(slope.verdict(1.0), expected, "{slope:?}");
-            assert!((slope.slope - leak).abs() < 4.0 * slope.error, "{slope:?}");
+            assert!((slope.rate - leak).abs() < 4.0 * slope.error, "{slope:?}");
         }
     }
 
@@ -135,7 +135,7 @@ mod tests {
         let series = [(0.0, 2.0), (1.0, 4.0), (2.0, 5.0), (3.0, 4.0), (4.0, 5.0)];
         let series: Vec<_> = series.map(|(at, it)| (3_600.0 * at, it)).to_vec();
         let slope = Slope::of(&[series, vec![(17_950.0, 5.0)]].concat(), 0.0, 3_600.0);
-        assert!((slope.slope - 0.6).abs() < 1e-9, "{slope:?}");
+        assert!((slope.rate - 0.6).abs() < 1e-9, "{slope:?}");
         let error = (2.4_f64 / 3.0 / 10.0).sqrt();
         assert!((slope.error - error).abs() < 1e-9, "{slope:?}");
         // The 97.5 % quantile with three degrees of freedom.

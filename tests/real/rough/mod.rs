@@ -4,6 +4,7 @@
 pub(crate) mod account;
 pub(crate) mod blocks;
 pub(crate) mod door;
+mod door_tests;
 pub(crate) mod mood;
 mod pipe;
 mod play;

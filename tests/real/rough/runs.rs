@@ -17,21 +17,21 @@ pub(crate) struct Runs<'a> {
     worker: Option<Worker>,
     is_stopped: bool,
     /// Of each run: its start, and when it was killed.
-    runs: Vec<(OffsetDateTime, Option<OffsetDateTime>)>,
+    lives: Vec<(OffsetDateTime, Option<OffsetDateTime>)>,
     stops: Vec<(OffsetDateTime, Option<OffsetDateTime>)>,
 }
 
 impl<'a> Runs<'a> {
     /// Starts the first run and waits until it is prepared.
     pub(crate) fn begin(site: &'a Site<'a>) -> Self {
-        let runs = vec![(OffsetDateTime::now_utc(), None)];
+        let lives = vec![(OffsetDateTime::now_utc(), None)];
         let mut worker = site.start();
         worker.wait_until_prepared(1);
         Self {
             site,
             worker: Some(worker),
             is_stopped: false,
-            runs,
+            lives,
             stops: Vec::new(),
         }
     }
@@ -39,7 +39,7 @@ impl<'a> Runs<'a> {
     /// kill -9, which reaches one that is stopped, too.
     pub(crate) fn kill(&mut self) {
         if let Some(worker) = self.worker.take() {
-            if let Some(run) = self.runs.last_mut() {
+            if let Some(run) = self.lives.last_mut() {
                 run.1 = Some(OffsetDateTime::now_utc());
             }
             worker.kill();
@@ -50,7 +50,7 @@ impl<'a> Runs<'a> {
     /// Starts a run where none is.
     pub(crate) fn start(&mut self) {
         if self.worker.is_none() {
-            self.runs.push((OffsetDateTime::now_utc(), None));
+            self.lives.push((OffsetDateTime::now_utc(), None));
             self.worker = Some(self.site.start());
         }
     }
@@ -81,7 +81,7 @@ impl<'a> Runs<'a> {
 
     /// Kills and stops by now.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        let kills = self.runs.iter().filter(|(_, end)| end.is_some()).count();
+        let kills = self.lives.iter().filter(|(_, end)| end.is_some()).count();
         (kills, self.stops.len())
     }
 
@@ -94,7 +94,7 @@ impl<'a> Runs<'a> {
             .filter_map(at)
             .collect();
         let (mut ran, mut awake) = (Track::bad(), Track::good());
-        for (start, end) in &self.runs {
+        for (start, end) in &self.lives {
             let until = end.unwrap_or_else(OffsetDateTime::now_utc);
             let said = ready.iter().find(|at| *start <= **at && **at < until);
             let from = said.map_or(*start + START, |at| (*start + START).min(*at));

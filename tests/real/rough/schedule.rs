@@ -8,6 +8,8 @@ use super::mood::Mood;
 
 /// The troubles of a window begin at most so long after its mark, two blocks before it opens,
 const LATEST: u64 = 8_000;
+/// Half of them begin before it has opened for long.
+const EARLY: u64 = 2_500;
 /// and are over by then: before the next window's mark.
 const OVER: u64 = 11_500;
 
@@ -85,7 +87,12 @@ fn draw(random: &mut StdRng, deck: &mut Vec<Kind>) -> Kind {
 }
 
 fn act(random: &mut StdRng, kind: Kind) -> Act {
-    let from = random.random_range(0..=LATEST);
+    let latest = if random.random_bool(0.5) {
+        EARLY
+    } else {
+        LATEST
+    };
+    let from = random.random_range(0..=latest);
     let longest = OVER - from;
     let (what, least, most) = match kind {
         Kind::Kill => (What::Kill, 0, 3_000),
