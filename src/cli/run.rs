@@ -14,10 +14,9 @@ use super::{
 };
 use crate::{
     chain::Signer,
-    clock::{SharedClock, SystemClock},
     config::Settings,
     devnet::{Control, Devnet, DevnetConfig},
-    ops::{Event, Pidfile, Reporter, Shutdown, TaskGroup, WalletLock},
+    ops::{Event, Pidfile, Reporter, ReporterOptions, Shutdown, TaskGroup, WalletLock},
     store::{Journal as _, Store, Wallet},
     types::TopicId,
     worker::{StartError, Tally, Worker, connect},
@@ -49,8 +48,10 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
         chain_id: settings.network.chain_id.clone(),
         pid: std::process::id(),
     };
-    let (pidfile, reporter) = process::open(
-        &settings.artifacts,
+    let mut options = ReporterOptions::new(settings.artifacts.clone());
+    options.clock = args.clock();
+    let (pidfile, reporter) = process::open_with(
+        options,
         &settings.ops,
         settings.secrets(),
         first,
@@ -89,7 +90,7 @@ async fn live(
         pidfile,
     } = start;
     let shutdown = Shutdown::install()?;
-    let clock: SharedClock = Arc::new(SystemClock);
+    let clock = args.clock();
     let address = signer.address().to_owned();
     let prices = rooms::price_source(&settings);
     reporter.emit(Event::EnvironmentLoaded {
