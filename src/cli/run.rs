@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     chain::Signer,
+    clock::SharedClock,
     config::Settings,
     devnet::{Control, Devnet, DevnetConfig},
     ops::{Event, Pidfile, Reporter, ReporterOptions, Shutdown, TaskGroup, WalletLock},
