@@ -43,7 +43,7 @@ request_timeout = "250ms"
 hedge_after = "30ms"
 reconnect_min = "20ms"
 reconnect_max = "200ms"
-silence = "1s"
+silence = "400ms"
 [worker]
 poll_interval = "2400ms"
 [forecast]
