@@ -208,7 +208,8 @@ impl Worker {
             self.chain.emissions.versions(),
             self.chain.rpc.heads(),
             events,
-        )?;
+        )?
+        .knowing(Arc::clone(&self.chain.rpc));
         let mut tracker = NonceTracker::new(self.topics);
         for submission in &opening.submissions {
             tracker.recall(submission);

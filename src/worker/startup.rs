@@ -76,7 +76,10 @@ pub async fn connect(
     topics: &[TopicId],
     reporter: &Reporter,
 ) -> Result<Arc<Chain>, StartError> {
-    let rpc = Arc::new(Rpc::new(&network.rpc, config.request_timeout)?.hedged(config.hedge_after));
+    let rpc = Rpc::new(&network.rpc, config.request_timeout)?
+        .hedged(config.hedge_least, config.hedge_after)
+        .resting(config.rest_min, config.rest_max);
+    let rpc = Arc::new(rpc);
     let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
     for (endpoint, cause) in troubles {
         reporter.emit(Event::NodeTrouble { endpoint, cause });

@@ -114,6 +114,10 @@ struct Watched {
 
 impl Watched {
     fn start(urls: Vec<String>, silence: Duration) -> Self {
+        Self::knowing(None, urls, silence)
+    }
+
+    fn knowing(rpc: Option<Arc<Rpc>>, urls: Vec<String>, silence: Duration) -> Self {
         let (sender, events) = mpsc::channel(64);
         let (_, versions) = watch::channel(Version::V10);
         let heads = watch::Sender::new(Height::default());
@@ -127,6 +131,10 @@ impl Watched {
         let (chain, address) = (CHAIN.to_owned(), "allo1x".to_owned());
         let heard = heads.subscribe();
         let feed = Feed::new(config, urls, chain, address, versions, heard, sender).unwrap();
+        let feed = match rpc {
+            Some(rpc) => feed.knowing(rpc),
+            None => feed,
+        };
         let cancel = CancellationToken::new();
         tokio::spawn(feed.run(cancel.clone()));
         Self {
@@ -250,4 +258,33 @@ async fn when_all_have_failed_there_is_a_pause() {
         panic!("it is lost");
     };
     assert!(retry_in > Duration::from_secs(1000));
+}
+
+#[tokio::test]
+async fn a_node_that_rests_after_failures_is_connected_to_only_when_there_is_no_other() {
+    let (first, second) = (Node::at(9).await, Node::at(9).await);
+    let rpc_of = |node: &Node| {
+        node.url
+            .replace("ws://", "http://")
+            .replace("/websocket", "")
+    };
+    let (rests, sound) = (rpc_of(&first), rpc_of(&second));
+    let hour = Duration::from_secs(3_600);
+    let rpc = Rpc::new(&[rests, sound], Duration::from_secs(1)).unwrap();
+    let rpc = Arc::new(rpc.resting(hour, hour));
+    // What they answer to a question is nonsense.
+    for _ in 0..3 {
+        let _answer = rpc.block_time(Height(1)).await;
+    }
+    assert!(rpc.rests(&first.url) && rpc.rests(&second.url));
+    let urls = vec![first.url.clone(), second.url.clone()];
+    let mut watched = Watched::knowing(Some(rpc), urls.clone(), hour);
+    watched.connected(&first.url).await;
+    let only_first = Rpc::new(&[rpc_of(&first)], Duration::from_secs(1)).unwrap();
+    let rpc = Arc::new(only_first.resting(hour, hour));
+    for _ in 0..3 {
+        let _answer = rpc.block_time(Height(1)).await;
+    }
+    let mut watched = Watched::knowing(Some(rpc), urls, hour);
+    watched.connected(&second.url).await;
 }

@@ -37,6 +37,7 @@ pub fn all_kinds() -> Vec<Fault> {
         Fault::IndexerOff,
         Fault::IndexerBehind { blocks: 3 },
         Fault::AnotherChain,
+        Fault::BlackHole,
         Fault::Evict,
         Fault::Hold { blocks: 3 },
         Fault::GasPrice { times: 3 },
@@ -127,7 +128,7 @@ impl RandomFaults {
         // A refusal in the block strikes an answer only where one comes.
         let latest = match &fault {
             Fault::RefuseInBlock { .. } | Fault::Evict | Fault::Hold { .. } => 1,
-            Fault::RefuseCheck { .. } => 2,
+            Fault::RefuseCheck { .. } | Fault::BlackHole => 2,
             _ => self.window - 1,
         };
         let offset = self.rng.random_range(-1..=latest);
