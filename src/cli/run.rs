@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     RunArgs,
+    disk::Database,
     failure::Failure,
     learning,
     period::{await_start, end_with, period},
@@ -111,19 +112,13 @@ async fn live(
     }
     let devnet = embedded_chain(&mut settings, &address, args.dry_run).await?;
 
-    let database = settings.artifacts.database();
-    let journal = Arc::new(Store::open(&database).await?);
+    let database = Database::open(&settings.artifacts.database(), &reporter).await?;
+    let journal = database.journal();
     if devnet.is_some() {
-        // Each start is a new chain: what went to the last one is lost with it.
-        let wallet = Wallet {
-            chain_id: settings.network.chain_id.clone(),
-            address: address.clone(),
-        };
-        let aside = format!("{}, before {}", wallet.chain_id, clock.now());
-        journal.set_aside(&wallet, &aside).await?;
+        forget_last_chain(&settings, &address, &journal, &clock, &reporter).await;
     }
     // A connection of its own, so that no write of candles stands before the journal's.
-    let candles = Arc::new(Store::open(&database).await?);
+    let candles = database.beside().await;
     let keeps_candles = prices.are_stored();
     let mut group = TaskGroup::new(shutdown.clone(), reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
@@ -147,10 +142,12 @@ async fn live(
         };
         let tally = worker.start(&mut group).await?;
         // Not before: the start sets aside what is left of a chain that began anew.
+        let outcomes = database.beside().await;
+        database.follow(&mut group, &chain, &[&candles, &outcomes]);
         let setup = learning::Setup {
             settings: &settings,
             chain: &chain,
-            store: Arc::new(Store::open(&database).await?),
+            store: Arc::clone(&outcomes),
             keeps_candles,
             desk: &desk,
             clock: &clock,
@@ -176,8 +173,31 @@ async fn live(
         });
     }
     let asked = group.shutdown();
-    process::asked(&group.join().await)?;
+    let ending = group.join().await;
+    database.close().await;
+    process::asked(&ending)?;
     conclude(&asked, *tally.borrow(), args.once)
+}
+
+/// Each start of the embedded chain is a new one: what went to the last one is lost with it.
+async fn forget_last_chain(
+    settings: &Settings,
+    address: &str,
+    journal: &Store,
+    clock: &SharedClock,
+    reporter: &Reporter,
+) {
+    let wallet = Wallet {
+        chain_id: settings.network.chain_id.clone(),
+        address: address.to_owned(),
+    };
+    let aside = format!("{}, before {}", wallet.chain_id, clock.now());
+    if let Err(error) = journal.set_aside(&wallet, &aside).await {
+        reporter.emit(Event::Trouble {
+            cause: format!("the last embedded chain's submissions stay in the journal: {error}"),
+            remedy: "free or repair the disk; windows are answered all the same".into(),
+        });
+    }
 }
 
 fn conclude(shutdown: &Shutdown, tally: Tally, once: bool) -> Result<String, Failure> {

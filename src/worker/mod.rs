@@ -3,6 +3,7 @@
 //! The windows' task learns of windows from the feed, the poll and the chain's status; the submitter
 //! answers each once. They know each other through channels.
 
+mod backlog;
 mod bystander;
 mod catch_up;
 mod competition;

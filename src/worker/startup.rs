@@ -118,8 +118,16 @@ pub(super) async fn open(
         emissions: chain.emissions.version().name().to_owned(),
     });
     tell_balance(chain, reporter, coins, fees.low_balance);
-    let (submissions, heard) =
-        left_behind(chain, journal, &status.sync_info, topics, reporter).await?;
+    let left = left_behind(chain, journal, &status.sync_info, topics, reporter).await;
+    // What a journal does not tell, the chain does: a window is asked about before it is answered.
+    let (submissions, heard) = left.unwrap_or_else(|error| {
+        reporter.emit(Event::Trouble {
+            cause: format!("what an earlier run submitted can't be read: {error}"),
+            remedy: "the chain is asked what it holds, and windows are answered all the same"
+                .into(),
+        });
+        (Vec::new(), None)
+    });
     let price = price.unwrap_or_else(|_| GasPrice::floor(chain.network.gas_price_floor));
     Ok(Opening {
         account,
@@ -163,7 +171,7 @@ async fn left_behind(
     node: &SyncInfo,
     topics: &[TopicId],
     reporter: &Reporter,
-) -> Result<(Vec<crate::store::Submission>, Option<Height>), StartError> {
+) -> Result<(Vec<crate::store::Submission>, Option<Height>), StoreError> {
     let wallet = chain.wallet();
     let recent = journal.recent(&wallet, REMEMBERED).await?;
     let now = OffsetDateTime::now_utc();
