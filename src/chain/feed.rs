@@ -142,13 +142,16 @@ impl Feed {
         loop {
             turn = self.from(turn);
             let endpoint = self.urls[turn % self.urls.len()].clone();
-            let opened = Instant::now();
+            let (opened, told) = (Instant::now(), self.pace.told());
             let loss = tokio::select! {
                 () = cancel.cancelled() => return,
                 loss = self.follow(&endpoint) => loss,
             };
             if opened.elapsed() > SOUND_AFTER {
                 failures = 0;
+            } else if self.pace.told() > told {
+                // It was of use: the next one is waited for as after the first failure of all.
+                failures = failures.min(self.urls.len() - 1);
             }
             let retry_in = match loss {
                 Loss::Unheard => return,

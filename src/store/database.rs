@@ -24,6 +24,10 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
     (5, "outcomes", include_str!("migrations/0005_outcomes.sql")),
 ];
 
+/// What a connection keeps of the file in memory, in KiB below zero: the worker asks by keys, and more would
+/// grow with the file for days.
+const CACHE: &str = "-256";
+
 /// The store: every repository trait is implemented on it.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -43,6 +47,7 @@ impl Store {
         let place = path.display().to_string();
         let options = SqliteConnectOptions::new()
             .filename(path)
+            .pragma("cache_size", CACHE)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -141,4 +146,18 @@ fn migrator() -> Migrator {
         )
     });
     Migrator::with_migrations(migrations.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn little_of_the_file_is_kept_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("worker.db")).await.unwrap();
+        let kept = sqlx::query_scalar::<_, i64>("PRAGMA cache_size");
+        let kept = kept.fetch_one(&store.pool).await.unwrap();
+        assert_eq!(kept, CACHE.parse::<i64>().unwrap());
+    }
 }

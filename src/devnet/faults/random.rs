@@ -176,6 +176,14 @@ mod tests {
     }
 
     #[test]
+    fn faults_of_prices_hold_for_some_windows_each() {
+        let of_prices = |order: &&Order| order.fault.scope() == super::super::Scope::Prices;
+        let season = season(1, 2_160);
+        let mut orders = season.iter().filter(of_prices);
+        assert!(orders.all(|it| (20..=40).contains(&it.blocks)));
+    }
+
+    #[test]
     fn every_kind_comes_often_in_a_whole_season() {
         let mut counts = BTreeMap::<String, usize>::new();
         for order in season(1, 2_160) {
