@@ -2,14 +2,26 @@
 //!
 //! Durations and timers use `tokio::time`, which tests pause; this is for dates alone.
 
+mod jumps;
+mod readings;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
+
+pub use jumps::{JumpTeller, Jumps, nap, rest};
+pub use readings::{Clocks, Jump, LATE, Reading, SystemClocks, jumps};
 
 /// Tells the present date and time in UTC.
 pub trait Clock: Send + Sync + 'static {
     /// Now, in UTC.
     fn now(&self) -> OffsetDateTime;
+
+    /// Tells when it was set, or when the host was asleep or the process frozen: what waits for a date
+    /// then looks again.
+    fn jumps(&self) -> Jumps {
+        Jumps::never()
+    }
 }
 
 /// A clock that is shared by all rooms.
@@ -25,10 +37,35 @@ impl Clock for SystemClock {
     }
 }
 
+/// The operating system's clock, with word of its jumps.
+#[derive(Clone, Debug, Default)]
+pub struct WatchedClock {
+    jumps: JumpTeller,
+}
+
+impl WatchedClock {
+    /// The clock whose jumps `jumps` tells of.
+    #[must_use]
+    pub const fn new(jumps: JumpTeller) -> Self {
+        Self { jumps }
+    }
+}
+
+impl Clock for WatchedClock {
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc()
+    }
+
+    fn jumps(&self) -> Jumps {
+        self.jumps.jumps()
+    }
+}
+
 /// A clock that starts at a given date and advances with `tokio`'s time, which tests may pause.
 #[derive(Clone, Debug)]
 pub struct SimulatedClock {
     origin: Arc<Mutex<(OffsetDateTime, tokio::time::Instant)>>,
+    jumps: JumpTeller,
 }
 
 impl SimulatedClock {
@@ -37,6 +74,7 @@ impl SimulatedClock {
     pub fn starting_at(start: OffsetDateTime) -> Self {
         Self {
             origin: Arc::new(Mutex::new((start, tokio::time::Instant::now()))),
+            jumps: JumpTeller::default(),
         }
     }
 
@@ -44,6 +82,7 @@ impl SimulatedClock {
     pub fn set(&self, now: OffsetDateTime) {
         *self.origin.lock().unwrap_or_else(PoisonError::into_inner) =
             (now, tokio::time::Instant::now());
+        self.jumps.tell();
     }
 }
 
@@ -51,5 +90,9 @@ impl Clock for SimulatedClock {
     fn now(&self) -> OffsetDateTime {
         let (start, at) = *self.origin.lock().unwrap_or_else(PoisonError::into_inner);
         start + at.elapsed()
+    }
+
+    fn jumps(&self) -> Jumps {
+        self.jumps.jumps()
     }
 }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{frame::Loss, pace::Pace};
 use super::{ChainConfig, ChainError, OpenWindow, Version, jsonrpc::TxResult, rpc::redacted};
-use crate::types::Height;
+use crate::{clock::Jumps, pulse::Pulse, types::Height};
 
 /// What the feed tells.
 #[derive(Clone, Debug)]
@@ -79,6 +79,8 @@ pub struct Feed {
     /// The newest block that any node told of.
     heads: watch::Receiver<Height>,
     pace: Pace,
+    life: Pulse,
+    jumps: Jumps,
 }
 
 impl Feed {
@@ -119,7 +121,23 @@ impl Feed {
             events,
             heads,
             pace: Pace::default(),
+            life: Pulse::unwatched(),
+            jumps: Jumps::never(),
         })
+    }
+
+    /// Gives signs of life there.
+    #[must_use]
+    pub fn watched(mut self, life: Pulse) -> Self {
+        self.life = life;
+        self
+    }
+
+    /// Looks whether its socket still lives when the clock jumps: the host may have slept.
+    #[must_use]
+    pub fn waking(mut self, jumps: Jumps) -> Self {
+        self.jumps = jumps;
+        self
     }
 
     /// Follows the chain until it is cancelled, nobody listens, or the chain begins anew. A lost
@@ -159,7 +177,8 @@ impl Feed {
             }
             tokio::select! {
                 () = cancel.cancelled() => return,
-                () = tokio::time::sleep(retry_in) => {}
+                () = self.life.during(tokio::time::sleep(retry_in)) => {}
+                () = self.jumps.next() => {}
             }
         }
     }

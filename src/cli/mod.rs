@@ -7,6 +7,7 @@ mod devnet_models;
 mod failure;
 mod forecast;
 mod learning;
+mod life;
 mod locate;
 mod network;
 mod notices;

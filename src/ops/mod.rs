@@ -1,5 +1,6 @@
 //! Operations: what the operator sees and holds on to.
 
+mod anew;
 mod config;
 mod diagnostics;
 mod error;
@@ -23,10 +24,15 @@ mod scripts_tests;
 mod shutdown;
 mod singleton;
 mod stand_ins;
+mod systemd;
 mod tasks;
+mod watch_event;
+mod watchdog;
 mod words;
 mod writer;
 
+pub(crate) use anew::BEGUN_ANEW;
+pub use anew::{Anew, NotBegun};
 pub use config::OpsConfig;
 pub use diagnostics::install_diagnostics;
 pub use error::OpsError;
@@ -42,4 +48,7 @@ pub use score_event::ScoreEvent;
 pub use shutdown::Shutdown;
 pub use singleton::{Pidfile, WalletLock};
 pub use stand_ins::StandIns;
+pub use systemd::is_supervised;
 pub use tasks::{Ending, TaskGroup};
+pub use watch_event::WatchEvent;
+pub use watchdog::{Watchdog, WatchdogParts};

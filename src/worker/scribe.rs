@@ -10,7 +10,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    failpoint::stall,
     ops::{Event, Reporter},
+    pulse::Pulse,
     store::{Journal, Transition},
 };
 
@@ -41,6 +43,7 @@ pub(super) struct Writing {
     reporter: Reporter,
     /// Whether the last write failed: that is told once.
     failing: bool,
+    life: Pulse,
 }
 
 /// Becomes true when the steps are on the disk, or can't be.
@@ -69,6 +72,7 @@ impl Scribe {
             pages: queue,
             reporter: reporter.clone(),
             failing: false,
+            life: Pulse::unwatched(),
         };
         (Self { pages, reporter }, writing)
     }
@@ -89,6 +93,12 @@ impl Scribe {
 const REMEDY: &str = "free or repair the disk; until then a restart may forget submissions";
 
 impl Writing {
+    /// Gives signs of life there. A disk that hangs is none.
+    pub(super) fn watched(mut self, life: Pulse) -> Self {
+        self.life = life;
+        self
+    }
+
     /// Writes until nobody is left who hands in steps. After `cancel` a disk that hangs is not waited
     /// for long.
     pub(super) async fn run(self, cancel: CancellationToken) {
@@ -103,7 +113,8 @@ impl Writing {
     }
 
     async fn write(mut self) {
-        while let Some(page) = self.pages.recv().await {
+        while let Some(page) = self.life.during(self.pages.recv()).await {
+            stall("journal").await;
             let mut waiting = vec![page.settled];
             let mut steps = page.steps;
             // Whatever has queued up meanwhile takes one write of the disk.

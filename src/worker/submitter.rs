@@ -22,7 +22,7 @@ use super::{
     windows::Told,
 };
 use crate::{
-    failpoint::failpoint,
+    failpoint::{failpoint, stall},
     ops::Event,
     store::{State, Submission, Transition},
     types::{Height, WindowKey},
@@ -118,6 +118,7 @@ impl Submitter {
         let mut forecasts = self.parts.desk.prepared();
         let mut landing: Option<Instant> = None;
         loop {
+            self.parts.life.beat();
             let far = Instant::now() + FAR;
             tokio::select! {
                 biased;
@@ -185,6 +186,7 @@ impl Submitter {
                 self.stage.foretell(topic, next);
             }
             Report::Block(height) => {
+                stall("submitter").await;
                 self.height = self.height.max(height);
                 let now = Instant::now();
                 self.pace.hear(height, now);
