@@ -10,14 +10,15 @@ use super::{
     failure::Failure,
     learning,
     period::{await_start, end_with, period},
-    process, rooms,
+    process::{self, Life, Plan},
+    rooms,
 };
 use crate::{
     chain::Signer,
     clock::SharedClock,
     config::Settings,
     devnet::{Control, Devnet, DevnetConfig},
-    ops::{Event, Pidfile, Reporter, ReporterOptions, Shutdown, TaskGroup, WalletLock},
+    ops::{Event, Pidfile, Reporter, ReporterOptions, Shutdown, WalletLock},
     store::{Journal as _, Store, Wallet},
     types::TopicId,
     worker::{StartError, Tally, Worker, connect},
@@ -31,12 +32,29 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             let reporter = start.reporter.clone();
             let mut wallet = None;
             // The guards are held until the last word is written: whoever waits for them reads it.
-            let code = process::conduct(&reporter, live(start, &mut wallet, args));
+            let ops = start.settings.ops.clone();
+            let plan = Plan {
+                reporter: &reporter,
+                ops: &ops,
+                never: never_anew(&start.settings, args),
+                clock: args.clock.unwrap_or_default(),
+            };
+            let code = process::conduct(&plan, |life| live(life, start, &mut wallet, args));
             drop((pidfile, wallet));
             code
         }
         Err(refused) => process::refuse(&refused),
     }
+}
+
+/// Why a run is not to begin anew by itself.
+fn never_anew(settings: &Settings, args: &RunArgs) -> Option<&'static str> {
+    if args.once || args.dry_run {
+        return Some("start it again");
+    }
+    // A new beginning would be one on another chain, with all that stood on this one gone.
+    let is_embedded = settings.network.rpc.is_empty() && settings.network.ws.is_empty();
+    is_embedded.then_some("start it again: the embedded chain has ended with it")
 }
 
 fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
@@ -50,7 +68,7 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
         pid: std::process::id(),
     };
     let mut options = ReporterOptions::new(settings.artifacts.clone());
-    options.clock = args.clock();
+    options.clock = Arc::new(args.clock.unwrap_or_default());
     let (pidfile, reporter) = process::open_with(
         options,
         &settings.ops,
@@ -79,6 +97,7 @@ struct Start {
 
 /// From the first signal handler to the last task; gives why it ended.
 async fn live(
+    life: Life,
     start: Start,
     wallet: &mut Option<WalletLock>,
     args: &RunArgs,
@@ -90,8 +109,7 @@ async fn live(
         started,
         pidfile,
     } = start;
-    let shutdown = Shutdown::install()?;
-    let clock = args.clock();
+    let (shutdown, clock) = (life.shutdown.clone(), Arc::clone(&life.clock));
     let address = signer.address().to_owned();
     let prices = rooms::price_source(&settings);
     reporter.emit(Event::EnvironmentLoaded {
@@ -121,7 +139,7 @@ async fn live(
     // A connection of its own, so that no write of candles stands before the journal's.
     let candles = database.beside().await;
     let keeps_candles = prices.are_stored();
-    let mut group = TaskGroup::new(shutdown.clone(), reporter.clone());
+    let mut group = life.group(reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
     let worker = async {

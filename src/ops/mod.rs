@@ -1,5 +1,6 @@
 //! Operations: what the operator sees and holds on to.
 
+mod anew;
 mod config;
 mod descriptors;
 mod diagnostics;
@@ -24,10 +25,15 @@ mod scripts_tests;
 mod shutdown;
 mod singleton;
 mod stand_ins;
+mod systemd;
 mod tasks;
+mod watch_event;
+mod watchdog;
 mod words;
 mod writer;
 
+pub(crate) use anew::BEGUN_ANEW;
+pub use anew::{Anew, NotBegun};
 pub use config::OpsConfig;
 pub use descriptors::{FEW, raise_descriptors};
 pub use diagnostics::install_diagnostics;
@@ -44,4 +50,7 @@ pub use score_event::ScoreEvent;
 pub use shutdown::Shutdown;
 pub use singleton::{Pidfile, WalletLock};
 pub use stand_ins::StandIns;
+pub use systemd::is_supervised;
 pub use tasks::{Ending, TaskGroup};
+pub use watch_event::WatchEvent;
+pub use watchdog::{Watchdog, WatchdogParts};

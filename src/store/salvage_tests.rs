@@ -318,7 +318,7 @@ async fn damage_that_is_met_later_is_noted_for_the_next_start() {
         .await
         .unwrap_err();
     assert!(!store.failed(told).is_damage() && !*damaged.borrow());
-    drop(store.pool.close().await);
+    store.pool.close().await;
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..PAGE * 3]).unwrap();
     let store = Store::open(&path).await.unwrap();

@@ -22,7 +22,7 @@ use super::{
     windows::Told,
 };
 use crate::{
-    failpoint::failpoint,
+    failpoint::{failpoint, stall},
     ops::Event,
     store::{State, Submission, Transition},
     types::{Height, WindowKey},
@@ -118,6 +118,7 @@ impl Submitter {
         let mut forecasts = self.parts.desk.prepared();
         let mut landing: Option<Instant> = None;
         loop {
+            self.parts.life.beat();
             let far = Instant::now() + FAR;
             let retry = tried.map_or_else(Instant::now, |at| at + self.retry_every());
             tokio::select! {
@@ -195,6 +196,7 @@ impl Submitter {
                 self.stage.foretell(topic, next);
             }
             Report::Block(height) => {
+                stall("submitter").await;
                 self.height = self.height.max(height);
                 let now = Instant::now();
                 self.pace.hear(height, now);
