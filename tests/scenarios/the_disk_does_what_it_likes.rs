@@ -71,7 +71,8 @@ async fn a_disk_that_fills_up_costs_no_window_and_no_step() {
     }
     let store = Store::open(&copy).await.unwrap();
     let all = store.recent(&machine.stage.wallet(), 1_000).await.unwrap();
-    let step = all.iter().find(|it| it.key.nonce.0 == nonce).unwrap();
+    let step = all.iter().find(|it| it.key.nonce.0 == nonce);
+    let step = step.unwrap_or_else(|| panic!("{nonce} is not among {all:#?}"));
     assert_eq!(step.state.name(), StateName::Counted);
     let told = Sync::new("kill")
         .args(["-TERM", &placed.child.id().unwrap().to_string()])
