@@ -17,6 +17,7 @@ mod doubles;
 mod events;
 mod gate;
 mod harness;
+mod machine;
 mod operator;
 #[path = "../prediction_store/mod.rs"]
 mod prediction_store;
@@ -57,6 +58,7 @@ mod a_worker_without_tiingo_forecasts;
 mod models_are_scored_and_ranked;
 mod models_are_told_asked_and_stored;
 mod prices_are_kept_by_hand;
+mod the_disk_does_what_it_likes;
 mod the_examples_in_python;
 mod the_past_is_walked_again;
 mod the_program_on_the_embedded_chain;
