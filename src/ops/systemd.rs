@@ -28,7 +28,7 @@ fn supervises(value: impl Fn(&'static str) -> Option<String>, own: u32) -> bool 
     value("INVOCATION_ID").is_some() && started
 }
 
-/// Within which time systemd wants a sign of life of this process, as sd_watchdog_enabled(3) reads it.
+/// Within which time systemd wants a sign of life of this process, as `sd_watchdog_enabled(3)` reads it.
 fn wanted(value: impl Fn(&'static str) -> Option<String>, own: u32) -> Option<Duration> {
     let is_ours = value("WATCHDOG_PID").is_none_or(|pid| pid == own.to_string());
     let within: u64 = value("WATCHDOG_USEC").filter(|_| is_ours)?.parse().ok()?;
