@@ -151,7 +151,8 @@ async fn a_log_that_a_kill_left_is_read_as_sqlite_reads_it() {
     for table in ["journal", "transactions", "candles"] {
         assert_eq!(count(&shelter, table).await, count(&store, table).await);
     }
-    let [ours, theirs] = [&shelter, &store].map(|it| it.recent(&wallet(), 1_000));
+    let wallet = wallet();
+    let [ours, theirs] = [&shelter, &store].map(|it| it.recent(&wallet, 1_000));
     assert_eq!(
         format!("{:?}", ours.await.unwrap()),
         format!("{:?}", theirs.await.unwrap())
