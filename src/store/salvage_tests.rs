@@ -119,6 +119,14 @@ fn destroy(path: &Path, page: usize, noise: Option<u64>) {
     fs::write(path, bytes).unwrap();
 }
 
+/// The place of the newest page of the journal's rows.
+fn page_of_journal(path: &Path) -> usize {
+    let pages = Pages::open(path).unwrap();
+    let is_journal = |page: &u32| rows(&pages, *page).iter().any(|row| row.cells.len() == 15);
+    let page = (1..=pages.count()).rev().find(is_journal).unwrap();
+    usize::try_from(page).unwrap() - 1
+}
+
 async fn open(path: &Path) -> (Store, Option<Mended>) {
     let opened = Store::open_anyhow(path).await.unwrap();
     assert!(opened.shelter.is_none());
@@ -225,10 +233,7 @@ async fn survives(path: &Path, page: usize, before: &[usize]) {
 #[tokio::test]
 async fn the_damaged_file_is_kept_and_the_lost_windows_are_named() {
     let (folder, path) = filled(false).await;
-    let pages = Pages::open(&path).unwrap();
-    let is_journal = |page: &u32| rows(&pages, *page).iter().any(|row| row.cells.len() == 15);
-    let page = (1..=pages.count()).rev().find(is_journal).unwrap();
-    destroy(&path, usize::try_from(page).unwrap() - 1, None);
+    destroy(&path, page_of_journal(&path), None);
     let damaged = fs::read(&path).unwrap();
     let (_store, mended) = open(&path).await;
     let mended = mended.unwrap();
@@ -319,8 +324,7 @@ async fn damage_that_is_met_later_is_noted_for_the_next_start() {
         .unwrap_err();
     assert!(!store.failed(told).is_damage() && !*damaged.borrow());
     store.pool.close().await;
-    let bytes = fs::read(&path).unwrap();
-    fs::write(&path, &bytes[..PAGE * 3]).unwrap();
+    destroy(&path, page_of_journal(&path), None);
     let store = Store::open(&path).await.unwrap();
     let damaged = store.damaged();
     let error = store.recent(&wallet(), 1_000).await.unwrap_err();

@@ -143,7 +143,7 @@ impl Shelter {
 
     async fn copy(&self, newest: i64) -> Result<u64, sqlx::Error> {
         let mut connection = self.store.pool.acquire().await?;
-        let path = self.path.display().to_string();
+        let path = uri(&self.path);
         sqlx::query("ATTACH ? AS home")
             .bind(path)
             .execute(&mut *connection)
@@ -158,6 +158,20 @@ impl Shelter {
             .await?;
         copied
     }
+}
+
+/// A file as SQLite attaches it to a database in memory: without a mode it would be in memory as well.
+fn uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for c in path.display().to_string().chars() {
+        match c {
+            '%' => uri.push_str("%25"),
+            '?' => uri.push_str("%3f"),
+            '#' => uri.push_str("%23"),
+            other => uri.push(other),
+        }
+    }
+    uri + "?mode=rw&cache=private"
 }
 
 async fn newest(store: &Store) -> Result<i64, StoreError> {

@@ -156,18 +156,22 @@ impl Frame {
     }
 }
 
-/// The page size of a log without a head: that with which frames bear the same salts.
+/// The page size of a log without a head: that with which a frame's sums follow from those before it.
 fn guess_size(bytes: &[u8]) -> usize {
     let fits = |size: &usize| {
         let frames: Vec<_> = bytes[HEAD..].chunks_exact(FRAME_HEAD + size).collect();
         let mut pairs = frames.windows(2);
         pairs.any(|pair| {
             let [one, other] = [Frame::read(pair[0]), Frame::read(pair[1])];
-            one.salts == other.salts && one.salts != [0, 0]
+            let follows = || {
+                let sums = checksum(false, one.sums, &pair[1][..8]);
+                checksum(false, sums, &pair[1][FRAME_HEAD..]) == other.sums
+            };
+            one.salts == other.salts && one.salts != [0, 0] && follows()
         })
     };
-    let sizes = (9..=16).map(|power| 1_usize << power);
-    sizes.rev().find(fits).unwrap_or(4_096)
+    let mut sizes = (9..=16).map(|power| 1_usize << power);
+    sizes.find(fits).unwrap_or(4_096)
 }
 
 fn checksum(is_big: bool, [mut one, mut other]: [u32; 2], bytes: &[u8]) -> [u32; 2] {

@@ -112,6 +112,7 @@ async fn a_disk_that_hangs_is_told_once_and_holds_nothing_up() {
         written.clone().settled().await;
         // Nobody waits for what stands behind a write that hangs.
         assert_eq!(written.is_settled(), nonce == 2);
+        sleep(Duration::from_millis(1)).await;
     }
     let troubles = recording.count(|event| matches!(event, Event::Trouble { .. }));
     assert_eq!(troubles, 1);
