@@ -38,7 +38,7 @@ fn supervises(value: impl Fn(&'static str) -> Option<String>, own: u32) -> bool 
     value("INVOCATION_ID").is_some() && started
 }
 
-/// Within which time systemd wants a sign of life of this process, as sd_watchdog_enabled(3) reads it.
+/// Within which time systemd wants a sign of life of this process, as `sd_watchdog_enabled(3)` reads it.
 fn wanted(value: impl Fn(&'static str) -> Option<String>, own: u32) -> Option<Duration> {
     let is_ours = value("WATCHDOG_PID").is_none_or(|pid| pid == own.to_string());
     let within: u64 = value("WATCHDOG_USEC").filter(|_| is_ours)?.parse().ok()?;
@@ -50,8 +50,8 @@ pub(super) fn notify(states: &[NotifyState<'_>]) {
     let Ok(place) = env::var("NOTIFY_SOCKET") else {
         return;
     };
-    let text: String = states.iter().map(|state| format!("{state}\n")).collect();
-    if let Err(cause) = send(&place, text.as_bytes()) {
+    let lines: Vec<_> = states.iter().map(ToString::to_string).collect();
+    if let Err(cause) = send(&place, (lines.join("\n") + "\n").as_bytes()) {
         tracing::debug!(%cause, "systemd could not be told");
     }
 }
