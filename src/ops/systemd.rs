@@ -50,8 +50,8 @@ pub(super) fn notify(states: &[NotifyState<'_>]) {
     let Ok(place) = env::var("NOTIFY_SOCKET") else {
         return;
     };
-    let text: String = states.iter().map(|state| format!("{state}\n")).collect();
-    if let Err(cause) = send(&place, text.as_bytes()) {
+    let lines: Vec<_> = states.iter().map(ToString::to_string).collect();
+    if let Err(cause) = send(&place, (lines.join("\n") + "\n").as_bytes()) {
         tracing::debug!(%cause, "systemd could not be told");
     }
 }

@@ -1,6 +1,14 @@
 //! The built program when it is frozen, when a task or the whole runtime hangs, and what it tells systemd.
 
-use std::{collections::BTreeSet, fs, os::unix::net::UnixDatagram, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::net::UnixDatagram,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use serde_json::Value;
