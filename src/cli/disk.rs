@@ -112,6 +112,8 @@ impl Database {
         };
         let mut shelter = shelter.lock().await;
         match shelter.bring_home().await {
+            // All was brought home before.
+            Ok((0, None)) => {}
             Ok((steps, mended)) => tell_home(&self.reporter, steps, mended.as_ref()),
             Err(error) => {
                 let steps = shelter.waiting().await.unwrap_or_default();

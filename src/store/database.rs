@@ -83,6 +83,16 @@ impl Store {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A full disk can end a transaction by itself, or only one of its statements: sqlx then counts
+            // one too many, goes back to a savepoint, and leaves open what it means to have ended. Nothing
+            // written after that would ever be committed, and nobody else could write.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // Fails when nothing is open, as it should be.
+                    let _ = sqlx::raw_sql("ROLLBACK").execute(connection).await;
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await
             .map_err(|cause| failure(place.clone(), cause))?;

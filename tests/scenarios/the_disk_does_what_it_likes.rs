@@ -71,7 +71,8 @@ async fn a_disk_that_fills_up_costs_no_window_and_no_step() {
     }
     let store = Store::open(&copy).await.unwrap();
     let all = store.recent(&machine.stage.wallet(), 1_000).await.unwrap();
-    let step = all.iter().find(|it| it.key.nonce.0 == nonce).unwrap();
+    let step = all.iter().find(|it| it.key.nonce.0 == nonce);
+    let step = step.unwrap_or_else(|| panic!("{nonce} is not among {all:#?}"));
     assert_eq!(step.state.name(), StateName::Counted);
     let told = Sync::new("kill")
         .args(["-TERM", &placed.child.id().unwrap().to_string()])
@@ -125,10 +126,14 @@ async fn on_a_disk_that_is_full_at_the_start_the_journal_is_kept_in_memory_and_b
         found => found,
     };
     assert!(found.is_some());
-    let again = "the disk takes the journal again";
-    placed.told(&machine.home, "stopping", again).await;
+    let stopping = placed.told(&machine.home, "stopping", "").await;
+    assert_eq!(stopping["signal"], "the disk takes the journal again");
     let copy = machine.home.folder.path().join("copy.db");
-    fs::copy(placed.artifact(&machine.home, "worker.db"), &copy).unwrap();
+    for more in ["", "-wal"] {
+        let from = placed.artifact(&machine.home, &format!("worker.db{more}"));
+        // The log is there only while somebody writes.
+        let _missing = fs::copy(from, copy.with_extension(format!("db{more}")));
+    }
     let store = Store::open(&copy).await.unwrap();
     assert!(
         store
