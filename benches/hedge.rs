@@ -257,6 +257,7 @@ async fn measure(trouble: Trouble, count: usize) -> Vec<(Policy, Vec<Duration>, 
 }
 
 fn main() {
+    allora_worker::tls::install();
     let count = std::env::var("HEDGE_BROADCASTS").ok();
     let count = count.and_then(|text| text.parse().ok()).unwrap_or(200);
     let runtime = tokio::runtime::Builder::new_multi_thread()
