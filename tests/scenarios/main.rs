@@ -31,6 +31,7 @@ mod a_killed_worker_answers_once;
 mod a_model_of_the_operators_own;
 mod a_network_earns_its_say;
 mod a_network_of_models_answers;
+mod a_node_of_another_chain_comes_back;
 mod a_rough_day;
 mod a_second_node_helps_out;
 mod a_stop_finishes_what_is_in_the_air;

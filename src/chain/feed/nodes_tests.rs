@@ -14,6 +14,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 
 use super::*;
+use crate::clock::JumpTeller;
 
 const CHAIN: &str = "allora-localnet-1";
 /// How long anything may take, on a machine that has other work as well.
@@ -113,6 +114,7 @@ async fn odd(with: Option<&'static str>) -> String {
 struct Watched {
     events: mpsc::Receiver<FeedEvent>,
     heads: watch::Sender<Height>,
+    jumps: JumpTeller,
     _cancel: tokio_util::sync::DropGuard,
 }
 
@@ -152,11 +154,13 @@ impl Watched {
             Some(rpc) => feed.knowing(rpc),
             None => feed,
         };
+        let jumps = JumpTeller::default();
         let cancel = CancellationToken::new();
-        tokio::spawn(feed.run(cancel.clone()));
+        tokio::spawn(feed.waking(jumps.jumps()).run(cancel.clone()));
         Self {
             events,
             heads,
+            jumps,
             _cancel: cancel.drop_guard(),
         }
     }
@@ -326,4 +330,18 @@ async fn connections_that_told_of_blocks_do_not_make_the_pauses_grow() {
         let most = shortest.mul_f64(1.2) * u32::from(turn > 0);
         assert!(retry_in <= most, "turn {turn}: {retry_in:?}");
     }
+}
+
+#[tokio::test]
+async fn a_socket_that_died_while_the_host_slept_is_left_when_it_wakes() {
+    let nodes = [Node::at(10).await, Node::at(10).await];
+    let urls = nodes.iter().map(|it| it.url.clone()).collect();
+    // Silence alone would be borne for longer than the test waits.
+    let mut feed = Watched::start(urls, WAIT * 3);
+    feed.connected(&nodes[0].url).await;
+    feed.block(10).await;
+    nodes[0].frozen.send_replace(true);
+    feed.jumps.tell();
+    feed.lost("no block for 3 s").await;
+    feed.connected(&nodes[1].url).await;
 }
