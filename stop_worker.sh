@@ -40,7 +40,7 @@ begins_anew() {
     local pid
     pid=$(pid_in "$pidfile")
     [[ -n $pid && $(state_text "$state" state) == restarting ]] &&
-        state_is_of "$state" "$pid" && kill -0 "$pid" 2>/dev/null
+        state_is_of "$state" "$pid" && is_worker "$pid"
 }
 
 if ! is_held "$pidfile" && ! begins_anew; then

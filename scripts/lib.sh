@@ -54,7 +54,14 @@ is_held() {
     fi
     local pid
     pid=$(pid_in "$1")
-    [[ -n $pid && $(readlink "/proc/$pid/exe" 2>/dev/null) == */allora-worker* ]]
+    [[ -n $pid ]] && is_worker "$pid"
+}
+
+# Whether a process of this number runs the worker: numbers are given again.
+is_worker() {
+    kill -0 "$1" 2>/dev/null &&
+        { [[ $(readlink "/proc/$1/exe" 2>/dev/null) == */allora-worker* ]] ||
+            tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -q allora-worker; }
 }
 
 # Bytes of a file, 0 when it can't be read.

@@ -128,6 +128,10 @@ impl Anew {
             }
             thread::sleep(LOOK_EVERY);
         }
+        // What was caught since the last look would be lost with this program.
+        if self.shutdown.is_signalled() {
+            return NotBegun::Asked;
+        }
         NotBegun::Refused(run_again(row))
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn work(args: &WorkArgs) -> ExitCode {
             let plan = Plan {
                 reporter: &reporter,
                 ops: &ops,
-                never: None,
+                never: args.duration.map(|_| "start it again"),
                 clock: FastClock::default(),
             };
             let code = process::conduct(&plan, |life| live(life, start));
