@@ -7,7 +7,11 @@ use std::{
 
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{is_damage, pages::beside, write_ahead::WriteAhead};
+use super::{
+    is_damage,
+    pages::beside,
+    write_ahead::{HEAD, WriteAhead},
+};
 
 /// How long the look may take: a journal of months takes less, and what a larger one holds is found when
 /// it is read.
@@ -20,13 +24,19 @@ const FIRST: [&str; 2] = ["journal", "transactions"];
 /// What is wrong with the file, if anything was found in time. A file that can't be opened for another
 /// reason is not found damaged.
 pub(super) async fn damage(path: &Path) -> Option<String> {
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let log = beside(path, "-wal");
+    if size(path) == 0 {
+        // It is of a file that is gone. What hinders this hinders the opening as well.
+        let _ = std::fs::remove_file(beside(path, MARK));
+        // SQLite would remove it, and begin anew without a word.
+        let is_left = size(&log) > HEAD as u64;
+        return is_left.then(|| "nothing is left of it but its write-ahead log".into());
+    }
     if beside(path, MARK).exists() {
         return Some("it was found damaged while it was used".into());
     }
-    if std::fs::metadata(path).map_or(0, |found| found.len()) == 0 {
-        return None;
-    }
-    let lost = WriteAhead::open(&beside(path, "-wal")).damaged();
+    let lost = WriteAhead::open(&log).damaged();
     if lost > 0 {
         return Some(format!("{lost} pages of its write-ahead log are damaged"));
     }

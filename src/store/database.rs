@@ -5,12 +5,18 @@ use std::{path::Path, str::FromStr, time::Duration};
 use sqlx::{
     ConnectOptions as _, SqlSafeStr, SqlitePool,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
 use tokio::sync::watch;
 
-use super::{StoreError, check::MARK, is_damage, pages::beside};
+use super::{
+    StoreError,
+    check::MARK,
+    connection::{Lives, one_connection},
+    is_damage,
+    pages::beside,
+};
 
 const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "journal", include_str!("migrations/0001_journal.sql")),
@@ -56,7 +62,7 @@ impl Store {
             .pragma("journal_size_limit", "4194304")
             // What is slow is told by the rooms that wait for it.
             .disable_statement_logging();
-        Self::connect(options, place).await
+        Self::connect(options, place, Lives::OnDisk).await
     }
 
     /// An empty database in memory, for tests.
@@ -71,28 +77,15 @@ impl Store {
                 cause,
             }
         })?;
-        Self::connect(options, place).await
+        Self::connect(options, place, Lives::InMemory).await
     }
 
     pub(super) async fn connect(
         options: SqliteConnectOptions,
         place: String,
+        lives: Lives,
     ) -> Result<Self, StoreError> {
-        // One connection: SQLite has one writer, and a database in memory lives with its connection.
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            // A full disk can end a transaction by itself, or only one of its statements: sqlx then counts
-            // one too many, goes back to a savepoint, and leaves open what it means to have ended. Nothing
-            // written after that would ever be committed, and nobody else could write.
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    // Fails when nothing is open, as it should be.
-                    let _ = sqlx::raw_sql("ROLLBACK").execute(connection).await;
-                    Ok(true)
-                })
-            })
+        let pool = one_connection(lives)
             .connect_with(options)
             .await
             .map_err(|cause| failure(place.clone(), cause))?;

@@ -12,6 +12,7 @@ use time::{OffsetDateTime, macros::format_description};
 use super::{
     Store, StoreError,
     check::MARK,
+    connection::Lives,
     loss::Mended,
     pages::beside,
     salvage::{Scope, carry},
@@ -30,7 +31,7 @@ pub(super) async fn mend(path: &Path, cause: String) -> Result<Mended, StoreErro
         .filename(&filling)
         .create_if_missing(true)
         .disable_statement_logging();
-    let store = Store::connect(options, filling.display().to_string()).await?;
+    let store = Store::connect(options, filling.display().to_string(), Lives::OnDisk).await?;
     let salvage = carry(path, &store, Scope::All).await;
     store.pool.close().await;
     let salvage = match salvage {
@@ -73,7 +74,7 @@ pub(super) fn finish(path: &Path) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 
-/// Renames a database and its log; gives the database's new name.
+/// Renames a database and its log; gives the database's new name, or its log's where that is all.
 ///
 /// # Errors
 /// When the folder can't be written to.
@@ -88,14 +89,15 @@ pub(crate) fn set_aside(path: &Path) -> io::Result<PathBuf> {
         number += 1;
         aside = name(format!("-{number}"));
     }
-    if path.exists() {
+    let has_file = path.exists();
+    if has_file {
         fs::rename(path, &aside)?;
     }
-    let log = beside(path, "-wal");
+    let (log, log_aside) = (beside(path, "-wal"), beside(&aside, "-wal"));
     if log.exists() {
-        fs::rename(log, beside(&aside, "-wal"))?;
+        fs::rename(log, &log_aside)?;
     }
-    Ok(aside)
+    Ok(if has_file { aside } else { log_aside })
 }
 
 fn clear(path: &Path) {

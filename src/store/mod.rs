@@ -4,6 +4,7 @@ mod candles;
 mod candles_sql;
 mod cells;
 mod check;
+mod connection;
 mod database;
 mod journal;
 mod journal_sql;
@@ -27,6 +28,7 @@ mod survey;
 mod write_ahead;
 
 pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
+pub(crate) use connection::{Lives, one_connection};
 pub use database::Store;
 pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
 pub use leases::{Beat, Held, Known, LeaseRepository, Sign};

@@ -8,11 +8,11 @@ use sqlx::Executor as _;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::super::pages::beside;
 use super::super::{
     CandleRepository as _, Journal as _, Mended, Origin, Series, SignedTx, State, Transition,
     Wallet,
 };
+use super::super::{check, pages::beside};
 use super::*;
 use crate::{forecast::Candle, types::Height};
 
@@ -272,6 +272,77 @@ async fn a_page_of_the_log_costs_no_more_than_what_stood_on_it() {
     // SQLite by itself would forget everything after the middle.
     let kept = count(&store, "journal").await;
     assert!(kept > 3 * WINDOWS - 12, "{kept}");
+}
+
+/// Where the frames of a log's newest transaction begin.
+fn last_transaction(log: &[u8]) -> usize {
+    let frame = |at: usize| (at, &log[at..at + 24]);
+    let frames = (32..log.len()).step_by(24 + PAGE).map(frame);
+    let own: Vec<_> = frames.filter(|(_, it)| it[8..16] == log[16..24]).collect();
+    let commits = |it: &[u8]| it[4..8] != [0; 4];
+    let newest = own.iter().rposition(|(_, it)| commits(it)).unwrap();
+    let before = own[..newest]
+        .iter()
+        .rposition(|(_, it)| commits(it))
+        .unwrap();
+    assert!(newest - before > 2, "{newest} {before}");
+    own[before + 1].0
+}
+
+#[tokio::test]
+async fn a_transaction_that_a_power_cut_left_in_part_is_no_damage() {
+    let (folder, path) = filled(true).await;
+    let log = beside(&path, "-wal");
+    let mut bytes = fs::read(&log).unwrap();
+    // The disk had taken all but one frame of the candles.
+    let hole = last_transaction(&bytes) + 24 + PAGE;
+    bytes[hole..hole + 24 + PAGE].fill(0);
+    fs::write(&log, bytes).unwrap();
+    let shelter = Store::in_memory().await.unwrap();
+    carry(&path, &shelter, Scope::Recent).await.unwrap();
+    assert_eq!(count(&shelter, "candles").await, 0);
+    let (store, mended) = open(&path).await;
+    assert!(mended.is_none(), "{mended:?}");
+    assert_eq!(count(&store, "journal").await, 3 * WINDOWS);
+    assert_eq!(count(&store, "candles").await, 0);
+    // What comes next is shorter, and the torn one's end stays in the log behind it.
+    store.append(&[step(900, State::Due)]).await.unwrap();
+    let killed = folder.path().join("killed.db");
+    for more in ["", "-wal"] {
+        fs::copy(beside(&path, more), beside(&killed, more)).unwrap();
+    }
+    let (store, mended) = open(&killed).await;
+    assert!(mended.is_none(), "{mended:?}");
+    assert_eq!(count(&store, "journal").await, 3 * WINDOWS + 1);
+}
+
+#[tokio::test]
+async fn a_log_alone_is_read_for_the_file_that_is_gone() {
+    for is_there in [true, false] {
+        let (folder, path) = filled(true).await;
+        if is_there {
+            fs::write(&path, "").unwrap();
+        } else {
+            fs::remove_file(&path).unwrap();
+        }
+        let (store, mended) = open(&path).await;
+        let mended = mended.unwrap();
+        assert!(mended.aside.exists());
+        assert!(mended.cause.contains("write-ahead"), "{}", mended.cause);
+        assert_eq!(count(&store, "journal").await, 3 * WINDOWS);
+        drop(folder);
+    }
+}
+
+#[tokio::test]
+async fn the_mark_of_a_file_that_is_gone_goes_too() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("worker.db");
+    let mark = beside(&path, check::MARK);
+    fs::write(&mark, "").unwrap();
+    let (_store, mended) = open(&path).await;
+    assert!(mended.is_none());
+    assert!(path.exists() && !mark.exists());
 }
 
 #[tokio::test]

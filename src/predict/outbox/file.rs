@@ -10,13 +10,15 @@ use futures_util::TryStreamExt;
 use sqlx::{
     ConnectOptions, QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool,
     sqlite::{
-        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
-        SqliteSynchronous,
+        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous,
     },
 };
 
 use super::row::Row;
-use crate::predict::PredictError;
+use crate::{
+    predict::PredictError,
+    store::{Lives, one_connection},
+};
 
 const LAYOUT: i64 = 1;
 
@@ -79,10 +81,7 @@ impl File {
             .row_buffer_size(16)
             .disable_statement_logging();
         // One connection: appending and draining take turns, each for one small transaction.
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
+        let pool = one_connection(Lives::OnDisk)
             .connect_with(options)
             .await
             .map_err(failed)?;
