@@ -312,24 +312,42 @@ async fn a_node_that_rests_after_failures_is_connected_to_only_when_there_is_no_
 
 #[tokio::test]
 async fn connections_that_told_of_blocks_do_not_make_the_pauses_grow() {
-    let nodes = [Node::at(1).await, Node::at(2).await];
+    for (turn, retry_in) in pauses(3).await.into_iter().enumerate() {
+        let most = SHORTEST.mul_f64(1.2) * u32::from(turn > 0);
+        assert!(retry_in <= most, "turn {turn}: {retry_in:?}");
+    }
+}
+
+#[tokio::test]
+async fn connections_that_are_lost_with_each_block_are_opened_ever_more_seldom() {
+    let last = pauses(1).await[5];
+    assert!(last >= SHORTEST.mul_f64(0.8 * 4.0), "{last:?}");
+}
+
+const SHORTEST: Duration = Duration::from_millis(40);
+
+/// The pauses of a feed of two nodes, each of which drops its sockets after so many blocks.
+async fn pauses(blocks: i64) -> Vec<Duration> {
+    let nodes = [Node::at(1).await, Node::at(1 + blocks).await];
     let urls = nodes.each_ref().map(|node| node.url.clone());
-    let shortest = Duration::from_millis(40);
-    let mut feed = Watched::pausing(urls.to_vec(), SLOW, shortest);
-    for turn in 0..6 {
+    let mut feed = Watched::pausing(urls.to_vec(), SLOW, SHORTEST);
+    let mut pauses = Vec::new();
+    for (turn, first) in (0..6).zip((1..).step_by(usize::try_from(blocks).unwrap())) {
         let node = &nodes[turn % 2];
-        let height = i64::try_from(turn).unwrap() + 1;
         feed.connected(&node.url).await;
-        feed.block(height).await;
-        // What comes back there next is two blocks on.
+        for height in first..first + blocks {
+            node.height.send_replace(height);
+            feed.block(height).await;
+        }
         node.height.send_replace(-1);
         let FeedEvent::Lost { retry_in, .. } = feed.next().await else {
             panic!("it is lost");
         };
-        node.height.send_replace(height + 2);
-        let most = shortest.mul_f64(1.2) * u32::from(turn > 0);
-        assert!(retry_in <= most, "turn {turn}: {retry_in:?}");
+        // Where the next connection there begins.
+        node.height.send_replace(first + 2 * blocks);
+        pauses.push(retry_in);
     }
+    pauses
 }
 
 #[tokio::test]

@@ -98,6 +98,20 @@ async fn a_refusal_is_held_back_for_a_while_only_and_told_with_its_doubt() {
 }
 
 #[tokio::test]
+async fn the_one_that_lets_wait_is_doubted_and_not_the_one_that_refuses() {
+    let nodes = two().await;
+    nodes.0.set(|it| it.hangs = true);
+    nodes.1.refuses("sdk", 13, "insufficient fee");
+    let pool = pool_of(&nodes);
+    assert!(pool.broadcast(b"tx").await.unwrap().is_out);
+    let doubted = |place: usize| pool.health()[place].is_doubted;
+    assert_eq!((doubted(0), doubted(1)), (true, false));
+    let sent = pool.broadcast(b"tx").await.unwrap();
+    assert_eq!((sent.endpoint, sent.is_out), (nodes.1.url(), false));
+    assert_eq!(nodes.0.count(BROADCAST), 1);
+}
+
+#[tokio::test]
 async fn a_refusal_without_a_hedge_is_told_at_once_and_nobody_else_is_asked() {
     let nodes = two().await;
     nodes.0.refuses("sdk", 13, "insufficient fee");
