@@ -23,7 +23,7 @@ const FIRST: [&str; 2] = ["journal", "transactions"];
 
 /// What is wrong with the file, if anything was found in time. A file that can't be opened for another
 /// reason is not found damaged.
-pub(super) async fn damage(path: &Path) -> Option<String> {
+pub(crate) async fn damage(path: &Path) -> Option<String> {
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
     let log = beside(path, "-wal");
     if size(path) == 0 {
@@ -49,6 +49,11 @@ pub(super) async fn damage(path: &Path) -> Option<String> {
 
 /// What is appended to the database's name for a file that says that it is damaged.
 pub(super) const MARK: &str = ".damaged";
+
+/// Has the next start mend the file without looking. Where it can't be marked, the start looks.
+pub(crate) fn mark(path: &Path) {
+    let _ = std::fs::write(beside(path, MARK), "");
+}
 
 async fn look(path: &Path) -> Result<Option<String>, sqlx::Error> {
     let options = SqliteConnectOptions::new()

@@ -11,11 +11,9 @@ use sqlx::{
 use tokio::sync::watch;
 
 use super::{
-    StoreError,
-    check::MARK,
+    StoreError, check,
     connection::{Lives, one_connection},
     is_damage,
-    pages::beside,
 };
 
 const MIGRATIONS: [(i64, &str, &str); 5] = [
@@ -123,8 +121,7 @@ impl Store {
     pub(super) fn failed(&self, cause: sqlx::Error) -> StoreError {
         let error = failure(self.place.clone(), cause);
         if error.is_damage() && !self.damaged.send_replace(true) {
-            // So that the next start mends it without looking. Without it, it looks.
-            let _ = std::fs::write(beside(Path::new(&self.place), MARK), "");
+            check::mark(Path::new(&self.place));
         }
         error
     }

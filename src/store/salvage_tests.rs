@@ -1,4 +1,4 @@
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{ffi::OsString, fs, path::PathBuf, sync::Arc};
 
 use proptest::{
     prelude::*,
@@ -406,6 +406,29 @@ async fn damage_that_is_met_later_is_noted_for_the_next_start() {
     assert!(mended.is_some());
     let (_, mended) = open(&path).await;
     assert!(mended.is_none(), "{mended:?}");
+}
+
+#[tokio::test]
+async fn a_disk_that_damages_again_and_again_is_not_filled() {
+    let (folder, path) = filled(false).await;
+    for time in 0..5 {
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[..PAGE].fill(0);
+        fs::write(&path, bytes).unwrap();
+        let opened = Store::open_anyhow(&path).await.unwrap();
+        assert_eq!(opened.mended.is_some(), time < 3, "{time}");
+        assert!(count(&opened.store, "journal").await > 0);
+        if let Some(shelter) = &opened.shelter {
+            let cause = shelter.cause.to_string();
+            assert!(cause.contains("replace the disk"), "{cause}");
+        }
+        opened.store.pool.close().await;
+    }
+    let left = fs::read_dir(folder.path()).unwrap().flatten();
+    let left: Vec<_> = left.map(|it| it.file_name()).collect();
+    let is_aside = |name: &&OsString| name.to_string_lossy().contains(".damaged-");
+    assert_eq!(left.iter().filter(is_aside).count(), 3, "{left:?}");
+    assert!(!beside(&path, ".mending").exists());
 }
 
 #[tokio::test]

@@ -14,10 +14,12 @@ use sqlx::{
     },
 };
 
+use tokio::sync::watch;
+
 use super::row::Row;
 use crate::{
     predict::PredictError,
-    store::{Lives, one_connection},
+    store::{self, Lives, one_connection},
 };
 
 const LAYOUT: i64 = 1;
@@ -57,6 +59,8 @@ pub(super) struct File {
     facts: AtomicU64,
     bytes: AtomicU64,
     newest: AtomicI64,
+    /// Whether it was found damaged.
+    damaged: watch::Sender<bool>,
 }
 
 impl File {
@@ -91,9 +95,17 @@ impl File {
             facts: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             newest: AtomicI64::new(0),
+            damaged: watch::Sender::new(false),
         };
-        file.prepare().await?;
-        file.count().await.map_err(failed)?;
+        let ready = async {
+            file.prepare().await?;
+            file.count().await.map_err(failed)
+        };
+        if let Err(error) = ready.await {
+            // SQLite removes a file's log when it closes it, and by then another may have its name.
+            file.pool.close().await;
+            return Err(error);
+        }
         Ok(file)
     }
 
@@ -234,7 +246,20 @@ impl File {
         self.path.display().to_string()
     }
 
+    /// Becomes true when SQLite finds the file damaged.
+    pub(super) fn damaged(&self) -> watch::Receiver<bool> {
+        self.damaged.subscribe()
+    }
+
+    /// Takes note of an error: a file that is damaged stays so until a start mends it.
+    pub(super) fn met(&self, cause: &sqlx::Error) {
+        if store::is_damage(cause) && !self.damaged.send_replace(true) {
+            store::mark_damaged(&self.path);
+        }
+    }
+
     pub(super) fn failed(&self, cause: sqlx::Error) -> PredictError {
+        self.met(&cause);
         PredictError::Outbox {
             path: self.path.clone(),
             cause,
