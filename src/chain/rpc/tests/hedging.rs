@@ -23,8 +23,9 @@ fn pool_of((first, second): &(Node, Node)) -> Rpc {
 
 /// The first answers after the second has been asked as well.
 async fn both_answer(nodes: &(Node, Node)) -> Sent {
-    nodes.0.takes(180);
-    pool_of(nodes).broadcast(b"tx").await.unwrap()
+    nodes.0.takes(450);
+    let pool = pool_of(nodes).hedged(ms(300), ms(300));
+    pool.broadcast(b"tx").await.unwrap()
 }
 
 #[tokio::test]
