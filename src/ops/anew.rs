@@ -72,12 +72,6 @@ impl Anew {
         }
     }
 
-    /// Why it does not begin anew, if so.
-    #[must_use]
-    pub const fn never(&self) -> Option<&'static str> {
-        self.never
-    }
-
     /// What asks the process to stop.
     #[must_use]
     pub const fn shutdown(&self) -> &Shutdown {
