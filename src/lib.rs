@@ -16,6 +16,8 @@ pub mod evaluate;
 mod failpoint;
 pub mod forecast;
 pub mod forecasters;
+#[cfg(test)]
+mod fuzz;
 pub mod json;
 pub mod learning;
 pub mod market;

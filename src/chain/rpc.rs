@@ -12,6 +12,8 @@ mod choice;
 mod codec;
 mod endpoint;
 mod failure;
+#[cfg(test)]
+pub(super) mod fuzz;
 mod grpc;
 mod health;
 mod http;

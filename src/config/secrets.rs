@@ -112,7 +112,7 @@ fn mnemonic_file(
 }
 
 /// Checks a phrase. Its words are never told, only the place of a wrong one.
-fn mnemonic(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
+pub(super) fn mnemonic(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
     let lower = Zeroizing::new(text.to_lowercase());
     let words: Vec<_> = lower.split_whitespace().collect();
     let phrase = Zeroizing::new(words.join(" "));
@@ -139,7 +139,7 @@ fn mnemonic(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
     Err(ConfigError::refused(place, wrong, right))
 }
 
-fn private_key(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
+pub(super) fn private_key(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
     let lower = Zeroizing::new(text.trim().to_lowercase());
     let digits = lower.strip_prefix("0x").unwrap_or(&lower);
     if digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit()) {

@@ -211,7 +211,7 @@ async fn by_path(
     }
 }
 
-fn uri_value(name: &str, text: &str) -> String {
+pub(super) fn uri_value(name: &str, text: &str) -> String {
     let bare = text.trim_matches('"');
     let Some(hex) = bare.strip_prefix("0x") else {
         return bare.into();
@@ -222,7 +222,7 @@ fn uri_value(name: &str, text: &str) -> String {
     hex::decode(hex.as_bytes()).map_or_else(|_| bare.into(), |bytes| BASE64.encode(&bytes))
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

@@ -157,7 +157,7 @@ fn price(at: i64) -> f64 {
 }
 
 /// The hours that are asked for, the last of them running.
-fn rows(query: &str, now: i64) -> Vec<Value> {
+pub(super) fn rows(query: &str, now: i64) -> Vec<Value> {
     const HOUR: i64 = 3_600;
     let (Some(start), Some(end)) = (day(asked(query, "startDate")), day(asked(query, "endDate")))
     else {

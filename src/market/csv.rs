@@ -110,7 +110,7 @@ pub fn read_csv_of(path: &Path, interval: Interval) -> Result<CsvPrices, CsvErro
     parse(path, &bytes, interval)
 }
 
-fn parse(path: &Path, bytes: &[u8], interval: Interval) -> Result<CsvPrices, CsvError> {
+pub(super) fn parse(path: &Path, bytes: &[u8], interval: Interval) -> Result<CsvPrices, CsvError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bytes);
     let header = reader.headers().cloned().unwrap_or_default();

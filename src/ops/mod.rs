@@ -7,6 +7,8 @@ mod diagnostics;
 mod error;
 mod event;
 mod files;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod log_file;
 mod mask;
 mod phrase;

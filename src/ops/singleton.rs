@@ -213,7 +213,7 @@ fn holder(file: &mut File) -> io::Result<String> {
     Ok(content)
 }
 
-fn line(content: &str, index: usize) -> String {
+pub(super) fn line(content: &str, index: usize) -> String {
     content.lines().nth(index).unwrap_or("unknown").to_owned()
 }
 

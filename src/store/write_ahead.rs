@@ -46,7 +46,7 @@ impl WriteAhead {
         log
     }
 
-    fn of(bytes: &[u8]) -> Self {
+    pub(super) fn of(bytes: &[u8]) -> Self {
         let head = Head::read(bytes);
         let size = head
             .as_ref()

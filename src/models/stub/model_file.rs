@@ -26,7 +26,7 @@ pub struct ModelFile {
 type Content = Result<String, String>;
 
 #[derive(Debug)]
-struct Known {
+pub(in crate::models) struct Known {
     item: StubItem,
     state: State,
 }
@@ -109,7 +109,7 @@ impl From<Entry> for Known {
     }
 }
 
-fn read(text: &str) -> Result<Vec<Known>, String> {
+pub(in crate::models) fn read(text: &str) -> Result<Vec<Known>, String> {
     let entries: Vec<Entry> = if text.trim_start().starts_with('[') {
         serde_json::from_str(text).map_err(|error| error.to_string())?
     } else {
