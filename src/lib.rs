@@ -20,6 +20,7 @@ pub mod forecasters;
 mod fuzz;
 pub mod json;
 pub mod learning;
+mod limits;
 pub mod market;
 pub mod models;
 pub mod ops;

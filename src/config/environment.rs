@@ -13,6 +13,8 @@ use super::{
 };
 use crate::types::TopicId;
 
+/// Parts of a variable's name: no key lies deeper.
+const DEEPEST: usize = 8;
 /// The sections of a configuration file.
 const SECTIONS: [&str; 9] = [
     "chain", "fees", "worker", "market", "forecast", "learning", "models", "predict", "ops",
@@ -150,6 +152,11 @@ impl Environment {
         let key = variable.trim_start_matches("ALLORA_").to_lowercase();
         let path: Vec<_> = key.split("__").map(str::to_owned).collect();
         let first = path[0].as_str();
+        if path.len() > DEEPEST {
+            let right = "the sections are those of config/worker.toml".to_owned();
+            let wrong = "there is no such key";
+            return Err(ConfigError::refused(self.place(variable), wrong, right));
+        }
         if KEYS.contains(&first) {
             return Ok(Some(path));
         }

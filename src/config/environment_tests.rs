@@ -102,3 +102,10 @@ fn a_file_leaves_the_process_s_environment_alone_and_warns_when_it_is_open() {
     assert!(std::env::var_os("ALLORA_NETWORK").is_none());
     assert!(notices[0].contains("chmod 600"), "{notices:?}");
 }
+
+#[test]
+fn a_name_of_a_thousand_sections_is_no_key() {
+    let name = format!("ALLORA_WORKER{}", "__A".repeat(30_000));
+    let read = Environment::new("", [(name, "1".to_owned())]).layer(&Table::new());
+    assert!(read.unwrap_err().to_string().contains("no such key"));
+}

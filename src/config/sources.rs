@@ -1,7 +1,7 @@
 //! Where values come from, in order.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -16,7 +16,7 @@ use super::{
     layer::{self, Layer},
     secrets,
 };
-use crate::chain::NetworkConfig;
+use crate::{chain::NetworkConfig, limits};
 
 /// The layers in order, the strongest last.
 pub(super) struct Sources {
@@ -57,7 +57,7 @@ impl Sources {
 
     fn file(&mut self, path: &Path, may_be_missing: bool) -> Result<(), ConfigError> {
         let place = self.root.join(path);
-        match fs::read_to_string(&place) {
+        match limits::read_text(&place, limits::WRITTEN) {
             Ok(text) => {
                 let name = path.display().to_string();
                 let (layer, _) = Layer::file::<Document>(&name, &text)?;
@@ -149,7 +149,7 @@ fn credentials(variables: &[(String, String)]) -> Environment {
         ];
         let found = names.into_iter().filter_map(|name| {
             let path = Path::new(folder).join(name.to_lowercase());
-            let text = fs::read_to_string(path).ok()?;
+            let text = limits::read_text(&path, limits::WRITTEN).ok()?;
             Some((name.to_owned(), text.trim().to_owned()))
         });
         found.collect::<Vec<_>>()

@@ -20,6 +20,9 @@ use serde_json::{Value, json};
 use super::{control::Answer, render, shared::Shared, ws};
 use crate::chain::jsonrpc::{Request, RpcError};
 
+/// Requests that one body may hold.
+const LARGEST_BATCH: usize = 100;
+
 /// All routes of the node.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -51,6 +54,10 @@ async fn methods() -> &'static str {
 async fn post(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let parsed: Result<Value, _> = serde_json::from_slice(&body);
     match parsed {
+        Ok(Value::Array(batch)) if batch.len() > LARGEST_BATCH => {
+            let cause = format!("batches of more than {LARGEST_BATCH} requests are not answered");
+            (StatusCode::INTERNAL_SERVER_ERROR, Json(parse_error(&cause))).into_response()
+        }
         Ok(Value::Array(batch)) => {
             let mut answers = Vec::new();
             for request in batch {

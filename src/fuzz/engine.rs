@@ -164,20 +164,16 @@ fn most_memory() -> usize {
     number.unwrap_or_default() << 10
 }
 
-/// An answer without what differs from input to input: numbers, and what stands in quotes.
+/// An answer without what differs from input to input: long numbers, and what stands in quotes.
 fn outline(answer: &str) -> String {
-    let mut out = String::new();
-    let mut quote = None;
+    let (mut out, mut quote, mut digits) = (String::new(), None, 0);
     for letter in answer.chars() {
+        digits = if letter.is_ascii_digit() { digits + 1 } else { 0 };
         match (quote, letter) {
             (Some(open), _) if open == letter => quote = None,
             (Some(_), _) => {}
             (None, '"' | '`') => quote = Some(letter),
-            (None, _) if letter.is_ascii_digit() => {
-                if !out.ends_with('0') {
-                    out.push('0');
-                }
-            }
+            (None, _) if digits > 1 => {}
             (None, _) => out.push(letter),
         }
         if out.len() > 160 {

@@ -3,6 +3,7 @@
 use std::{
     env, fs,
     io::Write as _,
+    os::unix::fs::FileExt as _,
     path::PathBuf,
     process,
     sync::{
@@ -66,10 +67,11 @@ pub(super) fn as_told(all: &[Target], name: &str) {
 fn watch(now: &std::path::Path) {
     let count = Arc::new(AtomicU64::new(0));
     let read = Arc::clone(&count);
-    let path = now.to_owned();
+    let file = fs::File::create(now).expect("a file for the input");
     engine::tell_before(move |input| {
         read.fetch_add(1, Ordering::Relaxed);
-        fs::write(&path, input).expect("a file for the input");
+        let written = file.write_all_at(input, 0);
+        written.and_then(|()| file.set_len(input.len() as u64)).expect("room for the input");
     });
     thread::spawn(move || {
         loop {

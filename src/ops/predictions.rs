@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::{Event, files};
 use crate::{
     forecast::{Fallback, Forecast, Report, Source},
+    limits,
     types::{Height, Nonce, TopicId},
 };
 
+/// The largest file that is read, bytes.
+const LARGEST: usize = 64 << 20;
 /// Entries kept.
 const KEPT: usize = 1_000;
 /// Forecasts whose submission has not been heard of yet.
@@ -184,8 +187,12 @@ impl Predictions {
         if self.loaded {
             return Ok(());
         }
-        match fs::read(&self.path) {
+        match limits::read(&self.path, LARGEST) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+            // None that we write is as large.
+            Err(cause) if cause.kind() == io::ErrorKind::FileTooLarge => {
+                self.aside = Some(self.set_aside()?);
+            }
             Err(cause) => return Err(cause),
             Ok(bytes) => match serde_json::from_slice::<Vec<Prediction>>(&bytes) {
                 Ok(earlier) => self.prepend(earlier),

@@ -127,8 +127,12 @@ fn read_json(text: &str) -> String {
     let read = Json::read(Bytes::copy_from_slice(text.as_bytes()));
     let by_itself = json::parse::<serde_json::Value>(text);
     if let Ok(json) = &read {
-        let standard: serde_json::Value =
-            serde_json::from_str(&json.standard()).expect("JSON proper");
+        // JSON has numbers that no float holds.
+        let Ok(standard) = serde_json::from_str::<serde_json::Value>(&json.standard()) else {
+            let form = serde_json::from_str::<serde::de::IgnoredAny>(&json.standard());
+            assert!(form.is_ok(), "{form:?}");
+            return "beyond numbers".into();
+        };
         match json.parse::<serde_json::Value>() {
             Ok(parsed) if json.has_bare_words() => near(&parsed, &standard),
             Ok(parsed) => assert_eq!(parsed, standard),

@@ -9,6 +9,10 @@ use std::{
 use serde::Deserialize;
 
 use super::{StubItem, StubOrchestrator};
+use crate::limits;
+
+/// The largest file that is read, bytes: 200,000 models.
+const LARGEST: usize = 64 << 20;
 
 /// A file with a JSON object a line, or a JSON list of them, one for each model that runs. What changes
 /// in it is announced.
@@ -148,7 +152,7 @@ impl ModelFile {
     /// leaves the file for a while. What is not the same in two looks is still being written; what
     /// makes no sense, or is gone, changes nothing.
     pub fn look(&mut self, orchestrator: &StubOrchestrator) -> Vec<Change> {
-        let text = fs::read_to_string(&self.path).map_err(|error| error.to_string());
+        let text = limits::read_text(&self.path, LARGEST).map_err(|error| error.to_string());
         let is_steady = self.seen.as_ref() == Some(&text);
         let is_done = self.done.as_ref() == Some(&text);
         self.seen = Some(text.clone());
