@@ -114,8 +114,8 @@ fn spoilt(random: &mut StdRng, target: &Target, pool: &[Vec<u8>]) -> Vec<u8> {
     for _ in 0..random.random_range(1..=3) {
         let other = &pool[random.random_range(0..pool.len())];
         mutate::once(random, target.form, &mut input, other);
+        input.truncate(LONGEST);
     }
-    input.truncate(LONGEST);
     input
 }
 
@@ -168,7 +168,11 @@ fn most_memory() -> usize {
 fn outline(answer: &str) -> String {
     let (mut out, mut quote, mut digits) = (String::new(), None, 0);
     for letter in answer.chars() {
-        digits = if letter.is_ascii_digit() { digits + 1 } else { 0 };
+        digits = if letter.is_ascii_digit() {
+            digits + 1
+        } else {
+            0
+        };
         match (quote, letter) {
             (Some(open), _) if open == letter => quote = None,
             (Some(_), _) => {}

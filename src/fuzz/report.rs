@@ -71,7 +71,9 @@ fn watch(now: &std::path::Path) {
     engine::tell_before(move |input| {
         read.fetch_add(1, Ordering::Relaxed);
         let written = file.write_all_at(input, 0);
-        written.and_then(|()| file.set_len(input.len() as u64)).expect("room for the input");
+        written
+            .and_then(|()| file.set_len(input.len() as u64))
+            .expect("room for the input");
     });
     thread::spawn(move || {
         loop {

@@ -39,7 +39,10 @@ pub(crate) fn targets() -> Vec<Target> {
             let shown = read
                 .as_ref()
                 .map_or_else(ToString::to_string, ToString::to_string);
-            assert!(!text.contains(":s3cr3t@host") || !shown.contains("s3cr3t"), "{shown}");
+            assert!(
+                !text.contains(":s3cr3t@host") || !shown.contains("s3cr3t"),
+                "{shown}"
+            );
             told(&read)
         }),
         Target::of_text("store-names", Form::Text, &["SUCCESS", "5m"], |text| {
