@@ -57,7 +57,7 @@ pub(crate) fn targets() -> Vec<Target> {
             "chain-inferences",
             Form::Proto,
             read_network::seeds(),
-            |bytes| read_network::read(bytes),
+            read_network::read,
         ),
     ];
     all.extend(rpc::fuzz::targets());
