@@ -66,7 +66,7 @@ for name in "${targets[@]}"; do
   fi
   line "$name" "$sent" "$answers" "$count" "$seed"
   while read -r _ path what; do
-    printf '  %s\n  scripts/fuzz.sh replay %s %s\n' "$what" "$name" "$path"
+    printf '  %.200s\n  scripts/fuzz.sh replay %s %s\n' "$what" "$name" "$path"
   done < <(sed -n '/^finding /p' "$log")
   found=$((found + count)) inputs=$((inputs + sent))
 done

@@ -42,6 +42,8 @@ pub(crate) fn targets() -> Vec<Target> {
             let read = http::url("base_url", text, "a/b");
             if let Ok(url) = &read {
                 assert!(url.username().is_empty() && url.password().is_none());
+                let given: reqwest::Url = text.trim().parse().expect("a URL");
+                assert_eq!(url.host_str(), given.host_str());
                 assert!(url.scheme() == "https" || url.scheme() == "http");
             }
             told(&read)

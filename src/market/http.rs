@@ -60,7 +60,7 @@ async fn read(mut response: Response, from: Origin) -> Result<Vec<u8>, MarketErr
 pub(super) fn url(key: &'static str, base: &str, path: &str) -> Result<Url, MarketError> {
     // Not repeated in the message: someone may have put a key into it.
     let bad = || MarketError::BadUrl { key };
-    let url: Url = base.trim().parse().map_err(|_| bad())?;
+    let mut url: Url = base.trim().parse().map_err(|_| bad())?;
     let host = url.host_str().unwrap_or_default();
     let loopback = host == "localhost"
         || host
@@ -71,8 +71,11 @@ pub(super) fn url(key: &'static str, base: &str, path: &str) -> Result<Url, Mark
     if !fit || url.query().is_some() || !url.username().is_empty() || url.password().is_some() {
         return Err(bad());
     }
-    let before = url.path().trim_end_matches('/');
-    url.join(&format!("{before}/{path}")).map_err(|_| bad())
+    // Not joined: a path that begins with two slashes would name another host.
+    let whole = format!("{}/{path}", url.path().trim_end_matches('/'));
+    url.set_path(&whole);
+    url.set_fragment(None);
+    Ok(url)
 }
 
 fn unreachable(cause: reqwest::Error, from: Origin) -> MarketError {
@@ -103,6 +106,10 @@ mod tests {
     #[rstest]
     #[case("https://api.tiingo.com", Some("https://api.tiingo.com/a/b"))]
     #[case("https://proxy.example/t/", Some("https://proxy.example/t/a/b"))]
+    #[case(
+        "https://api.tiingo.com//user:pass@other.example",
+        Some("https://api.tiingo.com//user:pass@other.example/a/b")
+    )]
     #[case("http://localhost:8080", Some("http://localhost:8080/a/b"))]
     #[case("http://[::1]:8080", Some("http://[::1]:8080/a/b"))]
     #[case("http://api.tiingo.com", None)]

@@ -13,6 +13,9 @@ const MESSAGE: &str = "x-server-auth-message";
 const SIGNATURE: &str = "x-server-auth-signature";
 const WALLET: &str = "x-server-wallet-pubkey";
 
+/// Characters of a wallet's key: 32 bytes in base58 have 44 at most.
+const LONGEST_WALLET: usize = 64;
+
 /// Who a server must prove to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expected {
@@ -66,6 +69,12 @@ fn check(metadata: &MetadataMap, key: &[u8], expected: &Expected) -> Result<(), 
             .map_err(|_| format!("{name} is no base64"))
     };
     let (message, signature) = (decoded(message, MESSAGE)?, decoded(signature, SIGNATURE)?);
+    // Longer ones take the decoder a time that grows with their square.
+    if wallet.len() > LONGEST_WALLET {
+        return Err(format!(
+            "{WALLET} has more than {LONGEST_WALLET} characters"
+        ));
+    }
     let wallet = bs58::decode(wallet)
         .into_vec()
         .map_err(|_| format!("{WALLET} is no base58"))?;
@@ -177,6 +186,16 @@ mod tests {
             scene.metadata.remove(header);
             assert!(refusal(&scene).contains(header), "{}", refusal(&scene));
         }
+    }
+
+    #[test]
+    fn a_wallet_without_end_is_not_decoded() {
+        let mut scene = scene(&right());
+        let long = "z".repeat(1_000_000);
+        scene.metadata.insert(WALLET, long.parse().unwrap());
+        scene.expected.wallet = Some(long);
+        let said = refusal(&scene);
+        assert!(said.contains("more than 64 characters"), "{said}");
     }
 
     #[test]

@@ -181,6 +181,17 @@ fn server(text: &str) -> Result<DatabaseUrl, StoreError> {
             "{cause}; {RIGHT}, with %40 for @, %23 for #, %2F for / and %3F for ? in a password"
         ))
     })?;
+    let database = options.get_database().unwrap_or_default();
+    let user = options.get_username();
+    if [database, user, options.get_host()]
+        .iter()
+        .any(|it| it.contains(['@', ':', '/']))
+    {
+        // It is shown, and may be another part that stands in the wrong place.
+        return Err(wrong(format!(
+            "the user, the host or the database's name holds @, : or /; {RIGHT}"
+        )));
+    }
     // What is slow is told by the rooms that wait for it.
     let options = options.disable_statement_logging();
     Ok(DatabaseUrl(Kind::Postgres(Box::new(options))))
@@ -197,6 +208,8 @@ mod tests {
             "postgres:user:s3cr3t@host://base",
             "postgres//user:s3cr3t@host/base",
             "user:s3cr3t@host/base/",
+            "postgres://us://user:s3cr3t@host:5432/base",
+            "postgres://host:5432/user:s3cr3t@host",
             "sqlite:postgres:/user:s3cr3t@host/base?x",
         ] {
             let error = given.parse::<DatabaseUrl>().unwrap_err().to_string();
