@@ -28,8 +28,8 @@ use crate::{
     types::{Height, WindowKey},
 };
 
-/// How often what could not be sent is tried again between blocks: after half a block's time, and this
-/// long at most. Where blocks come fast, a second is a whole window.
+/// How often what could not be sent, or is not known to be in a block, is looked after between blocks:
+/// after half a block's time, and this long at most. Where blocks come fast, a second is a whole window.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// How long after a block's header its openings may be heard of: this share of the block time, within
 /// limits. The frame with the openings of many topics is long, and the way may be, too.
@@ -173,7 +173,7 @@ impl Submitter {
     }
 
     fn retry_every(&self) -> Duration {
-        if self.unreachable {
+        if self.unreachable || self.flights.values().any(Flight::is_pending) {
             RETRY_EVERY.min(self.pace.block_time() / 2)
         } else {
             RETRY_EVERY

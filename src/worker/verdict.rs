@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::{
     flight::{Flight, Step},
     submitter::Submitter,
@@ -175,11 +177,12 @@ impl Submitter {
 
     /// A block will tell.
     fn wait_for(&mut self, tx: &Arc<SignedTx>, keys: &[WindowKey]) {
-        let height = self.height;
+        let (height, at) = (self.height, Instant::now());
         for flight in self.flights_of(keys) {
             flight.step = Step::Pending {
                 tx: tx.clone(),
                 since: height.max(flight.key.nonce.height()),
+                at,
             };
         }
     }
