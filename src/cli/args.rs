@@ -34,6 +34,9 @@ pub struct RunArgs {
     /// Hourly prices from this CSV file instead of Tiingo
     #[arg(long, value_name = "CSV")]
     pub prices: Option<PathBuf>,
+    /// On mainnet: yes, fees are to be paid in real coins
+    #[arg(long)]
+    pub real_coins: bool,
     /// Sign and show, but send nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -59,6 +62,7 @@ impl RunArgs {
             data_dir: self.data_dir.clone(),
             prices: self.prices.clone(),
             no_register: self.no_register,
+            real_coins: self.real_coins,
             ..Overrides::default()
         }
     }

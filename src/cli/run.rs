@@ -9,7 +9,7 @@ use super::{
     failure::Failure,
     learning,
     period::{await_start, end_with, period},
-    process, rooms,
+    process, rooms, terminal,
 };
 use crate::{
     chain::Signer,
@@ -40,7 +40,10 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
 
 fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
     let started = std::time::Instant::now();
-    let settings = Settings::load(&args.overrides())?;
+    let settings = Settings::load_asking(&args.overrides(), terminal::ask)?;
+    if !args.dry_run {
+        settings.consent()?;
+    }
     let signer = rooms::signer(settings.wallet()?)?;
     let first = Event::Starting {
         version: env!("CARGO_PKG_VERSION"),

@@ -53,6 +53,7 @@ impl Predicting {
     /// As [`Predicting::load`].
     pub fn load_from(overrides: &Overrides, around: &Surroundings) -> Result<Self, ConfigError> {
         let sources = Sources::read(overrides, around)?;
+        sources.guarded()?;
         let document = sources.document()?;
         let place = sources.placing();
         ConfigError::unless_none(Check::new(&place).predicting(&document))?;
@@ -109,6 +110,7 @@ mod tests {
                 ("DATABASE_URL".into(), "postgres://me:secret@db/p".into()),
                 ("ALLORA_MODELS__TIMEOUT".into(), "20s".into()),
             ],
+            ask: None,
         };
         Predicting::load_from(overrides, &around)
     }
