@@ -81,6 +81,9 @@ pub struct FeeConfig {
     /// The most that one answer may pay in fees; above it the worker waits for a lower price. A
     /// transaction with several answers may pay as much for each.
     pub max_fee: Uallo,
+    /// The most that the fees of answers may be within any 24 hours, counted from the journal. Above it
+    /// nothing is sent until the oldest of them are a day old.
+    pub max_fee_per_day: Uallo,
     /// A balance below this is warned of.
     pub low_balance: Uallo,
 }
@@ -91,6 +94,7 @@ impl Default for FeeConfig {
             tier: FeeTier::Standard,
             gas_limit: 250_000,
             max_fee: Uallo(1_000_000_000_000_000),
+            max_fee_per_day: Uallo(1_000_000_000_000_000_000),
             low_balance: Uallo(10_000_000_000_000_000),
         }
     }

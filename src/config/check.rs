@@ -146,6 +146,10 @@ impl<'a> Check<'a> {
         self.expect(holds, &["fees", "gas_limit"], wrong, right);
         let right = "nothing could be sent: write an amount above zero, such as \"0.001 allo\"";
         self.expect(fees.max_fee.0 > 0, &["fees", "max_fee"], "is zero", right);
+        let path = ["fees", "max_fee_per_day"];
+        let right = "a single answer may cost that much: make it at least as large";
+        let wrong = format_args!("is {}, below fees.max_fee", fees.max_fee_per_day);
+        self.expect(fees.max_fee <= fees.max_fee_per_day, &path, wrong, right);
     }
 
     /// What the rooms of prices and forecasts say of their own sections.

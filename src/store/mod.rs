@@ -19,7 +19,9 @@ mod series;
 
 pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
 pub use database::Store;
-pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
+pub use journal::{
+    Journal, Refusal, Sent, SignedTx, State, StateName, Submission, Transition, Wallet,
+};
 pub use leases::{Beat, Held, Known, LeaseRepository, Sign};
 pub use outcomes::{
     Answered, Field, Noted, OpenedBy, OutcomeRepository, Peers, Record, Resolution, Standing,

@@ -3,6 +3,7 @@
 //! The windows' task learns of windows from the feed, the poll and the chain's status; the submitter
 //! answers each once. They know each other through channels.
 
+mod budget;
 mod bystander;
 mod catch_up;
 mod competition;
@@ -54,6 +55,7 @@ use crate::{
     store::{Journal, Wallet},
     types::{Height, TopicId},
 };
+use budget::{Budget, Fee};
 use bystander::BlockTimes;
 use catch_up::CatchUp;
 use ledger::Ledger;
@@ -189,6 +191,7 @@ impl Worker {
             &self.fees,
             &self.topics,
             &self.reporter,
+            self.clock.now(),
         )
         .await?;
         if self.dry_run {
@@ -238,8 +241,9 @@ impl Worker {
             once: self.once,
             stop_grace: self.config.stop_grace,
         };
+        let budget = Budget::new(self.fees.max_fee_per_day, opening.fees);
         let ledger = Ledger::new(opening.account, opening.price, self.fees);
-        let mut submitter = Submitter::new(parts, ledger, opening.height, tally);
+        let mut submitter = Submitter::new(parts, ledger, budget, opening.height, tally);
         submitter.resume(opening.submissions);
         let cancel = group.token();
         group.spawn("feed", feed.run(cancel.clone()));
@@ -266,4 +270,6 @@ pub(crate) struct Opening {
     /// The newest block that an earlier run has heard of.
     heard: Option<Height>,
     submissions: Vec<crate::store::Submission>,
+    /// What was paid in the last day.
+    fees: Vec<Fee>,
 }

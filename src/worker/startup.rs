@@ -4,14 +4,18 @@ use std::{sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 
-use super::{Chain, Opening, upkeep::tell_balance};
+use super::{
+    Chain, Opening,
+    budget::{DAY, Fee},
+    upkeep::tell_balance,
+};
 use crate::{
     chain::{
         ChainConfig, ChainError, Emissions, FeeConfig, GasPrice, NetworkConfig, Rpc, Signer, Uallo,
-        balance, jsonrpc::SyncInfo, proto::emissions::Topic,
+        balance, fee_of, jsonrpc::SyncInfo, proto::emissions::Topic,
     },
     ops::{Event, Reporter},
-    store::{Journal, StateName, StoreError},
+    store::{Journal, Sent, StateName, StoreError},
     types::{Height, TopicId},
 };
 
@@ -102,6 +106,7 @@ pub(super) async fn open(
     fees: &FeeConfig,
     topics: &[TopicId],
     reporter: &Reporter,
+    now: OffsetDateTime,
 ) -> Result<Opening, StartError> {
     let (account, coins) = funded(chain, reporter).await?;
     let price = chain.gas_price().await;
@@ -117,6 +122,13 @@ pub(super) async fn open(
     tell_balance(chain, reporter, coins, fees.low_balance);
     let (submissions, heard) =
         left_behind(chain, journal, &status.sync_info, topics, reporter).await?;
+    let sent = journal.sent_since(&chain.wallet(), now - DAY).await?;
+    let fee = |tx: Sent| Fee {
+        amount: fee_of(&tx.bytes, &chain.network.denom).unwrap_or_default(),
+        hash: tx.hash,
+        at: tx.at,
+    };
+    let fees = sent.into_iter().map(fee).collect();
     let price = price.unwrap_or_else(|_| GasPrice::floor(chain.network.gas_price_floor));
     Ok(Opening {
         account,
@@ -124,6 +136,7 @@ pub(super) async fn open(
         height,
         heard,
         submissions,
+        fees,
     })
 }
 

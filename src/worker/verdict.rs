@@ -84,6 +84,9 @@ impl Submitter {
                 Verdict::Obey(sequence) => self.ledger.obey(sequence),
             }
         }
+        if !self.flights_of(&keys).any(|flight| flight.uncertain) {
+            self.budget.forgive(&tx.hash);
+        }
         let refusal = refusal(sent.answer);
         self.refused_by_mempool(&keys, refusal, answer).await;
     }
