@@ -40,7 +40,7 @@ pub use self::{
     secrets::{Ask, WalletSecret},
 };
 use crate::{
-    chain::{ChainConfig, FeeConfig, NetworkConfig},
+    chain::{ChainConfig, FeeConfig, NetworkConfig, redacted},
     density::Unit,
     forecast::{BlendConfig, ForecastConfig},
     learning::LearningConfig,
@@ -203,6 +203,8 @@ impl Settings {
             found.unwrap_or_else(|| "configuration".to_owned())
         };
         let mut found = Check::new(&place).all(&document, &network);
+        let ca_file = document.chain.ca_file.take();
+        document.chain.ca_file = ca_file.map(|path| around.root.join(path));
         let prices = document.prices.take().map(|path| around.root.join(path));
         if let Some(prices) = prices.as_ref().filter(|it| !it.is_file()) {
             found.push(Finding {
@@ -296,10 +298,13 @@ impl Settings {
         let keys = self.tiingo_api_key.iter().cloned();
         let url = self.database_url.iter();
         let url = url.filter(|url| predicting::holds_password(url.expose_secret()));
+        let network = self.network.rpc.iter().chain(&self.network.ws);
+        let endpoints = network.flat_map(|url| predicting::secrets_of(url));
         wallet
             .chain(keys)
             .chain(tokens)
             .chain(url.cloned())
+            .chain(endpoints)
             .collect()
     }
 }
@@ -322,7 +327,8 @@ fn apply_endpoints(document: &Document, network: &mut NetworkConfig, notices: &m
             Some(format!("ws{}/websocket", rest.trim_end_matches('/')))
         };
         network.ws = rpc.iter().filter_map(websocket).collect();
-        let shown = network.ws.join(", ");
+        let shown: Vec<_> = network.ws.iter().map(|url| redacted(url)).collect();
+        let shown = shown.join(", ");
         notices.push(format!("no --ws was given: {shown} is used"));
     }
 }

@@ -1,6 +1,6 @@
 //! Configuration of the chain room.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
@@ -42,6 +42,9 @@ pub struct ChainConfig {
     /// Blocks that are read again, at most, after the worker was away, for the windows that opened
     /// in them. More tells of older windows and costs a request each.
     pub catch_up: u32,
+    /// A file in PEM with the authorities of one's own nodes, which are trusted beside the system's. None
+    /// for nodes whose certificates anybody can verify.
+    pub ca_file: Option<PathBuf>,
     /// First pause before a lost WebSocket is opened again; it doubles, with jitter, up to
     /// `reconnect_max`.
     #[serde(with = "humantime_serde")]
@@ -61,6 +64,7 @@ impl Default for ChainConfig {
             request_timeout: Duration::from_secs(3),
             hedge_after: super::rpc::HEDGE_AFTER,
             catch_up: 200,
+            ca_file: None,
             reconnect_min: Duration::from_secs(1),
             reconnect_max: Duration::from_secs(30),
             silence: Duration::from_secs(25),

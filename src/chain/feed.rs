@@ -8,8 +8,9 @@ mod connection;
 mod frame;
 mod pace;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use rustls::ClientConfig;
 use time::OffsetDateTime;
 use tokio::{
     sync::{mpsc, watch},
@@ -18,8 +19,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{frame::Loss, pace::Pace};
-use super::{ChainConfig, ChainError, OpenWindow, Version, jsonrpc::TxResult, rpc::redacted};
-use crate::types::Height;
+use super::{
+    ChainConfig, ChainError, OpenWindow, Version,
+    jsonrpc::TxResult,
+    rpc::{redacted, shown},
+};
+use crate::{tls::Trust, types::Height};
 
 /// What the feed tells.
 #[derive(Clone, Debug)]
@@ -71,6 +76,7 @@ const SOUND_AFTER: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Feed {
     config: ChainConfig,
+    tls: Arc<ClientConfig>,
     urls: Vec<String>,
     chain_id: String,
     address: String,
@@ -98,7 +104,7 @@ impl Feed {
     ) -> Result<Self, ChainError> {
         crate::tls::install();
         let bad = |url: &str, cause: &str| ChainError::BadUrl {
-            url: url.to_owned(),
+            url: shown(url),
             cause: cause.to_owned(),
         };
         if urls.is_empty() {
@@ -110,8 +116,11 @@ impl Feed {
         {
             return Err(bad(url, "it must begin with ws:// or wss://"));
         }
+        let trust = Trust::with_file(config.ca_file.as_deref())?;
+        let tls = trust.client()?;
         Ok(Self {
             config,
+            tls,
             urls,
             chain_id,
             address,

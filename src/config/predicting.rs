@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{ConfigError, Overrides, Surroundings, check::Check, sources::Sources};
@@ -86,6 +87,22 @@ impl Predicting {
         let urls = urls.filter(|url| holds_password(url.expose_secret()));
         self.tiingo_api_key.iter().chain(urls).cloned().collect()
     }
+}
+
+/// What of a URL may be a key to it: a password, a user without one, values of its query, and parts of
+/// its path that are too long for words.
+pub(super) fn secrets_of(url: &str) -> Vec<SecretString> {
+    const LONGEST_WORD: usize = 15;
+    let Ok(url) = Url::parse(url.strip_prefix("grpc+").unwrap_or(url)) else {
+        return Vec::new();
+    };
+    let user = (!url.username().is_empty()).then(|| url.username().to_owned());
+    let password = url.password().map(str::to_owned);
+    let query = url.query_pairs().map(|(_, value)| value.into_owned());
+    let path = url.path().split('/').map(str::to_owned);
+    let path = path.filter(|part| part.len() > LONGEST_WORD);
+    let all = user.into_iter().chain(password).chain(query).chain(path);
+    all.map(SecretString::from).collect()
 }
 
 /// Whether a database's address may hold a password. A file's path is no secret, and stands in logs.

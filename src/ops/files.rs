@@ -1,8 +1,9 @@
 //! Where the worker writes, and how it replaces a file.
 
 use std::{
-    fs::{self, File},
+    fs::{self, OpenOptions},
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -129,7 +130,13 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}", std::process::id()));
     let beside = folder.join(name);
-    let written = File::create(&beside).and_then(|mut file| {
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside);
+    let written = opened.and_then(|mut file| {
         file.write_all(content)?;
         file.sync_data()
     });

@@ -16,6 +16,7 @@ use crate::{
     },
     ops::{Event, Reporter},
     store::{Journal, Sent, StateName, StoreError},
+    tls::Trust,
     types::{Height, TopicId},
 };
 
@@ -80,7 +81,10 @@ pub async fn connect(
     topics: &[TopicId],
     reporter: &Reporter,
 ) -> Result<Arc<Chain>, StartError> {
-    let rpc = Arc::new(Rpc::new(&network.rpc, config.request_timeout)?.hedged(config.hedge_after));
+    let trust = Trust::with_file(config.ca_file.as_deref()).map_err(ChainError::from)?;
+    let rpc = Arc::new(
+        Rpc::trusting(&network.rpc, config.request_timeout, &trust)?.hedged(config.hedge_after),
+    );
     let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
     for (endpoint, cause) in troubles {
         reporter.emit(Event::NodeTrouble { endpoint, cause });

@@ -53,6 +53,7 @@ mod windows_are_found_without_events;
 mod a_worker_without_tiingo_forecasts;
 mod models_are_scored_and_ranked;
 mod models_are_told_asked_and_stored;
+mod nothing_secret_gets_out;
 mod prices_are_kept_by_hand;
 mod the_examples_in_python;
 mod the_past_is_walked_again;
