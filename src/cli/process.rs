@@ -44,7 +44,7 @@ pub(super) fn open_saying(
     let reporter = Reporter::start(options)?;
     install_diagnostics(&reporter, &ops.diagnostics)?;
     reporter.emit(first);
-    for notice in notices {
+    for notice in notices.iter().chain(&artifacts.exposed()) {
         let remedy = "change it if that is not meant".into();
         reporter.emit(Event::Notice {
             cause: notice.clone(),

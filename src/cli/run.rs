@@ -40,11 +40,14 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
 
 fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
     let started = std::time::Instant::now();
-    let settings = Settings::load_asking(&args.overrides(), terminal::ask)?;
+    let mut settings = Settings::load_asking(&args.overrides(), terminal::ask)?;
     if !args.dry_run {
         settings.consent()?;
     }
     let signer = rooms::signer(settings.wallet()?)?;
+    // From here on the key is in the signer; its words are in the logs' mask alone.
+    let secrets = settings.secrets();
+    settings.wallet = None;
     let first = Event::Starting {
         version: env!("CARGO_PKG_VERSION"),
         network: settings.network_name.clone(),
@@ -54,7 +57,7 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
     let (pidfile, reporter) = process::open(
         &settings.artifacts,
         &settings.ops,
-        settings.secrets(),
+        secrets,
         first,
         &settings.notices,
     )?;

@@ -75,7 +75,7 @@ fn what_is_a_pattern_is_recognized_without_a_list() {
     for key in [format!("{zeros}1"), format!("{zeros}9"), "1".repeat(64)] {
         assert!(published_as(&WalletSecret::PrivateKey(key.into())).is_some());
     }
-    let bacon = format!("{}", "bacon ".repeat(24).trim_end());
+    let bacon = "bacon ".repeat(24).trim_end().to_owned();
     assert!(published_as(&WalletSecret::Mnemonic(bacon.into())).is_some());
 }
 

@@ -105,8 +105,9 @@ impl Spent {
     pub(super) fn next(&self) -> String {
         match self.until {
             Some(until) => format!(
-                "nothing is sent until {} UTC; then it goes on by itself (or raise fees.max_fee_per_day)",
-                until.date().to_string() + " " + &clock(until)
+                "nothing is sent until {} {} UTC; then it goes on by itself (or raise fees.max_fee_per_day)",
+                until.date(),
+                clock(until)
             ),
             None => "nothing is sent: raise fees.max_fee_per_day, or lower fees.tier".into(),
         }

@@ -167,9 +167,10 @@ async fn secrets_in_every_place_are_told_nowhere() {
     let home = Home::new();
     let root = home.folder.path();
     let mut planted = Planted::new();
+    let words = planted.words.clone();
     let env = format!(
         "MNEMONIC=\"{}\"\nTIINGO_API_KEY={}\nDATABASE_URL=postgres://me:{}@127.0.0.1:9/db\nFORECASTER_TOKEN={}\n",
-        planted.words,
+        words,
         planted.text(),
         planted.text(),
         planted.text()
@@ -225,7 +226,7 @@ async fn secrets_in_every_place_are_told_nowhere() {
             format!("http://{0}@h?{0},http://{0}@h?{0}", planted.text()),
         ),
         ("ALLORA_WS", format!("http://me:{}@host", planted.text())),
-        ("MNEMONIC", format!("{} {}", planted.words, planted.text())),
+        ("MNEMONIC", format!("{words} {}", planted.text())),
         ("PRIVATE_KEY", planted.text()),
         ("MNEMONIC_FILE", planted.text()),
         (
