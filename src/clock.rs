@@ -2,14 +2,37 @@
 //!
 //! Durations and timers use `tokio::time`, which tests pause; this is for dates alone.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod fast;
+mod jumps;
+mod readings;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use time::OffsetDateTime;
+
+pub use fast::FastClock;
+pub use jumps::{JumpTeller, Jumps, nap, rest};
+pub use readings::{Clocks, Jump, LATE, Reading, SystemClocks, jumps};
 
 /// Tells the present date and time in UTC.
 pub trait Clock: Send + Sync + 'static {
     /// Now, in UTC.
     fn now(&self) -> OffsetDateTime;
+
+    /// How long a timer has to run until so much of this clock's time has passed: the same, but for a
+    /// clock that runs faster. Who waits for a date asks here first.
+    fn timer(&self, span: Duration) -> Duration {
+        span
+    }
+
+    /// Tells when it was set, or when the host was asleep or the process frozen: what waits for a date
+    /// then looks again.
+    fn jumps(&self) -> Jumps {
+        Jumps::never()
+    }
 }
 
 /// A clock that is shared by all rooms.
@@ -25,10 +48,40 @@ impl Clock for SystemClock {
     }
 }
 
+/// The operating system's clock, or a faster one, with word of its jumps.
+#[derive(Clone, Debug, Default)]
+pub struct WatchedClock {
+    clock: FastClock,
+    jumps: JumpTeller,
+}
+
+impl WatchedClock {
+    /// This clock, whose jumps `jumps` tells of.
+    #[must_use]
+    pub const fn new(clock: FastClock, jumps: JumpTeller) -> Self {
+        Self { clock, jumps }
+    }
+}
+
+impl Clock for WatchedClock {
+    fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    fn timer(&self, span: Duration) -> Duration {
+        self.clock.timer(span)
+    }
+
+    fn jumps(&self) -> Jumps {
+        self.jumps.jumps()
+    }
+}
+
 /// A clock that starts at a given date and advances with `tokio`'s time, which tests may pause.
 #[derive(Clone, Debug)]
 pub struct SimulatedClock {
     origin: Arc<Mutex<(OffsetDateTime, tokio::time::Instant)>>,
+    jumps: JumpTeller,
 }
 
 impl SimulatedClock {
@@ -37,6 +90,7 @@ impl SimulatedClock {
     pub fn starting_at(start: OffsetDateTime) -> Self {
         Self {
             origin: Arc::new(Mutex::new((start, tokio::time::Instant::now()))),
+            jumps: JumpTeller::default(),
         }
     }
 
@@ -44,6 +98,7 @@ impl SimulatedClock {
     pub fn set(&self, now: OffsetDateTime) {
         *self.origin.lock().unwrap_or_else(PoisonError::into_inner) =
             (now, tokio::time::Instant::now());
+        self.jumps.tell();
     }
 }
 
@@ -51,5 +106,9 @@ impl Clock for SimulatedClock {
     fn now(&self) -> OffsetDateTime {
         let (start, at) = *self.origin.lock().unwrap_or_else(PoisonError::into_inner);
         start + at.elapsed()
+    }
+
+    fn jumps(&self) -> Jumps {
+        self.jumps.jumps()
     }
 }

@@ -20,11 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::{frame::Loss, pace::Pace};
 use super::{
-    ChainConfig, ChainError, OpenWindow, Version,
+    ChainConfig, ChainError, OpenWindow, Rpc, Version,
     jsonrpc::TxResult,
     rpc::{redacted, shown},
 };
-use crate::{tls::Trust, types::Height};
+use crate::{clock::Jumps, pulse::Pulse, tls::Trust, types::Height};
 
 /// What the feed tells.
 #[derive(Clone, Debug)]
@@ -85,6 +85,10 @@ pub struct Feed {
     /// The newest block that any node told of.
     heads: watch::Receiver<Height>,
     pace: Pace,
+    /// The nodes as questions find them.
+    rpc: Option<Arc<Rpc>>,
+    life: Pulse,
+    jumps: Jumps,
 }
 
 impl Feed {
@@ -128,7 +132,32 @@ impl Feed {
             events,
             heads,
             pace: Pace::default(),
+            rpc: None,
+            life: Pulse::unwatched(),
+            jumps: Jumps::never(),
         })
+    }
+
+    /// The same, knowing from a pool which nodes rest after failures: those are connected to only when
+    /// there is no other.
+    #[must_use]
+    pub fn knowing(mut self, rpc: Arc<Rpc>) -> Self {
+        self.rpc = Some(rpc);
+        self
+    }
+
+    /// Gives signs of life there.
+    #[must_use]
+    pub fn watched(mut self, life: Pulse) -> Self {
+        self.life = life;
+        self
+    }
+
+    /// Looks whether its socket still lives when the clock jumps: the host may have slept.
+    #[must_use]
+    pub fn waking(mut self, jumps: Jumps) -> Self {
+        self.jumps = jumps;
+        self
     }
 
     /// Follows the chain until it is cancelled, nobody listens, or the chain begins anew. A lost
@@ -138,14 +167,18 @@ impl Feed {
         let mut failures = 0;
         let mut turn = 0;
         loop {
+            turn = self.from(turn);
             let endpoint = self.urls[turn % self.urls.len()].clone();
-            let opened = Instant::now();
+            let (opened, told) = (Instant::now(), self.pace.told());
             let loss = tokio::select! {
                 () = cancel.cancelled() => return,
                 loss = self.follow(&endpoint) => loss,
             };
             if opened.elapsed() > SOUND_AFTER {
                 failures = 0;
+            } else if self.pace.told() > told {
+                // It was of use: the next one is waited for as after the first failure of all.
+                failures = failures.min(self.urls.len() - 1);
             }
             let retry_in = match loss {
                 Loss::Unheard => return,
@@ -168,9 +201,18 @@ impl Feed {
             }
             tokio::select! {
                 () = cancel.cancelled() => return,
-                () = tokio::time::sleep(retry_in) => {}
+                () = self.life.during(tokio::time::sleep(retry_in)) => {}
+                () = self.jumps.next() => {}
             }
         }
+    }
+
+    /// The first turn from this one on whose node does not rest; this one when all do.
+    fn from(&self, turn: usize) -> usize {
+        let Some(rpc) = &self.rpc else { return turn };
+        let mut turns = (0..self.urls.len()).map(|step| turn.wrapping_add(step));
+        let sound = turns.find(|turn| !rpc.rests(&self.urls[turn % self.urls.len()]));
+        sound.unwrap_or(turn)
     }
 
     /// None as long as there is a URL that was not tried since. Then it doubles with each failure,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::Overrides;
+use crate::{clock::FastClock, config::Overrides};
 
 /// Flags of `run`. They win over all files and variables; relative paths start at the project's root.
 #[derive(Args, Clone, Debug, Default)]
@@ -46,6 +46,9 @@ pub struct RunArgs {
     /// Don't register the wallet in a topic, even if it is not registered there
     #[arg(long)]
     pub no_register: bool,
+    /// A clock that runs faster, as MILLISECONDS@SPEED: for seasons
+    #[arg(long, value_name = "CLOCK", hide = true)]
+    pub clock: Option<FastClock>,
 }
 
 impl RunArgs {

@@ -6,17 +6,19 @@ use tokio::time::Instant;
 
 use super::{
     RunArgs,
+    disk::Database,
     failure::Failure,
     learning,
     period::{await_start, end_with, period},
-    process, rooms, terminal,
+    process::{self, Life, Plan},
+    rooms, terminal,
 };
 use crate::{
     chain::Signer,
-    clock::{SharedClock, SystemClock},
+    clock::SharedClock,
     config::Settings,
     devnet::{Control, Devnet, DevnetConfig},
-    ops::{Event, Pidfile, Reporter, Shutdown, TaskGroup, WalletLock},
+    ops::{Event, Pidfile, Reporter, ReporterOptions, Shutdown, WalletLock},
     store::{Journal as _, Store, Wallet},
     types::TopicId,
     worker::{StartError, Tally, Worker, connect},
@@ -30,12 +32,29 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             let reporter = start.reporter.clone();
             let mut wallet = None;
             // The guards are held until the last word is written: whoever waits for them reads it.
-            let code = process::conduct(&reporter, live(start, &mut wallet, args));
+            let ops = start.settings.ops.clone();
+            let plan = Plan {
+                reporter: &reporter,
+                ops: &ops,
+                never: never_anew(&start.settings, args),
+                clock: args.clock.unwrap_or_default(),
+            };
+            let code = process::conduct(&plan, |life| live(life, start, &mut wallet, args));
             drop((pidfile, wallet));
             code
         }
         Err(refused) => process::refuse(&refused),
     }
+}
+
+/// Why a run is not to begin anew by itself.
+fn never_anew(settings: &Settings, args: &RunArgs) -> Option<&'static str> {
+    if args.once || args.dry_run {
+        return Some("start it again");
+    }
+    // A new beginning would be one on another chain, with all that stood on this one gone.
+    let is_embedded = settings.network.rpc.is_empty() && settings.network.ws.is_empty();
+    is_embedded.then_some("start it again: the embedded chain has ended with it")
 }
 
 fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
@@ -54,13 +73,10 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
         chain_id: settings.network.chain_id.clone(),
         pid: std::process::id(),
     };
-    let (pidfile, reporter) = process::open(
-        &settings.artifacts,
-        &settings.ops,
-        secrets,
-        first,
-        &settings.notices,
-    )?;
+    let mut options = ReporterOptions::new(settings.artifacts.clone());
+    options.clock = Arc::new(args.clock.unwrap_or_default());
+    let (pidfile, reporter) =
+        process::open_with(options, &settings.ops, secrets, first, &settings.notices)?;
     let start = Start {
         settings,
         signer,
@@ -82,6 +98,7 @@ struct Start {
 
 /// From the first signal handler to the last task; gives why it ended.
 async fn live(
+    life: Life,
     start: Start,
     wallet: &mut Option<WalletLock>,
     args: &RunArgs,
@@ -93,8 +110,7 @@ async fn live(
         started,
         pidfile,
     } = start;
-    let shutdown = Shutdown::install()?;
-    let clock: SharedClock = Arc::new(SystemClock);
+    let (shutdown, clock) = (life.shutdown.clone(), Arc::clone(&life.clock));
     let address = signer.address().to_owned();
     let prices = rooms::price_source(&settings);
     reporter.emit(Event::EnvironmentLoaded {
@@ -116,21 +132,15 @@ async fn live(
     }
     let devnet = embedded_chain(&mut settings, &address, args.dry_run).await?;
 
-    let database = settings.artifacts.database();
-    let journal = Arc::new(Store::open(&database).await?);
+    let database = Database::open(&settings.artifacts.database(), &reporter).await?;
+    let journal = database.journal();
     if devnet.is_some() {
-        // Each start is a new chain: what went to the last one is lost with it.
-        let wallet = Wallet {
-            chain_id: settings.network.chain_id.clone(),
-            address: address.clone(),
-        };
-        let aside = format!("{}, before {}", wallet.chain_id, clock.now());
-        journal.set_aside(&wallet, &aside).await?;
+        forget_last_chain(&settings, &address, &journal, &clock, &reporter).await;
     }
     // A connection of its own, so that no write of candles stands before the journal's.
-    let candles = Arc::new(Store::open(&database).await?);
+    let candles = database.beside().await;
     let keeps_candles = prices.are_stored();
-    let mut group = TaskGroup::new(shutdown.clone(), reporter.clone());
+    let mut group = life.group(reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
     let worker = async {
@@ -152,10 +162,12 @@ async fn live(
         };
         let tally = worker.start(&mut group).await?;
         // Not before: the start sets aside what is left of a chain that began anew.
+        let outcomes = database.beside().await;
+        database.follow(&mut group, &chain, &[&candles, &outcomes]);
         let setup = learning::Setup {
             settings: &settings,
             chain: &chain,
-            store: Arc::new(Store::open(&database).await?),
+            store: Arc::clone(&outcomes),
             keeps_candles,
             desk: &desk,
             clock: &clock,
@@ -181,8 +193,31 @@ async fn live(
         });
     }
     let asked = group.shutdown();
-    process::asked(&group.join().await)?;
+    let ending = group.join().await;
+    database.close().await;
+    process::asked(&ending)?;
     conclude(&asked, *tally.borrow(), args.once)
+}
+
+/// Each start of the embedded chain is a new one: what went to the last one is lost with it.
+async fn forget_last_chain(
+    settings: &Settings,
+    address: &str,
+    journal: &Store,
+    clock: &SharedClock,
+    reporter: &Reporter,
+) {
+    let wallet = Wallet {
+        chain_id: settings.network.chain_id.clone(),
+        address: address.to_owned(),
+    };
+    let aside = format!("{}, before {}", wallet.chain_id, clock.now());
+    if let Err(error) = journal.set_aside(&wallet, &aside).await {
+        reporter.emit(Event::Trouble {
+            cause: format!("the last embedded chain's submissions stay in the journal: {error}"),
+            remedy: "free or repair the disk; windows are answered all the same".into(),
+        });
+    }
 }
 
 fn conclude(shutdown: &Shutdown, tally: Tally, once: bool) -> Result<String, Failure> {

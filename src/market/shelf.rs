@@ -1,6 +1,6 @@
 //! Where a ticker's candles stand: the book, the store behind it, and those who look at it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use super::{
     tiingo::seconds,
 };
 use crate::{
-    clock::SharedClock,
+    clock::{SharedClock, nap},
     forecast::{Candle, HOUR, History},
     store::{CandleRepository, Origin, Series, SetAside, StoreError, StoredCandle},
 };
@@ -67,6 +67,11 @@ impl Shelf {
     /// Unix seconds at or before which candles that ended are complete.
     pub(super) fn settled_now(&self) -> i64 {
         self.clock.now().unix_timestamp() - self.settle
+    }
+
+    /// Sleeps, and no longer than until the clock jumps.
+    pub(super) async fn nap(&self, time: Duration) {
+        nap(&*self.clock, time).await;
     }
 
     pub(super) fn tell(&self, notice: Notice) {

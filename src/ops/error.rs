@@ -31,7 +31,7 @@ pub enum OpsError {
     },
     /// A lock file can't be used.
     #[error(
-        "the lock file {path} can't be used: {cause}; make its folder writable for this user, on a local file system"
+        "the lock file {path} can't be used: {cause}; make its folder writable for this user, on a local file system with some space, or choose another folder with --data-dir"
     )]
     Lock {
         /// Which file.
@@ -62,6 +62,15 @@ pub enum OpsError {
         "the log writer can't be started: {cause}; the process's limits may be exhausted, see ulimit -a"
     )]
     Writer {
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// The watchdog's thread can't be started.
+    #[error(
+        "the watchdog can't be started: {cause}; the process's limits may be exhausted, see ulimit -a"
+    )]
+    Watchdog {
         /// What the system said.
         #[source]
         cause: io::Error,

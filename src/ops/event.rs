@@ -3,7 +3,7 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{PredictEvent, ScoreEvent};
+use super::{PredictEvent, ScoreEvent, WatchEvent};
 use crate::{
     chain::Uallo,
     forecast::Forecast,
@@ -307,6 +307,8 @@ pub enum Event {
     },
     /// A node misbehaves.
     NodeTrouble { endpoint: String, cause: String },
+    /// A node that had trouble is well again, after so many seconds.
+    NodeWell { endpoint: String, seconds: u64 },
     /// Something is wrong that the operator should know of; the worker goes on.
     Trouble { cause: String, remedy: String },
     /// Something is not as one might think; nothing is wrong.
@@ -317,6 +319,9 @@ pub enum Event {
     Stopping { signal: String, in_flight: usize },
     /// The worker has stopped.
     Stopped { reason: String },
+    /// Of the process as a whole.
+    #[serde(untagged)]
+    Watch(WatchEvent),
     /// The Predict worker's own.
     #[serde(untagged)]
     Predict(PredictEvent),
@@ -334,5 +339,11 @@ impl From<PredictEvent> for Event {
 impl From<ScoreEvent> for Event {
     fn from(event: ScoreEvent) -> Self {
         Self::Score(event)
+    }
+}
+
+impl From<WatchEvent> for Event {
+    fn from(event: WatchEvent) -> Self {
+        Self::Watch(event)
     }
 }

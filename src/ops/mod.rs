@@ -1,6 +1,8 @@
 //! Operations: what the operator sees and holds on to.
 
+mod anew;
 mod config;
+mod descriptors;
 mod diagnostics;
 mod error;
 mod event;
@@ -24,11 +26,17 @@ mod scripts_tests;
 mod shutdown;
 mod singleton;
 mod stand_ins;
+mod systemd;
 mod tasks;
+mod watch_event;
+mod watchdog;
 mod words;
 mod writer;
 
+pub(crate) use anew::BEGUN_ANEW;
+pub use anew::{Anew, NotBegun};
 pub use config::OpsConfig;
+pub use descriptors::{FEW, raise_descriptors};
 pub use diagnostics::install_diagnostics;
 pub use error::OpsError;
 pub use event::{Event, WindowSource};
@@ -44,4 +52,7 @@ pub use score_event::ScoreEvent;
 pub use shutdown::Shutdown;
 pub use singleton::{Pidfile, WalletLock};
 pub use stand_ins::StandIns;
+pub use systemd::is_supervised;
 pub use tasks::{Ending, TaskGroup};
+pub use watch_event::WatchEvent;
+pub use watchdog::{Watchdog, WatchdogParts};

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use sd_notify::NotifyState;
 use serde::Serialize;
 
-use super::{Event, files};
+use super::{Event, PredictEvent, WatchEvent, files};
 
 /// What the worker is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -17,6 +17,8 @@ pub enum Phase {
     Waiting,
     /// It can answer a window.
     Ready,
+    /// It could not go on and begins anew, as the same process, after a pause.
+    Restarting,
     /// It could not go on.
     Failed,
     /// It was asked to stop and finishes what is in flight.
@@ -35,6 +37,9 @@ struct Content {
     address: String,
     balance: String,
     message: String,
+    /// Why the logs can't be written at present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logs: Option<String>,
 }
 
 /// The file and what it shall say.
@@ -54,6 +59,7 @@ impl StateFile {
             address: String::new(),
             balance: String::new(),
             message: String::new(),
+            logs: None,
         };
         Self {
             path,
@@ -70,7 +76,9 @@ impl StateFile {
     /// Takes from an event what the state file says of it. `timestamp` is the event's.
     pub(super) fn observe(&mut self, event: &Event, timestamp: &str) {
         match event {
-            Event::Starting { .. } => self.enter(Phase::Starting, event, timestamp),
+            Event::Starting { .. } | Event::Predict(PredictEvent::PredictStarting { .. }) => {
+                self.enter(Phase::Starting, event, timestamp);
+            }
             Event::CompetitionWaiting { .. } => self.enter(Phase::Waiting, event, timestamp),
             Event::EnvironmentLoaded { address, .. } => {
                 self.content.address.clone_from(address);
@@ -87,7 +95,13 @@ impl StateFile {
                 self.content.balance = balance.to_string();
                 self.dirty = true;
             }
-            Event::Ready { .. } => self.enter(Phase::Ready, event, timestamp),
+            Event::Ready { .. } | Event::Predict(PredictEvent::PredictReady { .. }) => {
+                self.enter(Phase::Ready, event, timestamp);
+            }
+            Event::Watch(WatchEvent::BeginningAnew { .. }) => {
+                self.enter(Phase::Restarting, event, timestamp);
+            }
+            Event::Counted { .. } | Event::Outranked { .. } => tell_status(&event.message()),
             Event::Fatal { .. } => self.enter(Phase::Failed, event, timestamp),
             Event::Stopping { .. } => self.enter(Phase::Stopping, event, timestamp),
             // What ended it matters more than that it ended.
@@ -95,6 +109,16 @@ impl StateFile {
                 self.enter(Phase::Stopped, event, timestamp);
             }
             _ => {}
+        }
+    }
+
+    /// Takes note of what stands in the way of the logs, or that nothing does.
+    pub(super) fn hindered(&mut self, cause: Option<&io::Error>) {
+        let logs = cause.map(|cause| format!("can't be written: {cause}"));
+        if logs != self.content.logs {
+            self.content.logs = logs;
+            // Before the first event there is nothing to say.
+            self.dirty |= !self.content.since.is_empty();
         }
     }
 
@@ -121,6 +145,21 @@ impl StateFile {
         }
         Ok(())
     }
+}
+
+/// What `systemctl status` shows.
+fn tell_status(message: &str) {
+    let _ = sd_notify::notify(false, &[NotifyState::Status(message)]);
+}
+
+/// Whether a process that tells of this has started, as systemd understands it.
+pub(super) fn ends_the_start(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Ready { .. }
+            | Event::CompetitionWaiting { .. }
+            | Event::Predict(PredictEvent::PredictReady { .. })
+    )
 }
 
 /// Tells systemd, when it started the worker. Before the competition the unit counts as started.

@@ -3,9 +3,11 @@
 //! The windows' task learns of windows from the feed, the poll and the chain's status; the submitter
 //! answers each once. They know each other through channels.
 
+mod backlog;
 mod budget;
 mod bystander;
 mod catch_up;
+mod chain_time;
 mod competition;
 mod config;
 mod flight;
@@ -211,7 +213,10 @@ impl Worker {
             self.chain.emissions.versions(),
             self.chain.rpc.heads(),
             events,
-        )?;
+        )?
+        .knowing(Arc::clone(&self.chain.rpc))
+        .watched(group.pulse("feed"))
+        .waking(self.clock.jumps());
         let mut tracker = NonceTracker::new(self.topics);
         for submission in &opening.submissions {
             tracker.recall(submission);
@@ -225,9 +230,11 @@ impl Worker {
             opening.height,
             self.started,
         )
-        .catching_up(catch_up);
+        .catching_up(catch_up)
+        .watched(group.pulse("windows"), Arc::clone(&self.clock));
         let low = self.fees.low_balance;
         let (scribe, writing) = Scribe::new(self.journal, self.reporter.clone());
+        let writing = writing.watched(group.slow_pulse("journal"));
         let parts = Parts {
             chain: Arc::clone(&self.chain),
             scribe,
@@ -240,6 +247,7 @@ impl Worker {
             dry_run: self.dry_run,
             once: self.once,
             stop_grace: self.config.stop_grace,
+            life: group.pulse("submitter"),
         };
         let budget = Budget::new(self.fees.max_fee_per_day, opening.fees);
         let ledger = Ledger::new(opening.account, opening.price, self.fees);

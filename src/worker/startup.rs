@@ -82,9 +82,10 @@ pub async fn connect(
     reporter: &Reporter,
 ) -> Result<Arc<Chain>, StartError> {
     let trust = Trust::with_file(config.ca_file.as_deref()).map_err(ChainError::from)?;
-    let rpc = Arc::new(
-        Rpc::trusting(&network.rpc, config.request_timeout, &trust)?.hedged(config.hedge_after),
-    );
+    let rpc = Rpc::trusting(&network.rpc, config.request_timeout, &trust)?
+        .hedged(config.hedge_least, config.hedge_after)
+        .resting(config.rest_min, config.rest_max);
+    let rpc = Arc::new(rpc);
     let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
     for (endpoint, cause) in troubles {
         reporter.emit(Event::NodeTrouble { endpoint, cause });
@@ -124,15 +125,17 @@ pub(super) async fn open(
         emissions: chain.emissions.version().name().to_owned(),
     });
     tell_balance(chain, reporter, coins, fees.low_balance);
-    let (submissions, heard) =
-        left_behind(chain, journal, &status.sync_info, topics, reporter).await?;
-    let sent = journal.sent_since(&chain.wallet(), now - DAY).await?;
-    let fee = |tx: Sent| Fee {
-        amount: fee_of(&tx.bytes, &chain.network.denom).unwrap_or_default(),
-        hash: tx.hash,
-        at: tx.at,
-    };
-    let fees = sent.into_iter().map(fee).collect();
+    let left = left_behind(chain, journal, &status.sync_info, topics, reporter).await;
+    // What a journal does not tell, the chain does: a window is asked about before it is answered.
+    let (submissions, heard) = left.unwrap_or_else(|error| {
+        reporter.emit(Event::Trouble {
+            cause: format!("what an earlier run submitted can't be read: {error}"),
+            remedy: "the chain is asked what it holds, and windows are answered all the same"
+                .into(),
+        });
+        (Vec::new(), None)
+    });
+    let fees = paid(chain, journal, now, reporter).await;
     let price = price.unwrap_or_else(|_| GasPrice::floor(chain.network.gas_price_floor));
     Ok(Opening {
         account,
@@ -177,7 +180,7 @@ async fn left_behind(
     node: &SyncInfo,
     topics: &[TopicId],
     reporter: &Reporter,
-) -> Result<(Vec<crate::store::Submission>, Option<Height>), StartError> {
+) -> Result<(Vec<crate::store::Submission>, Option<Height>), StoreError> {
     let wallet = chain.wallet();
     let recent = journal.recent(&wallet, REMEMBERED).await?;
     let now = OffsetDateTime::now_utc();
@@ -214,6 +217,29 @@ async fn left_behind(
     // Topics that are no longer configured are left to the journal.
     submissions.retain(|submission| topics.contains(&submission.key.topic));
     Ok((submissions, heard))
+}
+
+/// The fees of the last day. Without a journal that tells them they are counted from here on.
+async fn paid(
+    chain: &Chain,
+    journal: &dyn Journal,
+    now: OffsetDateTime,
+    reporter: &Reporter,
+) -> Vec<Fee> {
+    let sent = journal.sent_since(&chain.wallet(), now - DAY).await;
+    let sent = sent.unwrap_or_else(|error| {
+        reporter.emit(Event::Trouble {
+            cause: format!("the fees of the last day can't be read: {error}"),
+            remedy: "fees.max_fee_per_day is counted from now on".into(),
+        });
+        Vec::new()
+    });
+    let fee = |tx: Sent| Fee {
+        amount: fee_of(&tx.bytes, &chain.network.denom).unwrap_or_default(),
+        hash: tx.hash,
+        at: tx.at,
+    };
+    sent.into_iter().map(fee).collect()
 }
 
 /// Asks until there is an answer, or a refusal that no waiting changes.

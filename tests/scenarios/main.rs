@@ -31,6 +31,7 @@ mod a_model_of_the_operators_own;
 mod a_network_earns_its_say;
 mod a_network_of_models_answers;
 mod a_rough_day;
+mod a_second_node_helps_out;
 mod a_stop_finishes_what_is_in_the_air;
 mod a_transaction_that_lingers;
 mod answers_are_signed_ahead;
@@ -50,6 +51,7 @@ mod what_others_answer_is_learnt_beside_the_path;
 mod windows_are_found_without_events;
 
 // The scenarios: the built program.
+mod a_worker_that_hangs_begins_anew;
 mod a_worker_without_tiingo_forecasts;
 mod models_are_scored_and_ranked;
 mod models_are_told_asked_and_stored;

@@ -3,5 +3,7 @@
 mod asking;
 mod broadcasting;
 mod grpc;
+mod hedging;
 mod kit;
+mod resting;
 mod watching;
