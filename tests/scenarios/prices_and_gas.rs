@@ -106,7 +106,7 @@ async fn above_the_fees_of_a_day_nothing_is_sent_until_they_are_a_day_old() {
         setup.clock = Arc::new(clock.clone());
     };
     let worker = stage.worker_with(limited).await;
-    stage.answer_a_window(&worker).await;
+    let first = stage.answer_a_window(&worker).await;
     worker.stop().await;
     // The second one is another run's: what the first paid is in the journal.
     let worker = stage.worker_with(limited).await;
@@ -126,6 +126,6 @@ async fn above_the_fees_of_a_day_nothing_is_sent_until_they_are_a_day_old() {
     stage.close_window(third).await;
     worker.counted(third).await;
     let truth = stage.truth().await;
-    assert_eq!(truth.each_answered_once(third), 3);
+    assert_eq!(truth.each_answered_once(first), 3);
     worker.stop().await;
 }
