@@ -8,6 +8,10 @@ use crate::{clock::FastClock, config::Overrides};
 
 /// Flags of `run`. They win over all files and variables; relative paths start at the project's root.
 #[derive(Args, Clone, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct RunArgs {
     /// The network: devnet (embedded, needs nothing), localnet, testnet, mainnet, or another that
     /// config/networks/ describes [default: testnet]

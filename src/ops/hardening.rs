@@ -14,6 +14,7 @@ pub const CORE_DUMPS: &str = "ALLORA_CORE_DUMPS";
 /// memory or its environment (on Linux), and what it makes is its user's alone (umask 077). Has to be
 /// called before a secret is read, and again after the process began anew by `exec`, which undoes a
 /// part of it. Gives what could not be had, for the operator.
+#[must_use = "the operator should be told"]
 pub fn harden() -> Vec<String> {
     umask(Mode::RWXG | Mode::RWXO);
     if env::var_os(CORE_DUMPS).is_some_and(|it| it == "allow") {

@@ -32,7 +32,7 @@ pub(super) struct Budget {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Spent {
     /// The fees of the last day.
-    pub(super) spent: Uallo,
+    pub(super) paid: Uallo,
     /// The fee that does not fit beside them.
     pub(super) fee: Uallo,
     /// The most.
@@ -56,17 +56,17 @@ impl Budget {
         while self.fees.front().is_some_and(|it| it.at + DAY <= now) {
             self.fees.pop_front();
         }
-        let spent = self.spent();
-        if spent.plus(fee) <= self.most {
+        let paid = self.spent();
+        if paid.plus(fee) <= self.most {
             return Ok(());
         }
-        let mut left = spent;
+        let mut left = paid;
         let freed = self.fees.iter().find(|it| {
             left = Uallo(left.0.saturating_sub(it.amount.0));
             left.plus(fee) <= self.most
         });
         Err(Spent {
-            spent,
+            paid,
             fee,
             most: self.most,
             until: freed.map(|it| it.at + DAY),
@@ -97,7 +97,7 @@ impl Spent {
     pub(super) fn cause(&self) -> String {
         format!(
             "fees of {} were paid in the last 24 hours: with {} more they would be above the {} of fees.max_fee_per_day",
-            self.spent, self.fee, self.most
+            self.paid, self.fee, self.most
         )
     }
 
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(budget.allows(Uallo(1), now), Ok(()));
         let one = budget.allows(Uallo(4), now).unwrap_err();
         assert_eq!(one.until, Some(START + DAY));
-        assert_eq!(one.spent, Uallo(9));
+        assert_eq!(one.paid, Uallo(9));
         let two = budget.allows(Uallo(5), now).unwrap_err();
         assert_eq!(two.until, Some(START + Span::hours(1) + DAY));
         assert!(
@@ -177,7 +177,7 @@ mod tests {
         };
         let mut budget = Budget::new(Uallo(10), vec![fee("B", 5), fee("A", -30)]);
         let refused = budget.allows(Uallo(6), START + Span::hours(6)).unwrap_err();
-        assert_eq!(refused.spent, Uallo(6));
+        assert_eq!(refused.paid, Uallo(6));
         assert_eq!(refused.until, Some(START + Span::hours(5) + DAY));
     }
 }
