@@ -66,7 +66,8 @@ pub(super) async fn end_with(
     reporter: Reporter,
     shutdown: Shutdown,
 ) {
-    while let Phase::Running(left) = period.phase(clock.now()) {
+    // A clock that is set back before the start ends nothing.
+    while let Phase::Running(left) | Phase::Before(left) = period.phase(clock.now()) {
         nap(&*clock, unsigned(left)).await;
     }
     reporter.emit(Event::CompetitionEnded { end: period.end });
@@ -119,6 +120,9 @@ mod tests {
         clock.set(PERIOD.end - Span::hours(2));
         tokio::time::sleep(Duration::from_mins(90)).await;
         assert_eq!(shutdown.reason(), None, "an hour back is an hour more");
+        clock.set(PERIOD.start - Span::HOUR);
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        assert_eq!(shutdown.reason(), None, "before the start is not over");
         clock.set(PERIOD.end);
         shutdown.requested().await;
         ending.abort();

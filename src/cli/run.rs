@@ -161,25 +161,29 @@ async fn live(
             started: Instant::from_std(started),
         };
         let tally = worker.start(&mut group).await?;
-        // Not before: the start sets aside what is left of a chain that began anew.
-        let outcomes = database.beside().await;
-        database.follow(&mut group, &chain, &[&candles, &outcomes]);
-        let setup = learning::Setup {
-            settings: &settings,
-            chain: &chain,
-            store: Arc::clone(&outcomes),
-            keeps_candles,
-            desk: &desk,
-            clock: &clock,
-            reporter: &reporter,
-        };
-        learning::open(&mut group, setup).await;
-        Ok::<_, StartError>(tally)
+        Ok::<_, StartError>((tally, chain))
     };
-    let tally = tokio::select! {
-        tally = worker => tally?,
-        reason = shutdown.requested() => return Ok(reason),
+    let begun = tokio::select! {
+        begun = worker => Some(begun?),
+        _ = shutdown.requested() => None,
     };
+    let Some((tally, chain)) = begun else {
+        database.close().await;
+        return Ok(shutdown.requested().await);
+    };
+    // Not before: the start sets aside what is left of a chain that began anew.
+    let outcomes = database.beside().await;
+    database.follow(&mut group, life.begins_anew, &chain, &[&candles, &outcomes]);
+    let setup = learning::Setup {
+        settings: &settings,
+        chain: &chain,
+        store: Arc::clone(&outcomes),
+        keeps_candles,
+        desk: &desk,
+        clock: &clock,
+        reporter: &reporter,
+    };
+    learning::open(&mut group, setup).await;
     let poll_seconds = settings.worker.poll_interval.as_secs();
     reporter.emit(Event::PollingStarted { poll_seconds });
     if let Some(period) = period {

@@ -1,8 +1,18 @@
 //! What systemd is told beside the phases: that the process lives, and that its start takes long.
 
-use std::{env, time::Duration};
+use std::{
+    env, io,
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr, UnixDatagram},
+    },
+    time::Duration,
+};
 
 use sd_notify::NotifyState;
+
+/// How long a manager that reads nothing is waited for: neither the logs nor the watchdog may hang by it.
+const MANAGER: Duration = Duration::from_secs(1);
 
 /// A start that takes long asks for this much more time, again and again.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,6 +38,34 @@ fn supervises(value: impl Fn(&'static str) -> Option<String>, own: u32) -> bool 
     value("INVOCATION_ID").is_some() && started
 }
 
+/// Within which time systemd wants a sign of life of this process, as `sd_watchdog_enabled(3)` reads it.
+fn wanted(value: impl Fn(&'static str) -> Option<String>, own: u32) -> Option<Duration> {
+    let is_ours = value("WATCHDOG_PID").is_none_or(|pid| pid == own.to_string());
+    let within: u64 = value("WATCHDOG_USEC").filter(|_| is_ours)?.parse().ok()?;
+    (within > 0).then(|| Duration::from_micros(within))
+}
+
+/// Tells systemd, if it listens.
+pub(super) fn notify(states: &[NotifyState<'_>]) {
+    let Ok(place) = env::var("NOTIFY_SOCKET") else {
+        return;
+    };
+    let lines: Vec<_> = states.iter().map(ToString::to_string).collect();
+    if let Err(cause) = send(&place, (lines.join("\n") + "\n").as_bytes()) {
+        tracing::debug!(%cause, "systemd could not be told");
+    }
+}
+
+fn send(place: &str, text: &[u8]) -> io::Result<usize> {
+    let to = match place.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(place)?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(MANAGER))?;
+    socket.send_to_addr(text, &to)
+}
+
 /// Signs of life for systemd.
 #[derive(Debug)]
 pub(super) struct Systemd {
@@ -43,10 +81,9 @@ pub(super) struct Systemd {
 impl Systemd {
     /// As the environment says.
     pub(super) fn new() -> Self {
-        let mut within = 0;
-        let watches = sd_notify::watchdog_enabled(false, &mut within);
+        let value = |name| env::var(name).ok();
         Self {
-            within: watches.then(|| Duration::from_micros(within)),
+            within: wanted(value, std::process::id()),
             pinged: None,
             extended: None,
             is_there: env::var_os("NOTIFY_SOCKET").is_some(),
@@ -84,12 +121,12 @@ impl Systemd {
             && is_due(self.pinged, (within / 4).min(LONGEST))
         {
             self.pinged = Some(now);
-            let _ = sd_notify::notify(false, &[NotifyState::Watchdog]);
+            notify(&[NotifyState::Watchdog]);
         }
         if is_starting && is_due(self.extended, LONGEST) {
             self.extended = Some(now);
             let more = u32::try_from(PATIENCE.as_micros()).unwrap_or(u32::MAX);
-            let _ = sd_notify::notify(false, &[NotifyState::ExtendTimeoutUsec(more)]);
+            notify(&[NotifyState::ExtendTimeoutUsec(more)]);
         }
     }
 }
@@ -115,6 +152,24 @@ mod tests {
             found.map(|(_, value)| (*value).to_owned())
         };
         assert_eq!(supervises(value, 7), expected);
+    }
+
+    #[rstest]
+    #[case::none(&[], None)]
+    #[case::a_manager_that_names_nobody(&[("WATCHDOG_USEC", "30000000")], Some(30))]
+    #[case::ours(&[("WATCHDOG_USEC", "30000000"), ("WATCHDOG_PID", "7")], Some(30))]
+    #[case::anothers(&[("WATCHDOG_USEC", "30000000"), ("WATCHDOG_PID", "6")], None)]
+    #[case::nonsense(&[("WATCHDOG_USEC", "soon")], None)]
+    #[case::off(&[("WATCHDOG_USEC", "0")], None)]
+    fn signs_of_life_are_wanted_of_one_process(
+        #[case] given: &[(&'static str, &str)],
+        #[case] seconds: Option<u64>,
+    ) {
+        let value = |name| {
+            let found = given.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        assert_eq!(wanted(value, 7), seconds.map(Duration::from_secs));
     }
 
     #[test]

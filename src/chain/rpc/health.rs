@@ -35,6 +35,10 @@ pub enum EndpointKind {
 
 /// How an endpoint fares, for people and metrics.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is known or not, by itself"
+)]
 pub struct EndpointHealth {
     /// The URL without what may be secret.
     pub name: String,
@@ -64,7 +68,7 @@ pub struct EndpointHealth {
     pub probe_in: Option<Duration>,
     /// Whether the last transactions that it was given led nowhere: others are given them first.
     pub is_doubted: bool,
-    /// The time within which 19 of 20 of its answers to queries come; none until it has answered some.
+    /// The time within which 4 of 5 of its answers to queries come; none until it has answered some.
     pub usual_query: Option<Duration>,
     /// The same for broadcasts; as for queries until it has taken some.
     pub usual_broadcast: Option<Duration>,

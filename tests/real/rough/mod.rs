@@ -74,6 +74,7 @@ fn show(binary: &Path, schedule: &[Vec<Act>], seed: u64) -> Report {
     assert!(windows.iter().map(|it| it.nonce).eq(nonces), "{windows:?}");
     runs.worker()
         .wait_for_verdicts(&windows[windows.len() - 1..]);
+    assert!(!runs.worker().printed().contains("panicked"), "a panic");
     let txs = chain.all_submissions(&wallet.address);
     let answered = pair(&windows, &txs);
     let report = Report::new(&play, &runs, &answered, schedule, &wallet.address);
@@ -82,6 +83,7 @@ fn show(binary: &Path, schedule: &[Vec<Act>], seed: u64) -> Report {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert_no_strays(&ledger, &txs, begun);
     runs.end();
+    site.assert_never_anew();
     report.assert_journal(&site.journal(&chain));
     report
 }
