@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use super::{
+    budget::Budget,
     flight::{Flight, Origin},
     ledger::Ledger,
     lookup::Finding,
@@ -45,6 +46,7 @@ const FAR: Duration = Duration::from_hours(1);
 pub(super) struct Submitter {
     pub(super) parts: Parts,
     pub(super) ledger: Ledger,
+    pub(super) budget: Budget,
     pub(super) height: Height,
     pub(super) flights: BTreeMap<WindowKey, Flight>,
     /// Windows to come.
@@ -66,12 +68,14 @@ impl Submitter {
     pub(super) fn new(
         parts: Parts,
         ledger: Ledger,
+        budget: Budget,
         height: Height,
         tally: watch::Sender<Tally>,
     ) -> Self {
         Self {
             parts,
             ledger,
+            budget,
             height,
             flights: BTreeMap::new(),
             stage: Stage::default(),

@@ -96,6 +96,9 @@ impl Submitter {
                 Verdict::Obey(sequence) => self.ledger.obey(sequence),
             }
         }
+        if !self.flights_of(&keys).any(|flight| flight.uncertain) {
+            self.budget.forgive(&tx.hash);
+        }
         let is_free = !matches!(answer, Answer::Sequence { .. });
         let next = is_free.then(|| self.ledger.reuse(tx.sequence));
         let refusal = refusal(sent.answer);
