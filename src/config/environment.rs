@@ -22,7 +22,7 @@ const SECTIONS: [&str; 9] = [
 
 /// Variables of ours that are no keys of the configuration.
 const RESERVED: [&str; 9] = [
-    "ALLORA_BEGUN_ANEW",
+    ops::BEGUN_ANEW,
     "ALLORA_CONFIG",
     ops::CORE_DUMPS,
     "ALLORA_FAILPOINT",
