@@ -31,7 +31,9 @@ pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
 pub(crate) use check::{damage, mark as mark_damaged};
 pub(crate) use connection::{Lives, one_connection};
 pub use database::Store;
-pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
+pub use journal::{
+    Journal, Refusal, Sent, SignedTx, State, StateName, Submission, Transition, Wallet,
+};
 pub use leases::{Beat, Held, Known, LeaseRepository, Sign};
 pub use loss::{Loss, Mended, Salvage};
 pub(crate) use mend::{Replacement, finish as finish_mending};

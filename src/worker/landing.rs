@@ -36,6 +36,9 @@ impl Submitter {
             gas_used,
             ..
         } = result;
+        let fee = keys.first().and_then(|key| self.flights.get(key));
+        let fee = fee.map(|flight| flight.fee).unwrap_or_default();
+        self.budget.pay(&hash, fee, self.parts.clock.now());
         let refusal = Refusal {
             codespace,
             code,
@@ -55,6 +58,7 @@ impl Submitter {
             flight.signatures.retain(|(signed, _)| *signed != hash);
         }
         if answer.is_free() {
+            self.budget.forgive(&hash);
             self.resync(&keys).await;
         } else {
             self.ledger.spent(sequence);

@@ -57,6 +57,7 @@ mod a_worker_that_hangs_begins_anew;
 mod a_worker_without_tiingo_forecasts;
 mod models_are_scored_and_ranked;
 mod models_are_told_asked_and_stored;
+mod nothing_secret_gets_out;
 mod prices_are_kept_by_hand;
 mod the_disk_does_what_it_likes;
 mod the_examples_in_python;

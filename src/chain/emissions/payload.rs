@@ -5,7 +5,7 @@ use prost::Message;
 
 use super::{Emissions, Version};
 use crate::{
-    chain::{ChainError, Decimal, Output, Signer, proto::emissions as pb},
+    chain::{ChainError, Decimal, Output, Signer, Uallo, proto::emissions as pb},
     types::{Nonce, TopicId, WindowKey},
 };
 
@@ -79,6 +79,15 @@ pub fn answered_windows(tx: &[u8]) -> Vec<WindowKey> {
         })
     };
     tx.body.messages.iter().filter_map(window).collect()
+}
+
+/// The fee that a transaction pays, in `denom`; none for bytes that are no transaction.
+#[must_use]
+pub fn fee_of(tx: &[u8], denom: &str) -> Option<Uallo> {
+    let tx = cosmrs::Tx::from_bytes(tx).ok()?;
+    let coins = tx.auth_info.fee.amount.iter();
+    let coins = coins.filter(|coin| coin.denom.as_ref() == denom);
+    Some(Uallo(coins.map(|coin| coin.amount).sum()))
 }
 
 fn inference(
