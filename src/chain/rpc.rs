@@ -35,7 +35,7 @@ use self::{
     http::Http,
 };
 use super::{ChainError, jsonrpc::Status};
-use crate::types::Height;
+use crate::{leash::Leash, types::Height};
 
 pub use broadcast::Sent;
 pub(super) use health::TOLERATED_LAG;
@@ -103,6 +103,14 @@ impl Rpc {
     #[must_use]
     pub const fn hedged(mut self, after: Duration) -> Self {
         self.hedge_after = after;
+        self
+    }
+
+    /// The same pool, which sends transactions as long as `leash` allows it: that is looked at when their
+    /// bytes are written, for each endpoint and each try. To be called once, before anything is sent.
+    #[must_use]
+    pub fn leashed(self, leash: Leash) -> Self {
+        let _first = self.shared.leash.set(leash);
         self
     }
 

@@ -10,6 +10,7 @@ use super::{
     learning,
     period::{await_start, end_with, period},
     process, rooms,
+    standby::Standby,
 };
 use crate::{
     chain::Signer,
@@ -17,9 +18,10 @@ use crate::{
     config::Settings,
     devnet::{Control, Devnet, DevnetConfig},
     ops::{Event, Pidfile, Reporter, Shutdown, TaskGroup, WalletLock},
-    store::{Journal as _, Store, Wallet},
+    leash::Leash,
+    store::{Journal, Store, Wallet},
     types::TopicId,
-    worker::{StartError, Tally, Worker, connect},
+    worker::{StartError, Tally, Worker, connect_leashed},
 };
 
 /// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),

@@ -13,6 +13,7 @@ use crate::{
     ops::OpsConfig,
     predict::PredictConfig,
     score::ScoreConfig,
+    standby::StandbyConfig,
     worker::{CompetitionConfig, TopicConfig, WorkerConfig},
 };
 
@@ -36,13 +37,14 @@ pub(super) struct Document {
     pub models: ModelsConfig,
     pub predict: PredictConfig,
     pub score: ScoreConfig,
+    pub standby: StandbyConfig,
     pub ops: OpsConfig,
     pub topics: Vec<TopicConfig>,
     pub competition: Option<CompetitionConfig>,
 }
 
 /// The sections and keys of the first level, for hints on variables' names.
-pub(super) const KEYS: [&str; 19] = [
+pub(super) const KEYS: [&str; 20] = [
     "network",
     "data_dir",
     "prices",
@@ -59,6 +61,7 @@ pub(super) const KEYS: [&str; 19] = [
     "models",
     "predict",
     "score",
+    "standby",
     "ops",
     "topics",
     "competition",
@@ -83,6 +86,7 @@ impl Default for Document {
             models: ModelsConfig::default(),
             predict: PredictConfig::default(),
             score: ScoreConfig::default(),
+            standby: StandbyConfig::default(),
             ops: OpsConfig::default(),
             topics: vec![TopicConfig::default()],
             competition: None,

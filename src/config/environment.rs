@@ -14,8 +14,9 @@ use super::{
 use crate::types::TopicId;
 
 /// The sections of a configuration file.
-const SECTIONS: [&str; 9] = [
-    "chain", "fees", "worker", "market", "forecast", "learning", "models", "predict", "ops",
+const SECTIONS: [&str; 10] = [
+    "chain", "fees", "worker", "market", "forecast", "learning", "models", "predict", "standby",
+    "ops",
 ];
 
 /// Variables of ours that are no keys of the configuration.
@@ -28,12 +29,13 @@ const RESERVED: [&str; 7] = [
     "ALLORA_WORKER_BIN",
     "ALLORA_WORKER_HOME",
 ];
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 6] = [
     "MNEMONIC",
     "MNEMONIC_FILE",
     "PRIVATE_KEY",
     "TIINGO_API_KEY",
     "DATABASE_URL",
+    "STANDBY_DATABASE_URL",
 ];
 /// The token for topics' forecasters; with an underscore and a topic's number, that topic's.
 const FORECASTER_TOKEN: &str = "FORECASTER_TOKEN";

@@ -136,7 +136,7 @@ impl Sources {
 }
 
 /// Secrets that systemd hands over as files: `mnemonic`, `private_key`, `tiingo_api_key`,
-/// `forecaster_token` and `database_url`.
+/// `forecaster_token`, `database_url` and `standby_database_url`.
 fn credentials(variables: &[(String, String)]) -> Environment {
     let folder = variables.iter().find(|it| it.0 == "CREDENTIALS_DIRECTORY");
     let read = |(_, folder): &(String, String)| {
@@ -146,6 +146,7 @@ fn credentials(variables: &[(String, String)]) -> Environment {
             "TIINGO_API_KEY",
             "FORECASTER_TOKEN",
             "DATABASE_URL",
+            "STANDBY_DATABASE_URL",
         ];
         let found = names.into_iter().filter_map(|name| {
             let path = Path::new(folder).join(name.to_lowercase());

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{PredictEvent, ScoreEvent};
+use super::{PredictEvent, ScoreEvent, StandbyEvent};
 use crate::{
     chain::Uallo,
     forecast::Forecast,
@@ -323,6 +323,9 @@ pub enum Event {
     /// The Scoring worker's own.
     #[serde(untagged)]
     Score(ScoreEvent),
+    /// What several workers of one wallet do.
+    #[serde(untagged)]
+    Standby(StandbyEvent),
 }
 
 impl From<PredictEvent> for Event {
@@ -334,5 +337,11 @@ impl From<PredictEvent> for Event {
 impl From<ScoreEvent> for Event {
     fn from(event: ScoreEvent) -> Self {
         Self::Score(event)
+    }
+}
+
+impl From<StandbyEvent> for Event {
+    fn from(event: StandbyEvent) -> Self {
+        Self::Standby(event)
     }
 }

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use sd_notify::NotifyState;
 use serde::Serialize;
 
-use super::{Event, files};
+use super::{Event, StandbyEvent, files};
 
 /// What the worker is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -15,6 +15,8 @@ pub enum Phase {
     Starting,
     /// It waits for the competition to begin.
     Waiting,
+    /// Another worker leads its wallet; it takes over when that one fails.
+    Standby,
     /// It can answer a window.
     Ready,
     /// It could not go on.
@@ -87,6 +89,12 @@ impl StateFile {
                 self.content.balance = balance.to_string();
                 self.dirty = true;
             }
+            Event::Standby(StandbyEvent::StandbyWaiting { .. }) => {
+                self.enter(Phase::Standby, event, timestamp);
+            }
+            Event::Standby(StandbyEvent::StandbyTookOver { .. }) => {
+                self.enter(Phase::Starting, event, timestamp);
+            }
             Event::Ready { .. } => self.enter(Phase::Ready, event, timestamp),
             Event::Fatal { .. } => self.enter(Phase::Failed, event, timestamp),
             Event::Stopping { .. } => self.enter(Phase::Stopping, event, timestamp),
@@ -127,7 +135,7 @@ impl StateFile {
 fn tell_systemd(phase: Phase, message: &str) {
     let status = NotifyState::Status(message);
     let _ = match phase {
-        Phase::Ready | Phase::Waiting => sd_notify::notify(false, &[NotifyState::Ready, status]),
+        Phase::Ready | Phase::Waiting | Phase::Standby => sd_notify::notify(false, &[NotifyState::Ready, status]),
         Phase::Stopping => sd_notify::notify(false, &[NotifyState::Stopping, status]),
         _ => sd_notify::notify(false, &[status]),
     };
@@ -190,6 +198,27 @@ mod tests {
         );
         assert!(stopped.contains("\"state\":\"stopped\""));
         assert!(stopped.contains("\"message\":\"SIGTERM\""));
+    }
+
+    #[test]
+    fn a_standby_is_one_word_until_it_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = StateFile::new(folder.path().join("worker.state"));
+        let waiting = StandbyEvent::StandbyWaiting {
+            name: "one".into(),
+            leader: Some("two".into()),
+            token: 3,
+        };
+        let told = content(&mut file, &waiting.into());
+        assert!(told.contains("\"state\":\"standby\""), "{told}");
+        let took_over = StandbyEvent::StandbyTookOver {
+            name: "one".into(),
+            from: Some("two".into()),
+            token: 4,
+            silent_ms: 3_000,
+        };
+        let told = content(&mut file, &took_over.into());
+        assert!(told.contains("\"state\":\"starting\""), "{told}");
     }
 
     #[test]

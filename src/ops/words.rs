@@ -324,6 +324,7 @@ impl Event {
             Self::Stopped { reason } => good("👋", "Worker stopped").with(format!(": {reason}")),
             Self::Predict(event) => event.words(),
             Self::Score(event) => event.words(),
+            Self::Standby(event) => event.words(),
         }
     }
 }

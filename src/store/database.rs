@@ -10,7 +10,7 @@ use sqlx::{
 
 use super::StoreError;
 
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "journal", include_str!("migrations/0001_journal.sql")),
     (2, "candles", include_str!("migrations/0002_candles.sql")),
     (
@@ -20,6 +20,11 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
     ),
     (4, "market", include_str!("migrations/0004_market.sql")),
     (5, "outcomes", include_str!("migrations/0005_outcomes.sql")),
+    (
+        6,
+        "journal_copy",
+        include_str!("migrations/0006_journal_copy.sql"),
+    ),
 ];
 
 /// The store: every repository trait is implemented on it.

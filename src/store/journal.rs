@@ -1,6 +1,6 @@
 //! The journal of submissions: every step of every window's answer, written before it is taken.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -236,4 +236,10 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// When the database can't be written.
     async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError>;
+
+    /// How long bytes wait for their steps to be written before they leave all the same: a disk takes
+    /// milliseconds, a busy one a second.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(2)
+    }
 }

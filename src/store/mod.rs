@@ -4,8 +4,11 @@ mod candles;
 mod candles_sql;
 mod database;
 mod journal;
+mod journal_copy;
+mod journal_rows;
 mod journal_sql;
 mod leases;
+mod line;
 mod outcomes;
 mod outcomes_rows;
 mod outcomes_sql;
@@ -16,6 +19,8 @@ mod predictions;
 mod quota;
 mod scores;
 mod series;
+mod standby_db;
+mod wallet_leases;
 
 pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
 pub use database::Store;
@@ -37,6 +42,8 @@ pub use scores::{
     Snapshot, Waiting, WindowScore,
 };
 pub use series::{Interval, Origin, Series};
+pub use standby_db::{LedJournal, StandbyDb};
+pub use wallet_leases::{Claim, Lead, Seen, SharedSteps, Taken, WalletLeases};
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +88,15 @@ pub enum StoreError {
     Url {
         /// What is wrong, and what would be right. Never the password.
         cause: String,
+    },
+    /// Another worker leads the wallet: nothing was written.
+    #[error(
+        "another worker has taken the lease of the wallet {address}: nothing was written; this one \
+         sends nothing more, and begins anew as a standby"
+    )]
+    Fenced {
+        /// Whose lease it is.
+        address: String,
     },
     /// What was read makes no sense.
     #[error("the database holds {what} that can't be read: {cause}")]

@@ -41,7 +41,7 @@ pub use bystander::Bystander;
 pub use competition::{Period, Phase};
 pub use config::{CompetitionConfig, NoAsset, TopicConfig, WorkerConfig};
 pub use parts::Tally;
-pub use startup::{StartError, connect};
+pub use startup::{StartError, connect, connect_leashed};
 
 use crate::{
     chain::{

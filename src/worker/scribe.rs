@@ -24,6 +24,7 @@ const QUEUE: usize = 16_384;
 #[derive(Clone)]
 pub(super) struct Scribe {
     pages: mpsc::Sender<Page>,
+    patience: Duration,
     reporter: Reporter,
 }
 
@@ -45,32 +46,42 @@ pub(super) struct Writing {
 
 /// Becomes true when the steps are on the disk, or can't be.
 #[derive(Clone, Debug)]
-pub(super) struct Written(watch::Receiver<bool>);
+pub(super) struct Written {
+    settled: watch::Receiver<bool>,
+    patience: Duration,
+}
 
 impl Written {
-    /// Waits until the steps are on the disk, or can't be, no longer than [`LIMIT`]: the journal's
+    /// Waits until the steps are written, or can't be, no longer than the journal's patience: its
     /// failure holds no submission up, because the chain itself refuses a second answer.
     pub(super) async fn settled(mut self) {
         // An error means that the task is gone, and then the worker ends.
-        let _ = timeout(LIMIT, self.0.wait_for(|settled| *settled)).await;
+        let waited = self.settled.wait_for(|settled| *settled);
+        let _ = timeout(self.patience, waited).await;
     }
 
     #[cfg(test)]
     pub(super) fn is_settled(&self) -> bool {
-        *self.0.borrow()
+        *self.settled.borrow()
     }
 }
 
 impl Scribe {
     pub(super) fn new(journal: Arc<dyn Journal>, reporter: Reporter) -> (Self, Writing) {
         let (pages, queue) = mpsc::channel(QUEUE);
+        let patience = journal.patience();
         let writing = Writing {
             journal,
             pages: queue,
             reporter: reporter.clone(),
             failing: false,
         };
-        (Self { pages, reporter }, writing)
+        let scribe = Self {
+            pages,
+            patience,
+            reporter,
+        };
+        (scribe, writing)
     }
 
     /// Hands steps in.
@@ -82,7 +93,10 @@ impl Scribe {
                 remedy: REMEDY.into(),
             });
         }
-        Written(written)
+        Written {
+            settled: written,
+            patience: self.patience,
+        }
     }
 }
 

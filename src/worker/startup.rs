@@ -10,6 +10,7 @@ use crate::{
         ChainConfig, ChainError, Emissions, FeeConfig, GasPrice, NetworkConfig, Rpc, Signer, Uallo,
         balance, jsonrpc::SyncInfo, proto::emissions::Topic,
     },
+    leash::Leash,
     ops::{Event, Reporter},
     store::{Journal, StateName, StoreError},
     types::{Height, TopicId},
@@ -76,7 +77,23 @@ pub async fn connect(
     topics: &[TopicId],
     reporter: &Reporter,
 ) -> Result<Arc<Chain>, StartError> {
-    let rpc = Arc::new(Rpc::new(&network.rpc, config.request_timeout)?.hedged(config.hedge_after));
+    connect_leashed(config, network, signer, topics, reporter, Leash::unlimited()).await
+}
+
+/// As [`connect`]; transactions are sent as long as `leash` allows it.
+///
+/// # Errors
+/// As those of [`connect`].
+pub async fn connect_leashed(
+    config: &ChainConfig,
+    network: NetworkConfig,
+    signer: Signer,
+    topics: &[TopicId],
+    reporter: &Reporter,
+    leash: Leash,
+) -> Result<Arc<Chain>, StartError> {
+    let rpc = Rpc::new(&network.rpc, config.request_timeout)?.hedged(config.hedge_after);
+    let rpc = Arc::new(rpc.leashed(leash));
     let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
     for (endpoint, cause) in troubles {
         reporter.emit(Event::NodeTrouble { endpoint, cause });

@@ -43,6 +43,8 @@ mod conformance_of_the_node;
 mod endpoints;
 mod figures;
 mod gate;
+#[path = "../journal_suite/mod.rs"]
+mod journal_suite;
 mod kills;
 mod learning;
 mod leases;
@@ -71,6 +73,8 @@ mod several_outputs;
 mod sharing;
 mod site;
 mod slowness;
+mod standby;
+mod standby_store;
 mod trial;
 mod upgrade;
 mod wallet;

@@ -17,6 +17,8 @@ mod doubles;
 mod events;
 mod gate;
 mod harness;
+#[path = "../journal_suite/mod.rs"]
+mod journal_suite;
 mod operator;
 #[path = "../prediction_store/mod.rs"]
 mod prediction_store;
@@ -25,6 +27,7 @@ mod truth;
 mod twin;
 
 // The scenarios: the worker.
+mod a_journal_is_kept_in_sqlite;
 mod a_journal_or_a_forecast_that_fails;
 mod a_killed_worker_answers_once;
 mod a_model_of_the_operators_own;

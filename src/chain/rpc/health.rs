@@ -8,7 +8,7 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 
 use super::failure::Failure;
-use crate::types::Height;
+use crate::{leash::Leash, types::Height};
 
 /// A node that is so many blocks behind is still believed.
 pub(in crate::chain) const TOLERATED_LAG: i64 = 2;
@@ -104,6 +104,8 @@ pub(super) struct Shared {
     notices: Mutex<Vec<(String, String)>>,
     /// Whether there is more than one endpoint.
     pub(super) has_others: bool,
+    /// How long transactions may be sent, where that is limited.
+    pub(super) leash: OnceLock<Leash>,
 }
 
 impl Shared {
@@ -113,7 +115,13 @@ impl Shared {
             chain_id: OnceLock::new(),
             notices: Mutex::default(),
             has_others: endpoints > 1,
+            leash: OnceLock::new(),
         }
+    }
+
+    /// How long transactions may be sent.
+    pub(super) fn leash(&self) -> &Leash {
+        self.leash.get_or_init(Leash::unlimited)
     }
 
     pub(super) fn saw(&self, height: Height) {

@@ -4,4 +4,5 @@ mod asking;
 mod broadcasting;
 mod grpc;
 mod kit;
+mod leash;
 mod watching;
