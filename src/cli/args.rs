@@ -1,10 +1,13 @@
 //! Flags of `run`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
-use crate::config::Overrides;
+use crate::{
+    clock::{FastClock, SharedClock, SystemClock},
+    config::Overrides,
+};
 
 /// Flags of `run`. They win over all files and variables; relative paths start at the project's root.
 #[derive(Args, Clone, Debug, Default)]
@@ -43,9 +46,21 @@ pub struct RunArgs {
     /// Don't register the wallet in a topic, even if it is not registered there
     #[arg(long)]
     pub no_register: bool,
+    /// A clock that runs faster, as MILLISECONDS@SPEED: for seasons
+    #[arg(long, value_name = "CLOCK", hide = true)]
+    pub clock: Option<FastClock>,
 }
 
 impl RunArgs {
+    /// What tells the date.
+    #[must_use]
+    pub fn clock(&self) -> SharedClock {
+        match self.clock {
+            Some(clock) => Arc::new(clock),
+            None => Arc::new(SystemClock),
+        }
+    }
+
     /// What they override in the configuration.
     #[must_use]
     pub fn overrides(&self) -> Overrides {

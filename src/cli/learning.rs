@@ -64,7 +64,7 @@ pub(super) async fn open(group: &mut TaskGroup, setup: Setup<'_>) {
         },
         topics: topics.collect(),
         outcomes: Arc::clone(&store) as _,
-        network: Arc::new(Bystander::new(Arc::clone(chain))),
+        network: Arc::new(Bystander::timed(Arc::clone(chain), clock)),
         clock: Arc::clone(clock),
         news,
     };

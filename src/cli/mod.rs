@@ -20,6 +20,7 @@ mod rooms;
 mod run;
 mod score;
 mod season;
+mod standby;
 
 use std::process::ExitCode;
 

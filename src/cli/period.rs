@@ -52,7 +52,7 @@ pub(super) async fn await_start(
                 }
                 tokio::select! {
                     _ = shutdown.requested() => return false,
-                    () = nap(wait) => {}
+                    () = nap(clock, wait) => {}
                 }
             }
         }
@@ -67,7 +67,7 @@ pub(super) async fn end_with(
     shutdown: Shutdown,
 ) {
     while let Phase::Running(left) = period.phase(clock.now()) {
-        nap(left).await;
+        nap(&clock, left).await;
     }
     reporter.emit(Event::CompetitionEnded { end: period.end });
     shutdown.request("the competition has ended");
@@ -75,7 +75,7 @@ pub(super) async fn end_with(
 }
 
 /// Sleeps, a minute at most: the clock may be set while we sleep.
-async fn nap(wait: time::Duration) {
+async fn nap(clock: &SharedClock, wait: time::Duration) {
     let wait = Duration::try_from(wait).unwrap_or_default();
-    tokio::time::sleep(wait.min(Duration::from_mins(1))).await;
+    tokio::time::sleep(clock.timer(wait.min(Duration::from_mins(1)))).await;
 }

@@ -36,9 +36,20 @@ pub(super) fn open_saying(
     first: Event,
     notices: &[String],
 ) -> Result<(Pidfile, Reporter), Failure> {
-    let pidfile = Pidfile::acquire(artifacts)?;
     let mut options = ReporterOptions::new(artifacts.clone());
     options.stdout = aloud;
+    open_with(options, ops, secrets, first, notices)
+}
+
+/// As [`open`], with these options beside what is configured.
+pub(super) fn open_with(
+    mut options: ReporterOptions,
+    ops: &OpsConfig,
+    secrets: Vec<SecretString>,
+    first: Event,
+    notices: &[String],
+) -> Result<(Pidfile, Reporter), Failure> {
+    let pidfile = Pidfile::acquire(&options.artifacts)?;
     options.config = ops.clone();
     options.secrets = secrets;
     let reporter = Reporter::start(options)?;

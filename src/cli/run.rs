@@ -10,18 +10,18 @@ use super::{
     learning,
     period::{await_start, end_with, period},
     process, rooms,
-    standby::Standby,
+    standby::{Farewell, Standby},
 };
 use crate::{
     chain::Signer,
-    clock::{SharedClock, SystemClock},
+    clock::SharedClock,
     config::Settings,
     devnet::{Control, Devnet, DevnetConfig},
-    ops::{Event, Pidfile, Reporter, Shutdown, TaskGroup, WalletLock},
     leash::Leash,
-    store::{Journal, Store, Wallet},
+    ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, Shutdown, TaskGroup, WalletLock},
+    store::{Journal, Store, StoreError, Wallet},
     types::TopicId,
-    worker::{StartError, Tally, Worker, connect_leashed},
+    worker::{Tally, Worker, connect_leashed},
 };
 
 /// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),
@@ -50,8 +50,10 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
         chain_id: settings.network.chain_id.clone(),
         pid: std::process::id(),
     };
-    let (pidfile, reporter) = process::open(
-        &settings.artifacts,
+    let mut options = ReporterOptions::new(settings.artifacts.clone());
+    options.clock = args.clock();
+    let (pidfile, reporter) = process::open_with(
+        options,
         &settings.ops,
         settings.secrets(),
         first,
@@ -76,11 +78,26 @@ struct Start {
     pidfile: String,
 }
 
-/// From the first signal handler to the last task; gives why it ended.
+/// From the first signal handler to the last task, and to the wallet's lease, which is given back; gives why
+/// it ended.
 async fn live(
     start: Start,
     wallet: &mut Option<WalletLock>,
     args: &RunArgs,
+) -> Result<String, Failure> {
+    let mut farewell = None;
+    let ended = work(start, wallet, args, &mut farewell).await;
+    if let Some(farewell) = farewell {
+        farewell.leave().await;
+    }
+    ended
+}
+
+async fn work(
+    start: Start,
+    wallet: &mut Option<WalletLock>,
+    args: &RunArgs,
+    farewell: &mut Option<Farewell>,
 ) -> Result<String, Failure> {
     let Start {
         mut settings,
@@ -90,21 +107,15 @@ async fn live(
         pidfile,
     } = start;
     let shutdown = Shutdown::install()?;
-    let clock: SharedClock = Arc::new(SystemClock);
+    let clock = args.clock();
     let address = signer.address().to_owned();
     let prices = rooms::price_source(&settings);
     reporter.emit(Event::EnvironmentLoaded {
         address: address.clone(),
         prices: prices.to_string(),
     });
-    // An embedded chain is this process's own: nobody else can spend from its wallet.
-    if !settings.network.rpc.is_empty() {
-        *wallet = Some(WalletLock::acquire(
-            &settings.network.chain_id,
-            &address,
-            &settings.artifacts,
-        )?);
-    }
+    let standby = Standby::of(&settings, &address, args.dry_run)?;
+    *wallet = guard(&settings, &address, standby.as_ref())?;
     reporter.emit(Event::SingletonPassed { pidfile });
     let period = settings.competition.as_ref().map(period);
     if !await_start(period, &clock, &reporter, &shutdown).await {
@@ -115,13 +126,7 @@ async fn live(
     let database = settings.artifacts.database();
     let journal = Arc::new(Store::open(&database).await?);
     if devnet.is_some() {
-        // Each start is a new chain: what went to the last one is lost with it.
-        let wallet = Wallet {
-            chain_id: settings.network.chain_id.clone(),
-            address: address.clone(),
-        };
-        let aside = format!("{}, before {}", wallet.chain_id, clock.now());
-        journal.set_aside(&wallet, &aside).await?;
+        forget_devnet(&journal, &settings, &address, &clock).await?;
     }
     // A connection of its own, so that no write of candles stands before the journal's.
     let candles = Arc::new(Store::open(&database).await?);
@@ -129,9 +134,42 @@ async fn live(
     let mut group = TaskGroup::new(shutdown.clone(), reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
+    if let Some(period) = period {
+        let told = (Arc::clone(&clock), reporter.clone(), shutdown.clone());
+        group.spawn_minor("competition", move || {
+            let (clock, reporter, shutdown) = told.clone();
+            end_with(period, clock, reporter, shutdown)
+        });
+    }
+    *farewell = standby.as_ref().map(Standby::farewell);
     let worker = async {
         let network = settings.network.clone();
-        let chain = connect(&settings.chain, network, signer, &topics, &reporter).await?;
+        let leash = standby
+            .as_ref()
+            .map_or_else(Leash::unlimited, Standby::leash);
+        let (chain, topics_of) = (&settings.chain, &topics);
+        let chain = connect_leashed(chain, network, signer, topics_of, &reporter, leash).await?;
+        // Not before: the start sets aside what is left of a chain that began anew.
+        let setup = learning::Setup {
+            settings: &settings,
+            chain: &chain,
+            store: Arc::new(Store::open(&database).await?),
+            keeps_candles,
+            desk: &desk,
+            clock: &clock,
+            reporter: &reporter,
+        };
+        let (mut setup, mut started) = (Some(setup), Instant::from_std(started));
+        let mut journal: Arc<dyn Journal> = journal;
+        if let Some(standby) = standby {
+            // A forecast that stands by is held back as the leader's is.
+            if let Some(setup) = setup.take() {
+                learning::open(&mut group, setup).await;
+            }
+            let local = Store::open(&database).await?;
+            journal = standby.lead(&mut group, &chain, local, &reporter).await?;
+            started = Instant::now();
+        }
         let worker = Worker {
             chain: Arc::clone(&chain),
             journal,
@@ -144,21 +182,13 @@ async fn live(
             config: settings.worker.clone(),
             dry_run: args.dry_run,
             once: args.once,
-            started: Instant::from_std(started),
+            started,
         };
         let tally = worker.start(&mut group).await?;
-        // Not before: the start sets aside what is left of a chain that began anew.
-        let setup = learning::Setup {
-            settings: &settings,
-            chain: &chain,
-            store: Arc::new(Store::open(&database).await?),
-            keeps_candles,
-            desk: &desk,
-            clock: &clock,
-            reporter: &reporter,
-        };
-        learning::open(&mut group, setup).await;
-        Ok::<_, StartError>(tally)
+        if let Some(setup) = setup {
+            learning::open(&mut group, setup).await;
+        }
+        Ok::<_, Failure>(tally)
     };
     let tally = tokio::select! {
         tally = worker => tally?,
@@ -166,22 +196,49 @@ async fn live(
     };
     let poll_seconds = settings.worker.poll_interval.as_secs();
     reporter.emit(Event::PollingStarted { poll_seconds });
-    if let Some(period) = period {
-        group.spawn_minor("competition", move || {
-            end_with(
-                period,
-                Arc::clone(&clock),
-                reporter.clone(),
-                shutdown.clone(),
-            )
-        });
-    }
     let asked = group.shutdown();
     process::asked(&group.join().await)?;
     conclude(&asked, *tally.borrow(), args.once)
 }
 
+/// The wallet's lock on this host. An embedded chain is this process's own: nobody else can spend from its
+/// wallet.
+fn guard(
+    settings: &Settings,
+    address: &str,
+    standby: Option<&Standby>,
+) -> Result<Option<WalletLock>, OpsError> {
+    let (network, artifacts) = (&settings.network, &settings.artifacts);
+    if network.rpc.is_empty() {
+        return Ok(None);
+    }
+    let lock = match standby {
+        Some(it) => WalletLock::share(&network.chain_id, address, artifacts, it.place())?,
+        None => WalletLock::acquire(&network.chain_id, address, artifacts)?,
+    };
+    Ok(Some(lock))
+}
+
+/// Each start of an embedded chain is a new one: what went to the last is lost with it.
+async fn forget_devnet(
+    journal: &Store,
+    settings: &Settings,
+    address: &str,
+    clock: &SharedClock,
+) -> Result<(), StoreError> {
+    let wallet = Wallet {
+        chain_id: settings.network.chain_id.clone(),
+        address: address.to_owned(),
+    };
+    let aside = format!("{}, before {}", wallet.chain_id, clock.now());
+    journal.set_aside(&wallet, &aside).await
+}
+
 fn conclude(shutdown: &Shutdown, tally: Tally, once: bool) -> Result<String, Failure> {
+    if shutdown.wants_restart() {
+        let reason = shutdown.reason().unwrap_or_default();
+        return Err(Failure::passing(reason.to_owned()));
+    }
     if once && tally.answered == 0 && tally.missed > 0 {
         return Err(Failure::passing("the one window was not answered".into()));
     }

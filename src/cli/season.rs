@@ -12,7 +12,10 @@ use std::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::season::{Plan, Progress, SeasonError, WHOLE, play};
+use crate::{
+    clock::FastClock,
+    season::{AN_HOUR_A_WINDOW, Plan, Progress, SeasonError, WHOLE, play},
+};
 
 /// The bar. Its colours follow `NO_COLOR`.
 const STYLE: &str = "{bar:40.cyan/blue} {pos}/{len} windows  {elapsed} · {eta} left  {msg}";
@@ -34,6 +37,9 @@ pub(super) struct SeasonArgs {
     /// A configuration file for the worker, instead of one whose times are cut as the blocks are
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Seconds of the season's clock in a second [default: a window an hour]
+    #[arg(long, value_name = "N", default_value_t = AN_HOUR_A_WINDOW, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=i64::from(FastClock::FASTEST)))]
+    speed: u32,
     /// An empty folder for all that the worker writes [default: one in
     /// memory, removed after a good season]
     #[arg(long, value_name = "DIR")]
@@ -83,6 +89,7 @@ fn plan(args: &SeasonArgs) -> Result<Plan, SeasonError> {
     Ok(Plan {
         windows: args.windows,
         seed: args.seed,
+        speed: args.speed,
         binary: args.binary.as_ref().map_or_else(own, absolute)?,
         root: absolute(&root)?,
         config: args.config.as_ref().map(absolute).transpose()?,

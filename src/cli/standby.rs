@@ -1,6 +1,6 @@
 //! `run` among other workers of its wallet: who leads, and what is done until this one does.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
@@ -102,6 +102,7 @@ impl Standby {
             db: Arc::clone(&self.db),
             wallet: self.wallet.clone(),
             name: self.name.clone(),
+            note: self.note.path().to_owned(),
             leash: self.leash.clone(),
             role: self.role.subscribe(),
         }
@@ -114,7 +115,7 @@ impl Standby {
         chain: &Arc<Chain>,
         local: Store,
         reporter: &Reporter,
-    ) -> Result<Arc<StandbyJournal>, crate::store::StoreError> {
+    ) -> Result<Arc<StandbyJournal>, Failure> {
         let own = self.note.token();
         let goes_on = self.config.without_database == WithoutDatabase::GoOn;
         let journal = Arc::new(StandbyJournal::new(
@@ -147,20 +148,16 @@ impl Standby {
             token = led(&mut role) => token,
             () = follow(chain, reporter) => None,
         };
-        if let Some(token) = token {
-            journal.take_up(own, token).await?;
-        }
+        let gone = || Failure::passing("the task \"standby\" ended by itself".into());
+        journal.take_up(own, token.ok_or_else(gone)?).await?;
         Ok(journal)
     }
 }
 
-/// Waits until this worker leads; without an end when it can't any more.
+/// Waits until this worker leads; none when its keeper is gone.
 async fn led(role: &mut watch::Receiver<Role>) -> Option<i64> {
-    match role.wait_for(|role| role.token().is_some()).await {
-        Ok(role) => role.token(),
-        // The keeper is gone, and with it the worker.
-        Err(_) => std::future::pending().await,
-    }
+    let role = role.wait_for(|role| role.token().is_some()).await;
+    role.ok().and_then(|role| role.token())
 }
 
 /// Keeps what a leader needs of the chain at hand, for ever: sound endpoints, the newest block, the version.
@@ -186,6 +183,7 @@ pub(super) struct Farewell {
     db: Arc<StandbyDb>,
     wallet: Wallet,
     name: String,
+    note: PathBuf,
     leash: Leash,
     role: watch::Receiver<Role>,
 }
@@ -202,7 +200,10 @@ impl Farewell {
             owner: self.name,
             token,
         };
-        // Without this it lapses.
-        let _ = timeout(FAREWELL, self.db.give_back(&self.wallet, &lead)).await;
+        let given = timeout(FAREWELL, self.db.give_back(&self.wallet, &lead)).await;
+        // Otherwise it lapses, or is this worker's still when it is started again.
+        if matches!(given, Ok(Ok(()))) {
+            LeadNote::of(self.note, &self.wallet).clear();
+        }
     }
 }

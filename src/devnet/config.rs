@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::types::TopicId;
+use crate::{clock::FastClock, types::TopicId};
 
 /// The emissions module's version: the word that stands in paths, type URLs and events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +115,8 @@ pub struct DevnetConfig {
     pub control: Option<SocketAddr>,
     /// Where a stand-in for Tiingo listens; loopback only.
     pub prices: Option<SocketAddr>,
-    /// How many of the newest hours that stand-in never gives, so that they are asked for again and again.
-    pub prices_behind: i64,
+    /// What dates blocks and prices.
+    pub clock: FastClock,
     /// The chain's id.
     pub chain_id: String,
     /// Time between two blocks.
@@ -156,7 +156,7 @@ impl Default for DevnetConfig {
             more_endpoints: Vec::new(),
             control: None,
             prices: None,
-            prices_behind: 0,
+            clock: FastClock::default(),
             chain_id: "allora-devnet-1".into(),
             block_time: Duration::from_millis(500),
             automatic_blocks: true,

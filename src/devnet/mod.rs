@@ -46,11 +46,11 @@ pub use faults::{
     Fault, Hit, News, Order, OrderError, RandomFaults, Scope, When, all_kinds, check_endpoints,
     read_script,
 };
-pub use record::{AnswerRecord, BlockRecord, WindowRecord};
+pub use prices::PriceHits;
+pub use record::{AnswerRecord, BlockRecord, UpgradeRecord, WindowRecord};
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
-use time::OffsetDateTime;
 use tokio::{
     net::TcpListener,
     sync::{broadcast, mpsc},
@@ -63,7 +63,7 @@ use self::{
     prices::PriceFaults,
     shared::{Hub, Shared},
 };
-use crate::types::Height;
+use crate::{clock::Clock as _, types::Height};
 
 /// A running devnet. It ends when this is dropped.
 pub struct Devnet {
@@ -122,11 +122,12 @@ impl Devnet {
             serve(
                 &mut tasks,
                 listener,
-                prices::router(faults.clone(), config.prices_behind),
+                prices::router(faults.clone(), config.clock),
             );
             prices = Some(address);
         }
-        let chain = Chain::new(config, OffsetDateTime::now_utc());
+        let now = config.clock.now();
+        let chain = Chain::new(config, now);
         tasks.spawn(Node::new(chain, endpoints, hub, faults).run(orders));
         Ok(Self {
             addresses,
@@ -269,9 +270,15 @@ impl DevnetHandle {
         self.hub.play_random(random).await
     }
 
-    /// How many requests to the stand-in for Tiingo met each of its faults.
+    /// The requests to the stand-in for Tiingo.
     #[must_use]
-    pub fn price_requests(&self) -> BTreeMap<String, u64> {
+    pub fn price_requests(&self) -> PriceHits {
+        self.prices.all()
+    }
+
+    /// What each fault of the stand-in for Tiingo met.
+    #[must_use]
+    pub fn price_hits(&self) -> BTreeMap<String, PriceHits> {
         self.prices.met()
     }
 
@@ -285,6 +292,12 @@ impl DevnetHandle {
     #[must_use]
     pub fn opened(&self) -> u64 {
         self.hub.ledger.opened()
+    }
+
+    /// The upgrades from emissions v9 to v10 since the start.
+    #[must_use]
+    pub fn upgrades(&self) -> Vec<UpgradeRecord> {
+        self.hub.ledger.upgrades()
     }
 
     /// The windows since the start, as the chain knows them.

@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration, time::Instant};
 
 use serde_json::Value;
-use time::OffsetDateTime;
 use tokio::{
     sync::{mpsc, oneshot},
     time::MissedTickBehavior,
@@ -15,12 +14,12 @@ use super::{
     control::{self, Control},
     faults::{Beat, Director, Fault, Hit, News, Order, RandomFaults},
     prices::PriceFaults,
-    record::{BlockRecord, WindowRecord},
+    record::{BlockRecord, UpgradeRecord, WindowRecord},
     rpc,
     shared::{Hub, Shared},
     view::View,
 };
-use crate::{chain::jsonrpc::RpcError, types::Height};
+use crate::{chain::jsonrpc::RpcError, clock::Clock as _, types::Height};
 
 /// Something for the chain's task to do.
 pub(super) enum Job {
@@ -155,17 +154,21 @@ impl Node {
         let state = &self.chain.state;
         let first = self.chain.config.topics.first();
         let first = first.and_then(|topic| state.topics.get(&topic.id.0));
-        let open = state.topics.iter();
         Beat {
             height: state.height + 1,
-            open: open
-                .filter_map(|(id, topic)| Some((*id, topic.open?.nonce)))
-                .collect(),
+            open: self.open_windows(),
             next_opening: first.and_then(|topic| topic.next_opening),
             last_opening: first
                 .map(|topic| topic.epoch_last_ended)
                 .filter(|nonce| *nonce > 0),
         }
+    }
+
+    fn open_windows(&self) -> Vec<(u64, i64)> {
+        let topics = self.chain.state.topics.iter();
+        topics
+            .filter_map(|(id, topic)| Some((*id, topic.open?.nonce)))
+            .collect()
     }
 
     /// What happens once, as a fault begins or ends.
@@ -182,15 +185,27 @@ impl Node {
             }
             Fault::AnotherChain => struck.for_each(|it| it.cut_sockets()),
             Fault::Upgrade | Fault::RollBack if !begins => {
-                self.chain.config.version = if *fault == Fault::Upgrade {
+                struck.for_each(|it| it.cut_sockets());
+                self.speak(if *fault == Fault::Upgrade {
                     EmissionsVersion::V10
                 } else {
                     EmissionsVersion::V9
-                };
-                self.chain.evict();
-                struck.for_each(|it| it.cut_sockets());
+                });
             }
             _ => {}
+        }
+    }
+
+    /// Goes on with this version, after a halt.
+    fn speak(&mut self, version: EmissionsVersion) {
+        let before = std::mem::replace(&mut self.chain.config.version, version);
+        self.chain.evict();
+        if (before, version) == (EmissionsVersion::V9, EmissionsVersion::V10) {
+            self.hub.ledger.upgrade(UpgradeRecord {
+                at: Instant::now(),
+                height: self.chain.state.height + 1,
+                windows: self.open_windows(),
+            });
         }
     }
 
@@ -213,8 +228,10 @@ impl Node {
         if self.chain.effects.evicts {
             self.chain.evict();
         }
-        let block = self.chain.produce_block(OffsetDateTime::now_utc());
+        let now = self.chain.config.clock.now();
+        let block = self.chain.produce_block(now);
         self.record(impaired);
+        self.prices.open(self.open_windows());
         // No subscriber is no fault.
         let _no_one = self.hub.blocks.send(block);
     }

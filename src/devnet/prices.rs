@@ -1,7 +1,7 @@
 //! A stand-in for Tiingo: hourly prices of any day up to now, with faults of its own.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     f64::consts::TAU,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -20,15 +20,34 @@ use time::{
 };
 
 use super::faults::Fault;
+use crate::clock::{Clock as _, FastClock};
 
-/// The faults that hold, and how many requests each kind has met.
+/// What a fault of prices met.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PriceHits {
+    /// Requests.
+    pub requests: u64,
+    /// The windows, as topic and nonce, that were open at one of them.
+    pub windows: BTreeSet<(u64, i64)>,
+}
+
+impl PriceHits {
+    fn note(&mut self, open: &[(u64, i64)]) {
+        self.requests += 1;
+        self.windows.extend(open);
+    }
+}
+
+/// The faults that hold, and what each kind has met.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PriceFaults(Arc<Mutex<Held>>);
 
 #[derive(Debug, Default)]
 struct Held {
     faults: Vec<Fault>,
-    met: BTreeMap<String, u64>,
+    open: Vec<(u64, i64)>,
+    met: BTreeMap<String, PriceHits>,
+    all: PriceHits,
 }
 
 impl PriceFaults {
@@ -36,19 +55,35 @@ impl PriceFaults {
         self.with(|held| held.faults = faults);
     }
 
-    /// How many requests each kind has met.
-    pub(super) fn met(&self) -> BTreeMap<String, u64> {
+    /// These windows are open from now on.
+    pub(super) fn open(&self, windows: Vec<(u64, i64)>) {
+        self.with(|held| held.open = windows);
+    }
+
+    /// What each kind has met.
+    pub(super) fn met(&self) -> BTreeMap<String, PriceHits> {
         self.with(|held| held.met.clone())
     }
 
-    /// The faults that hold, for a request that is being answered.
-    fn meet(&self) -> Vec<Fault> {
+    /// All requests.
+    pub(super) fn all(&self) -> PriceHits {
+        self.with(|held| held.all.clone())
+    }
+
+    /// A request comes; gives the faults that hold, the one that began last first.
+    fn ask(&self) -> Vec<Fault> {
         self.with(|held| {
-            for fault in &held.faults {
-                *held.met.entry(fault.kind()).or_default() += 1;
-            }
-            held.faults.clone()
+            held.all.note(&held.open);
+            held.faults.iter().rev().cloned().collect()
         })
+    }
+
+    /// A request is met by a fault.
+    fn meet(&self, fault: &Fault) {
+        self.with(|held| {
+            let met = held.met.entry(fault.kind()).or_default();
+            met.note(&held.open);
+        });
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Held) -> T) -> T {
@@ -57,16 +92,18 @@ impl PriceFaults {
 }
 
 /// The one route of Tiingo's that is asked.
-pub(super) fn router(faults: PriceFaults, behind: i64) -> Router {
+pub(super) fn router(faults: PriceFaults, clock: FastClock) -> Router {
     Router::new()
         .route("/tiingo/crypto/prices", get(answer))
-        .with_state((faults, behind))
+        .with_state((faults, clock))
 }
 
-async fn answer(State((faults, behind)): State<(PriceFaults, i64)>, uri: Uri) -> Response {
+async fn answer(State((faults, clock)): State<(PriceFaults, FastClock)>, uri: Uri) -> Response {
     let query = uri.query().unwrap_or_default();
-    let mut rows = rows(query, behind);
-    for fault in faults.meet() {
+    let mut rows = rows(query, clock.now().unix_timestamp());
+    for fault in faults.ask() {
+        // One that another hides meets nothing.
+        faults.meet(&fault);
         let detail = |text: &str| Json(json!({ "detail": text }));
         match fault {
             Fault::PricesUnauthorized => {
@@ -120,14 +157,13 @@ fn price(at: i64) -> f64 {
 }
 
 /// The hours that are asked for, the last of them running.
-fn rows(query: &str, behind: i64) -> Vec<Value> {
+fn rows(query: &str, now: i64) -> Vec<Value> {
     const HOUR: i64 = 3_600;
-    let now = OffsetDateTime::now_utc().unix_timestamp();
     let (Some(start), Some(end)) = (day(asked(query, "startDate")), day(asked(query, "endDate")))
     else {
         return Vec::new();
     };
-    let end = (end + 24 * HOUR).min(now - behind * HOUR);
+    let end = (end + 24 * HOUR).min(now);
     let hours = (0..).map(|hour| start + hour * HOUR);
     let rows = hours.take_while(|at| *at < end).filter_map(|at| {
         let (open, close) = (price(at), price((at + HOUR).min(now)));
@@ -146,10 +182,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_fault_meets_the_windows_that_are_open_at_a_request() {
+        let faults = PriceFaults::default();
+        faults.set(vec![Fault::PricesEmpty, Fault::PricesZero]);
+        assert_eq!(faults.ask(), [Fault::PricesZero, Fault::PricesEmpty]);
+        for windows in [vec![(67, 12)], vec![], vec![(67, 12), (68, 13)]] {
+            faults.open(windows);
+            faults.meet(&Fault::PricesZero);
+        }
+        let met = faults.met();
+        assert_eq!((met.len(), faults.all().requests), (1, 1));
+        let zero = &met["prices-zero"];
+        assert_eq!(zero.requests, 3);
+        assert_eq!(zero.windows, BTreeSet::from([(67, 12), (68, 13)]));
+    }
+
+    #[test]
     fn the_hours_of_a_day_are_given() {
         let rows = rows(
             "tickers=btcusd&startDate=2026-01-01&endDate=2026-01-01&resampleFreq=1hour",
-            0,
+            1_767_225_600 + 48 * 3_600,
         );
         assert_eq!(rows.len(), 24);
         assert_eq!(rows[23]["date"], "2026-01-01T23:00:00Z");

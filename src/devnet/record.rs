@@ -55,6 +55,17 @@ pub struct AnswerRecord {
     pub arrived: Instant,
 }
 
+/// An upgrade from emissions v9 to v10.
+#[derive(Clone, Debug)]
+pub struct UpgradeRecord {
+    /// When it came.
+    pub at: Instant,
+    /// The block after it, the first that speaks v10.
+    pub height: i64,
+    /// The windows, as topic and nonce, that were open meanwhile.
+    pub windows: Vec<(u64, i64)>,
+}
+
 /// An answer on its way from the chain to the record.
 #[derive(Clone, Debug)]
 pub(super) struct Landed {
@@ -63,13 +74,30 @@ pub(super) struct Landed {
     pub(super) answer: AnswerRecord,
 }
 
-/// All windows' records, for whoever asks.
+/// All records, for whoever asks.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ledger(Arc<Mutex<Vec<WindowRecord>>>);
+pub(super) struct Ledger {
+    windows: Arc<Mutex<Vec<WindowRecord>>>,
+    upgrades: Arc<Mutex<Vec<UpgradeRecord>>>,
+}
 
 impl Ledger {
     pub(super) fn windows(&self) -> Vec<WindowRecord> {
         self.with(|windows| windows.clone())
+    }
+
+    pub(super) fn upgrades(&self) -> Vec<UpgradeRecord> {
+        let upgrades = self.upgrades.lock();
+        upgrades.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn upgrade(&self, upgrade: UpgradeRecord) {
+        let upgrades = self.upgrades.lock();
+        let mut upgrades = upgrades.unwrap_or_else(PoisonError::into_inner);
+        upgrades.push(upgrade);
+        if upgrades.len() > REMEMBERED {
+            upgrades.remove(0);
+        }
     }
 
     pub(super) fn opened(&self) -> u64 {
@@ -110,6 +138,6 @@ impl Ledger {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Vec<WindowRecord>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.windows.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

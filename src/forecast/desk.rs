@@ -140,6 +140,7 @@ async fn attend(trainer: Arc<Trainer>, topic: TopicId) {
         return;
     };
     let mut changes = slot.changes();
+    let check = trainer.terms().1.timer(AGE_CHECK);
     let mut done = None;
     loop {
         let history = changes.borrow_and_update().clone();
@@ -153,8 +154,8 @@ async fn attend(trainer: Arc<Trainer>, topic: TopicId) {
             done = Some((history.candles, stands));
         }
         // Changes during a training are one change. Without a sender only age is left to watch.
-        if let Ok(Err(_)) = timeout(AGE_CHECK, changes.changed()).await {
-            sleep(AGE_CHECK).await;
+        if let Ok(Err(_)) = timeout(check, changes.changed()).await {
+            sleep(check).await;
         }
     }
 }

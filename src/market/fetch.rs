@@ -201,7 +201,7 @@ impl<T: FnMut(Progress) + Send> Fetch<'_, T> {
             pause = (pause * 2).min(self.config.backoff_max);
             let cause = cause.cause();
             (self.tell)(Progress::Pause { cause, wait });
-            sleep(wait).await;
+            sleep(self.clock.timer(wait)).await;
         }
     }
 

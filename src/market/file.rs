@@ -80,7 +80,7 @@ impl FileKeeper {
         self.tell_report();
         self.tell_updated(self.history.borrow().closes());
         loop {
-            sleep(self.pause()).await;
+            sleep(self.clock.timer(self.pause())).await;
             let before = self.history.borrow().candles.last().map(Candle::end);
             self.publish();
             let added = self.shown_after(before);

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -141,7 +141,8 @@ impl Keeper {
             if now >= self.due {
                 return;
             }
-            sleep(Duration::from_secs(self.due.abs_diff(now)).min(NAP)).await;
+            let nap = Duration::from_secs(self.due.abs_diff(now)).min(NAP);
+            self.shelf.nap(nap).await;
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Where a ticker's candles stand: the book, the store behind it, and those who look at it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 
 use super::{
     Health, MarketConfig, Notice, Notices, Unusable,
@@ -67,6 +67,11 @@ impl Shelf {
     /// Unix seconds at or before which candles that ended are complete.
     pub(super) fn settled_now(&self) -> i64 {
         self.clock.now().unix_timestamp() - self.settle
+    }
+
+    /// Waits until so much of the clock's time has passed.
+    pub(super) async fn nap(&self, span: Duration) {
+        sleep(self.clock.timer(span)).await;
     }
 
     pub(super) fn tell(&self, notice: Notice) {

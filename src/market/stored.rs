@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{MarketConfig, Notices, shelf::Shelf};
@@ -41,7 +41,7 @@ impl StoreKeeper {
             let now = self.shelf.settled_now();
             self.shelf.book.trim(now);
             self.shelf.recall().await;
-            sleep(PAUSE).await;
+            self.shelf.nap(PAUSE).await;
         }
     }
 }
@@ -49,7 +49,7 @@ impl StoreKeeper {
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;
-    use tokio::sync::mpsc;
+    use tokio::{sync::mpsc, time::sleep};
 
     use super::*;
     use crate::{

@@ -135,7 +135,9 @@ impl StateFile {
 fn tell_systemd(phase: Phase, message: &str) {
     let status = NotifyState::Status(message);
     let _ = match phase {
-        Phase::Ready | Phase::Waiting | Phase::Standby => sd_notify::notify(false, &[NotifyState::Ready, status]),
+        Phase::Ready | Phase::Waiting | Phase::Standby => {
+            sd_notify::notify(false, &[NotifyState::Ready, status])
+        }
         Phase::Stopping => sd_notify::notify(false, &[NotifyState::Stopping, status]),
         _ => sd_notify::notify(false, &[status]),
     };

@@ -117,7 +117,7 @@ impl WalletLock {
             .unwrap_or_else(|_| artifacts.data_dir().to_owned());
         let mut content = format!("{}\n{}", std::process::id(), data_dir.display());
         if let Some(database) = database {
-            content.push_str(&format!("\n{database}"));
+            content = format!("{content}\n{database}");
         }
         let name = format!("{}-{}.lock", tame(chain_id), tame(address));
         let mut files = Vec::new();

@@ -73,7 +73,12 @@ fn a_folder_that_others_can_write_to_is_passed_over() {
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
     let artifacts = Artifacts::new("/data/one");
-    let refused = WalletLock::acquire_in(std::slice::from_ref(&open), (CHAIN, ADDRESS), &artifacts, None);
+    let refused = WalletLock::acquire_in(
+        std::slice::from_ref(&open),
+        (CHAIN, ADDRESS),
+        &artifacts,
+        None,
+    );
     assert!(matches!(refused, Err(OpsError::NoLockFolder { .. })));
     WalletLock::acquire_in(&[open.clone(), own], (CHAIN, ADDRESS), &artifacts, None).unwrap();
     assert_eq!(fs::read_dir(&open).unwrap().count(), 0);

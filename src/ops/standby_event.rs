@@ -129,26 +129,42 @@ mod tests {
             token: 6,
         };
         for (event, level, wanted) in [
-            (waits(other.clone()), Level::Info, "💤 Standing by as mill-1: mill-2 leads with token 6"),
-            (waits(None), Level::Info, "💤 Standing by as mill-1: nobody leads"),
+            (
+                waits(other.clone()),
+                Level::Info,
+                "💤 Standing by as mill-1: mill-2 leads with token 6",
+            ),
+            (
+                waits(None),
+                Level::Info,
+                "💤 Standing by as mill-1: nobody leads",
+            ),
             (
                 took(other),
                 Level::Info,
                 "👑 This worker leads the wallet as mill-1, with token 7, after mill-2, which was last heard of 3010 ms ago",
             ),
-            (took(None), Level::Info, "👑 This worker leads the wallet as mill-1, with token 7"),
+            (
+                took(None),
+                Level::Info,
+                "👑 This worker leads the wallet as mill-1, with token 7",
+            ),
             (
                 StandbyEvent::StandbyLost { token: 7 },
                 Level::Warn,
                 "⚠️ Another worker leads this wallet: the lease with token 7 is lost",
             ),
             (
-                StandbyEvent::StandbySilent { cause: "no answer".into() },
+                StandbyEvent::StandbySilent {
+                    cause: "no answer".into(),
+                },
                 Level::Warn,
                 "⚠️ The wallet's lease is past its end and can't be renewed: no answer",
             ),
             (
-                StandbyEvent::StandbyAlone { cause: "refused".into() },
+                StandbyEvent::StandbyAlone {
+                    cause: "refused".into(),
+                },
                 Level::Warn,
                 "⚠️ The database that the workers of this wallet share is down: refused",
             ),

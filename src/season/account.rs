@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::ENOUGH;
 use crate::devnet::WindowRecord;
-
-/// Blocks in a row, all of a healthy endpoint and with the worker running, that make a window answerable.
-const ENOUGH: usize = 5;
 
 /// A stretch of time in which the worker ran: from when it was ready until it was killed.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +15,7 @@ pub struct Run {
 }
 
 impl Run {
-    fn covers(&self, from: Instant, until: Instant) -> bool {
+    pub(super) fn covers(&self, from: Instant, until: Instant) -> bool {
         self.from <= from && self.until.is_none_or(|end| until <= end)
     }
 }

@@ -10,6 +10,7 @@ use std::{
 use tokio::process::{Child, Command};
 
 use super::{Plan, SeasonError};
+use crate::clock::FastClock;
 
 /// How often it is looked whether the worker is ready.
 const LOOK: Duration = Duration::from_millis(5);
@@ -29,10 +30,13 @@ pub(super) struct Site<'a> {
     pub(super) chain_id: &'a str,
     pub(super) addresses: &'a [std::net::SocketAddr],
     pub(super) prices: String,
+    /// What the worker takes for the date.
+    pub(super) clock: FastClock,
 }
 
-/// All times are cut as the blocks are: 100 ms instead of 5 s. What one machine with other work on it
-/// needs at least is left.
+/// What waits for the chain, a disk or a socket is cut as the blocks are: 100 ms instead of 5 s. What one
+/// machine with other work on it needs at least is left, and what waits for a date goes by the season's
+/// clock.
 const CONFIG: &str = r#"
 [chain]
 request_timeout = "250ms"
@@ -46,12 +50,7 @@ poll_interval = "2400ms"
 train_deadline = "200ms"
 [market]
 stand_in = "none"
-poll = "1s"
-backoff_min = "1s"
-backoff_max = "2s"
 request_timeout = "2s"
-requests_per_hour = 100000
-requests_per_day = 1000000
 "#;
 
 impl Home {
@@ -78,6 +77,7 @@ impl Home {
             format!("--chain-id={}", site.chain_id),
             format!("--config={}", text(&config)),
             format!("--data-dir={}", text(&folder)),
+            format!("--clock={}", site.clock),
         ];
         for address in site.addresses {
             args.push(format!("--rpc=http://{address}"));

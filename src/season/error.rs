@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{chain::KeyError, devnet::DevnetError};
+use crate::{chain::KeyError, devnet::DevnetError, store::StoreError};
 
 /// Why a season can't be played.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,9 @@ pub enum SeasonError {
     /// The wallet's key is none.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The worker's database can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A file or folder can't be used.
     #[error("can't use {path}: {cause}; is there room, and is it yours?")]
     File {

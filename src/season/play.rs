@@ -6,19 +6,22 @@ use std::{
 };
 
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
+use time::OffsetDateTime;
 
 use super::{
     Gauge, KILLS, Report, Run, SeasonError, WHOLE,
     child::{Home, Site, Worker},
+    kept::Kept,
     report::Played,
 };
 use crate::{
     chain::Signer,
+    clock::{Clock as _, FastClock},
     devnet::{Control, Devnet, DevnetConfig, DevnetHandle, DevnetTopic, RandomFaults},
     types::TopicId,
 };
 
-const CHAIN: &str = "allora-season-1";
+pub(super) const CHAIN: &str = "allora-season-1";
 const BLOCK: Duration = Duration::from_millis(100);
 const EPOCH: i64 = 12;
 const WINDOW: i64 = 10;
@@ -33,6 +36,10 @@ const READY_AT_LAST: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(5);
 /// Ends that nobody asked for, after which a season makes no sense.
 const MOST_EXITS: usize = 20;
+/// How many seconds of the season's clock pass in a second when a window opens each hour.
+pub const AN_HOUR_A_WINDOW: u32 = 3_000;
+/// The topic that is played.
+pub(super) const TOPIC: TopicId = TopicId(67);
 /// How often memory is looked at.
 const GAUGE: Duration = Duration::from_millis(500);
 
@@ -51,6 +58,8 @@ pub struct Plan {
     pub config: Option<PathBuf>,
     /// Where the worker writes; an empty folder.
     pub folder: PathBuf,
+    /// Seconds of the season's clock in a second. At [`AN_HOUR_A_WINDOW`] a window opens each hour.
+    pub speed: u32,
 }
 
 /// How far a season is.
@@ -83,11 +92,13 @@ pub async fn play(plan: Plan, told: impl Fn(Progress)) -> Result<Report, SeasonE
     let key = hex::encode(key);
     let ours = Signer::from_private_key(&key.as_str().into())?;
     let ours = ours.address().to_owned();
-    let devnet = chain(&ours).await?;
+    let clock = FastClock::new(OffsetDateTime::now_utc(), plan.speed);
+    let devnet = chain(&ours, clock).await?;
     let site = Site {
         chain_id: CHAIN,
         addresses: devnet.addresses(),
         prices: devnet.prices_url().unwrap_or_default(),
+        clock,
     };
     let mut season = Season {
         home: Home::new(&plan, key, &site)?,
@@ -117,13 +128,17 @@ pub async fn play(plan: Plan, told: impl Fn(Progress)) -> Result<Report, SeasonE
             .push(format!("the last stop ended with {stopped:?}"));
     }
     let (hits, _) = season.handle.faults().await?;
+    let kept = Kept::read(&season.plan.folder, &ours, clock.now()).await?;
     let played = Played {
         windows: season.handle.windows(),
         before,
         ours,
         runs: season.runs,
         hits,
+        price_hits: season.handle.price_hits(),
         price_requests: season.handle.price_requests(),
+        upgrades: season.handle.upgrades(),
+        kept,
         memory: season.gauge.memory(),
         exits: season.exits,
         kills: count,
@@ -133,17 +148,16 @@ pub async fn play(plan: Plan, told: impl Fn(Progress)) -> Result<Report, SeasonE
     Ok(Report::new(&season.plan, &played))
 }
 
-async fn chain(ours: &str) -> Result<Devnet, SeasonError> {
+async fn chain(ours: &str, clock: FastClock) -> Result<Devnet, SeasonError> {
     let free = || std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let topic = TopicId(67);
     let devnet = Devnet::start(DevnetConfig {
         chain_id: CHAIN.into(),
         block_time: BLOCK,
         more_endpoints: vec![free(); ENDPOINTS - 1],
         prices: Some(free()),
-        prices_behind: 2,
+        clock,
         topics: vec![DevnetTopic {
-            id: topic,
+            id: TOPIC,
             epoch_length: EPOCH,
             window: WINDOW,
             ..DevnetTopic::default()
@@ -155,7 +169,7 @@ async fn chain(ours: &str) -> Result<Devnet, SeasonError> {
     let address = ours.to_owned();
     devnet
         .control(Control::Register {
-            topic,
+            topic: TOPIC,
             address,
             registered: true,
         })

@@ -1,12 +1,15 @@
-//! The account of a season.
+//! The account of a season, and whether it was a good one.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
-    A_DAY, LEAST_HITS, MOST_LOG, MOST_MEMORY, Memory, Plan, Run, Sentence, WHOLE, account::judge,
-    logs::Logs,
+    A_DAY, LEAST_HITS, MOST_LOG, MOST_MEMORY, Memory, Plan, Run, Sentence, Spread, WHOLE,
+    account::judge, kept::Kept, logs::Logs, upgrades::Upgrades,
 };
-use crate::devnet::{Hit, WindowRecord, all_kinds};
+use crate::devnet::{Fault, Hit, PriceHits, Scope, UpgradeRecord, WindowRecord, all_kinds};
 
 /// What was played.
 pub(super) struct Played {
@@ -16,47 +19,65 @@ pub(super) struct Played {
     pub(super) ours: String,
     pub(super) runs: Vec<Run>,
     pub(super) hits: Vec<Hit>,
-    pub(super) price_requests: BTreeMap<String, u64>,
+    pub(super) price_hits: BTreeMap<String, PriceHits>,
+    pub(super) price_requests: PriceHits,
+    pub(super) upgrades: Vec<UpgradeRecord>,
+    pub(super) kept: Kept,
     pub(super) memory: Memory,
     pub(super) exits: Vec<String>,
     pub(super) kills: usize,
     pub(super) took: Duration,
 }
 
-/// A window that could be answered and was not.
+/// A window that could be answered and was not, or was answered twice.
 #[derive(Clone, Debug)]
-struct Failure {
+pub(super) struct Failure {
     /// Its nonce.
-    nonce: i64,
+    pub(super) nonce: i64,
     /// What the worker said.
-    cause: String,
+    pub(super) cause: String,
     /// What held while it was open.
-    faults: String,
+    pub(super) faults: String,
+}
+
+/// What a kind of fault met.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Met {
+    /// Open windows; of prices, those in which it met a request.
+    pub(super) windows: usize,
+    /// Requests that a fault of prices met.
+    pub(super) requests: Option<u64>,
 }
 
 /// What came of a season. It is shown line by line, with the counts last.
 #[derive(Clone, Debug)]
 pub struct Report {
-    seed: u64,
-    windows: usize,
-    answerable: usize,
-    answered: usize,
-    answered_all: usize,
-    twice: usize,
-    lost_to_kills: usize,
-    lost_to_faults: usize,
-    failures: Vec<Failure>,
-    hits: BTreeMap<String, usize>,
-    price_requests: BTreeMap<String, u64>,
-    latency: Spread,
-    calm_latency: Spread,
-    blocks: Spread,
-    refused: BTreeMap<u32, usize>,
-    memory: Memory,
-    logs: Logs,
-    exits: Vec<String>,
-    kills: usize,
-    took: Duration,
+    pub(super) seed: u64,
+    pub(super) speed: u32,
+    pub(super) windows: usize,
+    pub(super) answerable: usize,
+    pub(super) answered: usize,
+    pub(super) answered_all: usize,
+    pub(super) lost_to_kills: usize,
+    pub(super) lost_to_faults: usize,
+    pub(super) failures: Vec<Failure>,
+    pub(super) twice: Vec<Failure>,
+    pub(super) met: BTreeMap<String, Met>,
+    pub(super) price_requests: u64,
+    pub(super) price_windows: usize,
+    pub(super) upgrades: Upgrades,
+    pub(super) outcomes: usize,
+    pub(super) overdue: usize,
+    pub(super) lacking: usize,
+    pub(super) latency: Spread,
+    pub(super) calm_latency: Spread,
+    pub(super) blocks: Spread,
+    pub(super) refused: BTreeMap<u32, usize>,
+    pub(super) memory: Memory,
+    pub(super) logs: Logs,
+    pub(super) exits: Vec<String>,
+    pub(super) kills: usize,
+    pub(super) took: Duration,
     wanted: u64,
 }
 
@@ -77,36 +98,36 @@ impl Report {
             let times = of.filter_map(|it| it.1.latency);
             Spread::of(times.map(|it| it.as_secs_f64() * 1e3).collect())
         };
-        let mut refused = BTreeMap::new();
-        for answer in windows
-            .iter()
-            .flat_map(|it| &it.answers)
-            .filter(|it| it.code != 0)
-        {
-            *refused.entry(answer.code).or_default() += 1;
-        }
+        let failures = |test: &dyn Fn(&Sentence) -> bool| {
+            let failed = judged.iter().filter(|it| test(&it.1));
+            failed
+                .map(|it| failure(it.0, &logs, &played.kept))
+                .collect()
+        };
+        let blocks = judged.iter().filter_map(|it| it.1.blocks);
+        let counted: BTreeSet<_> = windows.iter().map(|it| (it.topic, it.nonce)).collect();
         Self {
             seed: plan.seed,
+            speed: plan.speed,
             windows: windows.len(),
             answerable: count(&|it| it.answerable),
             answered: count(&|it| it.answerable && it.answered),
             answered_all: count(&|it| it.answered),
-            twice: count(&|it| it.twice),
             lost_to_kills: count(&|it| !it.answered && !it.answerable && it.had_endpoint),
             lost_to_faults: count(&|it| !it.answered && !it.had_endpoint),
-            failures: failures(&judged, &logs),
-            hits: hits(&played.hits),
-            price_requests: played.price_requests.clone(),
+            failures: failures(&|it| it.answerable && !it.answered),
+            twice: failures(&|it| it.twice),
+            met: met(&played.hits, &played.price_hits, &counted),
+            price_requests: played.price_requests.requests,
+            price_windows: played.price_requests.windows.intersection(&counted).count(),
+            upgrades: Upgrades::of(&played.upgrades, &played.hits, &judged, &played.runs),
+            outcomes: played.kept.outcomes,
+            overdue: played.kept.overdue,
+            lacking: played.kept.lacking,
             latency: times(false),
             calm_latency: times(true),
-            blocks: Spread::of(
-                judged
-                    .iter()
-                    .filter_map(|it| it.1.blocks)
-                    .map(|it| it as f64)
-                    .collect(),
-            ),
-            refused,
+            blocks: Spread::of(blocks.map(|it| it as f64).collect()),
+            refused: refused(&windows),
             memory: played.memory,
             logs,
             exits: played.exits.clone(),
@@ -116,11 +137,11 @@ impl Report {
         }
     }
 
-    fn days(&self) -> f64 {
+    pub(super) fn days(&self) -> f64 {
         self.windows as f64 / A_DAY
     }
 
-    fn log_a_day(&self) -> f64 {
+    pub(super) fn log_a_day(&self) -> f64 {
         self.logs.bytes as f64 / self.days()
     }
 
@@ -133,22 +154,25 @@ impl Report {
                 wrong.push(what);
             }
         };
-        let lost = self.answerable - self.answered;
+        let none = |count: usize| count == 0;
+        let (lost, twice) = (self.failures.len(), self.twice.len());
         must(
-            lost == 0,
+            none(lost),
             format!("{lost} answerable windows were not answered"),
         );
-        must(
-            self.twice == 0,
-            format!("{} windows were answered twice", self.twice),
-        );
+        must(none(twice), format!("{twice} windows were answered twice"));
         must(self.answerable > 0, "no window was answerable".into());
         let panics = self.logs.panics.len();
-        must(panics == 0, format!("{panics} panics"));
+        must(none(panics), format!("{panics} panics"));
         let exits = self.exits.len();
         must(
-            exits == 0,
+            none(exits),
             format!("the worker ended {exits} times by itself"),
+        );
+        let unexcused = self.upgrades.unexcused;
+        must(
+            none(unexcused),
+            format!("{unexcused} windows were lost with an upgrade that left time to answer them"),
         );
         let peak = self.memory.peak;
         must(
@@ -165,10 +189,15 @@ impl Report {
             ),
         );
         if self.wanted >= WHOLE {
-            for (kind, hits) in self.hits.iter().filter(|it| *it.1 < LEAST_HITS) {
+            let met = self
+                .met
+                .iter()
+                .map(|(kind, met)| (kind.as_str(), met.windows));
+            let upgrades = ("an upgrade while connected", self.upgrades.connected);
+            for (kind, count) in met.chain([upgrades]) {
                 must(
-                    false,
-                    format!("{kind} met {hits} open windows, fewer than {LEAST_HITS}"),
+                    count >= LEAST_HITS,
+                    format!("{kind} met {count} open windows, fewer than {LEAST_HITS}"),
                 );
             }
         }
@@ -176,135 +205,58 @@ impl Report {
     }
 }
 
-fn failures(judged: &[(&WindowRecord, Sentence)], logs: &Logs) -> Vec<Failure> {
-    let lost = judged.iter().filter(|it| it.1.answerable && !it.1.answered);
-    let failure = |(window, _): &(&WindowRecord, Sentence)| Failure {
+fn refused(windows: &[&WindowRecord]) -> BTreeMap<u32, usize> {
+    let answers = windows.iter().flat_map(|it| &it.answers);
+    let mut refused = BTreeMap::new();
+    for answer in answers.filter(|it| it.code != 0) {
+        *refused.entry(answer.code).or_default() += 1;
+    }
+    refused
+}
+
+/// What the log says of a window, or else the journal.
+fn failure(window: &WindowRecord, logs: &Logs, kept: &Kept) -> Failure {
+    let said = logs.missed.get(&window.nonce).cloned();
+    let stands = || kept.states.get(&window.nonce);
+    let said = said.or_else(|| stands().map(|state| format!("in the journal {state}")));
+    Failure {
         nonce: window.nonce,
-        cause: logs
-            .missed
-            .get(&window.nonce)
-            .cloned()
-            .unwrap_or_else(|| "nothing was said".into()),
+        cause: said.unwrap_or_else(|| "nothing was said".into()),
         faults: window.faults.iter().cloned().collect::<Vec<_>>().join(", "),
-    };
-    lost.map(failure).collect()
+    }
 }
 
-/// How many open windows each kind met; zero where it met none.
-fn hits(played: &[Hit]) -> BTreeMap<String, usize> {
-    let mut counts: BTreeMap<_, _> = all_kinds().iter().map(|it| (it.kind(), 0)).collect();
+/// What each kind met of the windows that count; nothing where it met none.
+fn met(
+    played: &[Hit],
+    prices: &BTreeMap<String, PriceHits>,
+    counted: &BTreeSet<(u64, i64)>,
+) -> BTreeMap<String, Met> {
+    let mut windows = BTreeMap::<String, BTreeSet<(u64, i64)>>::new();
     for hit in played {
-        *counts.entry(hit.order.fault.kind()).or_default() += hit.windows.len();
+        windows
+            .entry(hit.order.fault.kind())
+            .or_default()
+            .extend(&hit.windows);
     }
-    // A means to the upgrade, with none of its own to meet.
-    counts.remove("roll-back");
-    counts
-}
-
-/// The middle and the end of what was measured.
-#[derive(Clone, Debug)]
-pub struct Spread {
-    sorted: Vec<f64>,
-}
-
-impl Spread {
-    /// Of these figures.
-    #[must_use]
-    pub fn of(mut figures: Vec<f64>) -> Self {
-        figures.sort_by(f64::total_cmp);
-        Self { sorted: figures }
-    }
-
-    /// What this many percent of all do not exceed; NaN of nothing.
-    #[must_use]
-    pub fn percentile(&self, percent: usize) -> f64 {
-        let rank = (self.sorted.len() * percent).div_ceil(100);
-        let found = self.sorted.get(rank.saturating_sub(1));
-        found.copied().unwrap_or(f64::NAN)
-    }
-}
-
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "p50 {:.1}, p99 {:.1}, at most {:.1} ({} measured)",
-            self.percentile(50),
-            self.percentile(99),
-            self.percentile(100),
-            self.sorted.len()
-        )
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "open windows met, by fault:")?;
-        for (kind, hits) in &self.hits {
-            writeln!(f, "  {hits:>5}  {kind}")?;
-        }
-        writeln!(f, "requests that faults of prices met:")?;
-        for (kind, requests) in &self.price_requests {
-            writeln!(f, "  {requests:>5}  {kind}")?;
-        }
-        writeln!(f, "answers refused in blocks, by code: {:?}", self.refused)?;
-        for (name, count) in &self.logs.events {
-            writeln!(f, "  {count:>6} {name}")?;
-        }
-        for failure in &self.failures {
-            writeln!(
-                f,
-                "not answered: {} ({}); faults: {}",
-                failure.nonce, failure.cause, failure.faults
-            )?;
-        }
-        for line in self.logs.panics.iter().take(5) {
-            writeln!(f, "panic: {line}")?;
-        }
-        for exit in self.exits.iter().take(5) {
-            writeln!(f, "ended by itself: {exit}")?;
-        }
-        writeln!(f, "opening to mempool, ms: {}", self.latency)?;
-        writeln!(
-            f,
-            "the same with all endpoints healthy, ms: {}",
-            self.calm_latency
-        )?;
-        writeln!(f, "opening to block, blocks: {}", self.blocks)?;
-        let Memory {
-            peak,
-            mean,
-            slope,
-            samples,
-        } = self.memory;
-        let a_window = self.took.as_secs_f64() / self.windows.max(1) as f64;
-        writeln!(
-            f,
-            "memory, MiB: peak {peak:.1}, mean {mean:.1}, slope {:+.3} a simulated day ({samples} samples)",
-            slope * a_window * A_DAY
-        )?;
-        writeln!(
-            f,
-            "log: {:.3} MB a simulated day; database: {:.2} MB, {:.3} MB a simulated day",
-            self.log_a_day() / 1e6,
-            self.logs.database as f64 / 1e6,
-            self.logs.database as f64 / 1e6 / self.days()
-        )?;
-        writeln!(f, "took: {:.0} s", self.took.as_secs_f64())?;
-        writeln!(f, "seed: {}", self.seed)?;
-        writeln!(f, "windows opened: {}", self.windows)?;
-        writeln!(f, "kills: {}", self.kills)?;
-        writeln!(f, "lost to kills: {}", self.lost_to_kills)?;
-        writeln!(
-            f,
-            "lost without a healthy endpoint: {}",
-            self.lost_to_faults
-        )?;
-        writeln!(f, "answered in all: {}", self.answered_all)?;
-        writeln!(f, "panics: {}", self.logs.panics.len())?;
-        writeln!(f, "answerable: {}", self.answerable)?;
-        writeln!(f, "answered: {}", self.answered)?;
-        writeln!(f, "answered twice: {}", self.twice)?;
-        writeln!(f, "failed: {}", self.failures.len())
-    }
+    let count = |windows: Option<&BTreeSet<_>>| {
+        windows.map_or(0, |windows| windows.intersection(counted).count())
+    };
+    let kind = |fault: &Fault| {
+        let kind = fault.kind();
+        let met = if fault.scope() == Scope::Prices {
+            let met = prices.get(&kind);
+            Met {
+                windows: count(met.map(|it| &it.windows)),
+                requests: Some(met.map_or(0, |it| it.requests)),
+            }
+        } else {
+            Met {
+                windows: count(windows.get(&kind)),
+                requests: None,
+            }
+        };
+        (kind, met)
+    };
+    all_kinds().iter().map(kind).collect()
 }

@@ -108,7 +108,9 @@ impl StandbyJournal {
         }
         let mut last = self.local.copied_until(&self.wallet).await?.unwrap_or(0);
         loop {
-            let new = self.within(self.shared.after(&self.wallet, last, BATCH)).await?;
+            let new = self
+                .within(self.shared.after(&self.wallet, last, BATCH))
+                .await?;
             let Some(newest) = new.last().map(|(number, _)| *number) else {
                 return Ok(());
             };
@@ -198,19 +200,17 @@ impl StandbyJournal {
         self.local.append_waiting(steps).await
     }
 
-    /// Asks the shared journal until it answers; the copy, while this worker goes on alone.
-    async fn read<T>(
-        &self,
-        shared: impl AsyncFn() -> Result<T, StoreError>,
-        local: impl AsyncFn() -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    /// Waits until the shared journal holds all that this worker wrote; false when it goes on alone.
+    async fn is_shared(&self) -> Result<bool, StoreError> {
         loop {
             if self.is_alone() {
-                return local().await;
+                return Ok(false);
             }
-            match self.within(shared()).await {
+            let lead = self.lead()?;
+            let _moving = self.moving.lock().await;
+            match self.hand_on(&lead).await {
                 Err(cause) if cause.is_transient() => sleep(AGAIN).await,
-                answer => return answer,
+                done => return done.map(|()| true),
             }
         }
     }
@@ -242,32 +242,44 @@ impl Journal for StandbyJournal {
     }
 
     async fn unfinished(&self, wallet: &Wallet) -> Result<Vec<Submission>, StoreError> {
-        let shared = async || {
-            let lead = self.lead()?;
-            let _moving = self.moving.lock().await;
-            self.hand_on(&lead).await?;
-            self.shared.unfinished(wallet).await
-        };
-        self.read(shared, async || self.local.unfinished(wallet).await)
-            .await
+        loop {
+            if !self.is_shared().await? {
+                return self.local.unfinished(wallet).await;
+            }
+            match self.within(self.shared.unfinished(wallet)).await {
+                Err(cause) if cause.is_transient() => sleep(AGAIN).await,
+                found => return found,
+            }
+        }
     }
 
     async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError> {
-        let shared = async || {
-            let lead = self.lead()?;
-            let _moving = self.moving.lock().await;
-            self.hand_on(&lead).await?;
-            self.shared.recent(wallet, limit).await
-        };
-        self.read(shared, async || self.local.recent(wallet, limit).await)
-            .await
+        loop {
+            if !self.is_shared().await? {
+                return self.local.recent(wallet, limit).await;
+            }
+            match self.within(self.shared.recent(wallet, limit)).await {
+                Err(cause) if cause.is_transient() => sleep(AGAIN).await,
+                found => return found,
+            }
+        }
     }
 
     async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError> {
-        let lead = self.lead()?;
         self.local.set_aside(wallet, chain_id).await?;
-        let shared = async || self.shared.set_aside(wallet, &lead, chain_id).await;
-        self.read(shared, async || Ok(())).await
+        loop {
+            if !self.is_shared().await? {
+                return Ok(());
+            }
+            let lead = self.lead()?;
+            match self
+                .within(self.shared.set_aside(wallet, &lead, chain_id))
+                .await
+            {
+                Err(cause) if cause.is_transient() => sleep(AGAIN).await,
+                done => return done,
+            }
+        }
     }
 
     /// What is not in the shared journal may be unknown to the next leader.

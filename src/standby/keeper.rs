@@ -49,8 +49,8 @@ pub struct Keeper {
     steady_since: Option<Instant>,
     /// Since when it has been down for all.
     down_since: Option<Instant>,
-    /// Who leads, as it was told last.
-    told: Option<Option<String>>,
+    /// The token that was told last, and whether somebody held it.
+    told: Option<(i64, bool)>,
     complained: Option<Instant>,
     /// Since when nothing may be sent, or the worker goes on alone.
     troubled: Option<(Instant, Trouble)>,
@@ -173,7 +173,9 @@ impl Keeper {
         let wallet = self.parts.wallet.clone();
         let taken = self.asked(leases.take(&wallet, &claim)).await.ok()??;
         self.parts.note.set(taken.token);
-        self.parts.leash.extend(sent + self.parts.config.allowance());
+        self.parts
+            .leash
+            .extend(sent + self.parts.config.allowance());
         self.emit(StandbyEvent::StandbyTookOver {
             name: self.parts.name.clone(),
             from: taken.from,
@@ -191,8 +193,9 @@ impl Keeper {
         if seen.owner.is_some() && !is_own {
             self.parts.note.clear();
         }
-        if self.told.as_ref() != Some(&seen.owner) {
-            self.told = Some(seen.owner.clone());
+        let news = (seen.token, seen.owner.is_some());
+        if self.told != Some(news) {
+            self.told = Some(news);
             self.emit(StandbyEvent::StandbyWaiting {
                 name: self.parts.name.clone(),
                 leader: seen.owner,
@@ -207,7 +210,12 @@ impl Keeper {
         self.down_since = failed.down.map(|_| self.down_since.unwrap_or(begun));
         let heartbeat = self.parts.config.heartbeat;
         let is_down = self.down_since.is_some_and(|at| at.elapsed() >= heartbeat);
-        if let Some(token) = self.parts.note.token().filter(|_| is_down && self.goes_on()) {
+        if let Some(token) = self
+            .parts
+            .note
+            .token()
+            .filter(|_| is_down && self.goes_on())
+        {
             self.prolong_alone(token, failed.cause);
             return Some(token);
         }
@@ -257,7 +265,9 @@ impl Keeper {
 
     /// `sent` is when the renewal began, since boot: the lease lasts longer than what is reckoned from it.
     fn renewed(&mut self, sent: Duration, token: i64) {
-        self.parts.leash.extend(sent + self.parts.config.allowance());
+        self.parts
+            .leash
+            .extend(sent + self.parts.config.allowance());
         if let Some((since, before)) = self.troubled.take() {
             self.become_leader(token, false);
             let seconds = since.elapsed().as_secs();

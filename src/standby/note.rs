@@ -1,6 +1,9 @@
 //! A note that a worker led, for its next start.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use crate::store::Wallet;
 
@@ -34,6 +37,12 @@ impl LeadNote {
     #[must_use]
     pub const fn token(&self) -> Option<i64> {
         self.token
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Notes that it leads.

@@ -216,19 +216,42 @@ mod tests {
     #[tokio::test]
     async fn what_waits_comes_back_as_it_was_until_it_is_handed_over() {
         let store = Store::in_memory().await.unwrap();
-        let steps = [step(1, prepared(1)), step(2, prepared(1)), step(1, State::Counted)];
+        let steps = [
+            step(1, prepared(1)),
+            step(2, prepared(1)),
+            step(1, State::Counted),
+        ];
         store.append_waiting(&steps).await.unwrap();
         let waiting = store.waiting(&wallet(), 2).await.unwrap();
         let read: Vec<_> = waiting
             .iter()
-            .map(|(_, it)| (it.key, it.state.clone(), it.value.clone(), it.report.clone(), it.at))
+            .map(|(_, it)| {
+                (
+                    it.key,
+                    it.state.clone(),
+                    it.value.clone(),
+                    it.report.clone(),
+                    it.at,
+                )
+            })
             .collect();
         let written: Vec<_> = steps[..2]
             .iter()
-            .map(|it| (it.key, it.state.clone(), it.value.clone(), it.report.clone(), it.at))
+            .map(|it| {
+                (
+                    it.key,
+                    it.state.clone(),
+                    it.value.clone(),
+                    it.report.clone(),
+                    it.at,
+                )
+            })
             .collect();
         assert_eq!(read, written);
-        store.handed_over(&wallet(), waiting[1].0, 40).await.unwrap();
+        store
+            .handed_over(&wallet(), waiting[1].0, 40)
+            .await
+            .unwrap();
         let left = store.waiting(&wallet(), 9).await.unwrap();
         assert_eq!(left.len(), 1);
         assert_eq!(store.copied_until(&wallet()).await.unwrap(), Some(40));

@@ -16,6 +16,7 @@ use tokio::{
 
 use super::{Chain, QUESTIONS};
 use crate::{
+    clock::SharedClock,
     learning::{Network, NetworkView, Unknown},
     types::{Height, TopicId, WindowKey},
 };
@@ -42,6 +43,12 @@ impl Bystander {
     #[must_use]
     pub fn new(chain: Arc<Chain>) -> Self {
         Self::paced(chain, PACE)
+    }
+
+    /// The same, with questions a second apart by this clock.
+    #[must_use]
+    pub fn timed(chain: Arc<Chain>, clock: &SharedClock) -> Self {
+        Self::paced(chain, clock.timer(PACE))
     }
 
     /// The same, with another time between two questions.

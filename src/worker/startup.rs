@@ -77,7 +77,15 @@ pub async fn connect(
     topics: &[TopicId],
     reporter: &Reporter,
 ) -> Result<Arc<Chain>, StartError> {
-    connect_leashed(config, network, signer, topics, reporter, Leash::unlimited()).await
+    connect_leashed(
+        config,
+        network,
+        signer,
+        topics,
+        reporter,
+        Leash::unlimited(),
+    )
+    .await
 }
 
 /// As [`connect`]; transactions are sent as long as `leash` allows it.

@@ -26,6 +26,24 @@ pub(crate) struct Window {
     closed: bool,
 }
 
+impl Window {
+    /// One that has closed.
+    pub(crate) const fn closed(
+        topic: u64,
+        nonce: i64,
+        end: i64,
+        counted: BTreeSet<String>,
+    ) -> Self {
+        Self {
+            topic,
+            nonce,
+            end,
+            counted,
+            closed: true,
+        }
+    }
+}
+
 /// All windows of some topics.
 pub(crate) struct Ledger<'a> {
     chain: &'a Chain,

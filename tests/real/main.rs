@@ -21,7 +21,9 @@
 //! | `ALLORA_REAL_LAG` | blocks that an endpoint lags | 10 |
 //! | `ALLORA_REAL_OUTAGE` | seconds for which the predictions' database is away | 10 |
 //! | `ALLORA_REAL_KILLS` | kills at random moments | 3 |
-//! | `ALLORA_REAL_SEED` | seed of those moments | random, and printed |
+//! | `ALLORA_REAL_SEED` | seed of those moments, and of what bad doors do | random, and printed |
+//! | `ALLORA_REAL_ROUGH_WINDOWS` | windows with kills, stops and bad doors | 5 |
+//! | `ALLORA_REAL_MINUTES` | minutes in which memory and descriptors are looked at | 1 |
 //! | `ALLORA_REAL_KEEP` | set: the workers' data folders are kept | unset |
 
 #![allow(
@@ -43,6 +45,7 @@ mod conformance_of_the_node;
 mod endpoints;
 mod figures;
 mod gate;
+mod hour;
 #[path = "../journal_suite/mod.rs"]
 mod journal_suite;
 mod kills;
@@ -67,6 +70,7 @@ mod predicting;
 mod prediction_store;
 mod price_server;
 mod proxy;
+mod rough;
 mod script;
 mod secrets;
 mod several_outputs;

@@ -24,6 +24,8 @@ pub(crate) struct Plan<'a> {
     is_staggered: bool,
     has_second: bool,
     places: u32,
+    /// Blocks of an epoch and of a window.
+    pace: (i64, i64),
     labels: Option<&'static str>,
     upgrade: Option<&'a Path>,
 }
@@ -37,6 +39,7 @@ impl<'a> Plan<'a> {
             is_staggered: false,
             has_second: false,
             places: 32,
+            pace: (EPOCH, WINDOW),
             labels: None,
             upgrade: None,
         }
@@ -79,6 +82,12 @@ impl<'a> Plan<'a> {
         self
     }
 
+    /// With so many blocks from one window to the next, and in a window.
+    pub(crate) const fn paced(mut self, epoch: i64, window: i64) -> Self {
+        self.pace = (epoch, window);
+        self
+    }
+
     /// With topics that take a value for each of these labels, which commas part.
     pub(crate) const fn labels(mut self, labels: &'static str) -> Self {
         self.labels = Some(labels);
@@ -98,9 +107,9 @@ impl<'a> Plan<'a> {
         let count = i64::try_from(self.topics).expect("few topics");
         // Staggered, the windows of an epoch take a block each.
         let epoch = if self.is_staggered {
-            EPOCH.max(count + 4)
+            self.pace.0.max(count + 4)
         } else {
-            EPOCH
+            self.pace.0
         };
         let mut environment = vec![
             ("LOCALNET_HOME", home.display().to_string()),
@@ -111,7 +120,7 @@ impl<'a> Plan<'a> {
             ("LOCALNET_NODE_VERSION", self.release.version().to_owned()),
             ("LOCALNET_CHAIN_ID", chain_id.clone()),
             ("LOCALNET_EPOCH", epoch.to_string()),
-            ("LOCALNET_WINDOW", WINDOW.to_string()),
+            ("LOCALNET_WINDOW", self.pace.1.to_string()),
             ("LOCALNET_TOPICS", self.topics.to_string()),
             ("LOCALNET_TOP_INFERERS", self.places.to_string()),
             ("LOCALNET_FORGET", "1".to_owned()),

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use allora_worker::store::{
-    Claim, Down, Journal as _, Lead, LedJournal, Seen, SharedSteps as _, StandbyDb, State, StoreError,
-    WalletLeases as _,
+    Claim, Down, Journal as _, Lead, LedJournal, Seen, SharedSteps as _, StandbyDb, State,
+    StoreError, WalletLeases as _,
 };
 use tokio::time::{Instant, sleep, timeout};
 
@@ -95,26 +95,56 @@ async fn what_has_lapsed_is_taken_and_its_owner_writes_no_more() {
         return;
     };
     let (one, two) = (place.another(), place.another());
-    place.db.give_back(&wallet(), &lead("one", 1)).await.unwrap();
+    place
+        .db
+        .give_back(&wallet(), &lead("one", 1))
+        .await
+        .unwrap();
     let old = take(&one, "one", LAPSE).await.unwrap();
     let journal = LedJournal::new(Arc::new(place.another()), old.clone());
-    journal.append(&[step(1, State::Prepared(signed(1)))]).await.unwrap();
+    journal
+        .append(&[step(1, State::Prepared(signed(1)))])
+        .await
+        .unwrap();
     let seen = two.look(&wallet()).await.unwrap().unwrap();
     sleep(seen.left + Duration::from_millis(30)).await;
     // It may go on as long as nobody took it.
-    journal.append(&[step(2, State::Prepared(signed(2)))]).await.unwrap();
-    let hesitant = Claim { may_bury: false, ..claim("two", LONG) };
+    journal
+        .append(&[step(2, State::Prepared(signed(2)))])
+        .await
+        .unwrap();
+    let hesitant = Claim {
+        may_bury: false,
+        ..claim("two", LONG)
+    };
     assert_eq!(two.take(&wallet(), &hesitant).await.unwrap(), None);
-    let taken = two.take(&wallet(), &claim("two", LONG)).await.unwrap().unwrap();
-    assert_eq!((taken.token, taken.from.as_deref()), (old.token + 1, Some("one")));
+    let taken = two
+        .take(&wallet(), &claim("two", LONG))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (taken.token, taken.from.as_deref()),
+        (old.token + 1, Some("one"))
+    );
     assert!(taken.silent >= LAPSE, "{taken:?}");
     let refused = journal.append(&[step(3, State::Prepared(signed(3)))]).await;
-    assert!(matches!(refused, Err(StoreError::Fenced { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Fenced { .. })),
+        "{refused:?}"
+    );
     let refused = journal.set_aside(&wallet(), "elsewhere").await;
-    assert!(matches!(refused, Err(StoreError::Fenced { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Fenced { .. })),
+        "{refused:?}"
+    );
     assert!(!one.renew(&wallet(), &old, LONG).await.unwrap());
     one.give_back(&wallet(), &old).await.unwrap();
-    assert_eq!(take(&one, "one", LONG).await, None, "what is another's is not given back");
+    assert_eq!(
+        take(&one, "one", LONG).await,
+        None,
+        "what is another's is not given back"
+    );
     let open = journal.unfinished(&wallet()).await.unwrap();
     let nonces: Vec<_> = open.iter().map(|it| it.key.nonce.0).collect();
     assert_eq!(nonces, [1, 2], "all that was written is handed on");
@@ -137,9 +167,19 @@ async fn a_lease_that_is_renewed_does_not_lapse_and_ones_own_is_taken_at_once() 
         sleep(LAPSE / 5).await;
     }
     assert!(place.db.renew(&wallet(), &own, LONG).await.unwrap());
-    let stranger = Claim { own: Some(own.token - 1), ..claim("one", LONG) };
-    assert_eq!(other.take(&wallet(), &stranger).await.unwrap(), None, "a copy of its folder");
-    let again = Claim { own: Some(own.token), ..claim("one", LONG) };
+    let stranger = Claim {
+        own: Some(own.token - 1),
+        ..claim("one", LONG)
+    };
+    assert_eq!(
+        other.take(&wallet(), &stranger).await.unwrap(),
+        None,
+        "a copy of its folder"
+    );
+    let again = Claim {
+        own: Some(own.token),
+        ..claim("one", LONG)
+    };
     let taken = other.take(&wallet(), &again).await.unwrap().unwrap();
     assert_eq!(taken.token, own.token + 1);
     place.clear().await;
@@ -187,7 +227,11 @@ async fn words_that_the_server_does_not_take_are_cleaned() {
         return;
     };
     let reason = "zero \0 byte".to_owned();
-    place.journal.append(&[step(1, State::Expired { reason })]).await.unwrap();
+    place
+        .journal
+        .append(&[step(1, State::Expired { reason })])
+        .await
+        .unwrap();
     let read = place.journal.recent(&wallet(), 1).await.unwrap();
     let reason = "zero \u{fffd} byte".to_owned();
     assert_eq!(read[0].state, State::Expired { reason });
@@ -214,7 +258,10 @@ async fn a_server_that_is_down_is_told_from_one_that_is_silent() {
         None => db.renew(&wallet(), &own, LONG).await.unwrap_err(),
         Some(_) => gone,
     };
-    assert!(matches!(gone.down(), Some(Down::Refused | Down::Said)), "{gone}");
+    assert!(
+        matches!(gone.down(), Some(Down::Refused | Down::Said)),
+        "{gone}"
+    );
     tokio::task::block_in_place(|| server.command("start"));
     let begun = Instant::now();
     while !matches!(db.renew(&wallet(), &own, LONG).await, Ok(true)) {

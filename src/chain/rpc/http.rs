@@ -75,9 +75,7 @@ impl Http {
         bytes: &[u8],
         leash: &Leash,
     ) -> Result<BroadcastSync, Failure> {
-        let leashed = |text: Vec<u8>| {
-            reqwest::Body::wrap(Leashed::new(text, leash))
-        };
+        let leashed = |text: Vec<u8>| reqwest::Body::wrap(Leashed::new(text, leash));
         let params = json!({ "tx": BASE64.encode(bytes) });
         self.exchange(BROADCAST, params, leashed).await
     }

@@ -114,6 +114,11 @@ impl RandomFaults {
         let everywhere = of_endpoint && self.rng.random_range(0..4) == 0;
         let blocks = match &fault {
             Fault::Halt | Fault::Upgrade => self.rng.random_range(3..=10),
+            // Prices are asked for once an hour, and in a season that is once a window.
+            _ if fault.scope() == super::Scope::Prices => {
+                let window = u32::try_from(self.window).unwrap_or(1);
+                self.rng.random_range(2 * window..=4 * window)
+            }
             // What strikes all at once is short, so that time is left in most windows.
             _ if everywhere || fault.scope() == super::Scope::Chain => self.rng.random_range(1..=4),
             _ => self.rng.random_range(2..=8),

@@ -187,11 +187,7 @@ impl SharedSteps for StandbyDb {
             .await
     }
 
-    async fn recent(
-        &self,
-        wallet: &Wallet,
-        limit: u32,
-    ) -> Result<Vec<Submission>, StoreError> {
+    async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError> {
         let end = "ORDER BY j.nonce DESC, j.topic";
         self.submissions(NEWEST, end, wallet, i64::MIN, limit.into())
             .await

@@ -9,7 +9,10 @@ use std::{
 use http_body::Body as _;
 
 use super::{
-    super::{grpc::Grpc, http::{Http, Leashed}},
+    super::{
+        grpc::Grpc,
+        http::{Http, Leashed},
+    },
     kit::{Node, pool},
 };
 use crate::leash::{Leash, PastEnd};
@@ -82,7 +85,11 @@ async fn a_text_is_given_away_once() {
     let frame = poll_fn(|context| body.as_mut().poll_frame(context)).await;
     assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), "tx");
     assert!(body.is_end_stream());
-    assert!(poll_fn(|context| body.as_mut().poll_frame(context)).await.is_none());
+    assert!(
+        poll_fn(|context| body.as_mut().poll_frame(context))
+            .await
+            .is_none()
+    );
     let mut late = pin!(text());
     leash.cut();
     let frame = poll_fn(|context| late.as_mut().poll_frame(context)).await;
