@@ -162,8 +162,10 @@ mod tests {
 
     #[test]
     fn it_is_found_behind_what_a_client_makes_of_it() {
-        let wrapped = std::io::Error::other(PastEnd);
-        assert!(PastEnd::is_behind(&wrapped));
+        #[derive(Debug, thiserror::Error)]
+        #[error("the request failed")]
+        struct Wrapped(#[source] PastEnd);
+        assert!(PastEnd::is_behind(&Wrapped(PastEnd)) && PastEnd::is_behind(&PastEnd));
         assert!(!PastEnd::is_behind(&std::io::Error::other("reset")));
     }
 }

@@ -1,6 +1,12 @@
 //! The journal of a worker among others: the shared one, with a copy on this machine.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use tokio::{
@@ -37,6 +43,10 @@ pub struct StandbyJournal {
     heartbeat: Duration,
     role: watch::Receiver<Role>,
     leash: Leash,
+    /// Whether what waits is what this worker journaled while it was the wallet's only one.
+    begins: AtomicBool,
+    /// Whether it is known what of that which waits still counts.
+    is_taken_up: AtomicBool,
     /// Held while steps move between the two.
     moving: Mutex<()>,
     changed: Notify,
@@ -63,6 +73,8 @@ impl StandbyJournal {
             heartbeat,
             role,
             leash,
+            begins: AtomicBool::new(false),
+            is_taken_up: AtomicBool::new(false),
             moving: Mutex::new(()),
             changed: Notify::new(),
         }
@@ -78,9 +90,11 @@ impl StandbyJournal {
         if self.local.copied_until(&self.wallet).await?.is_none() {
             // The first time: what this worker journaled by itself is what the shared journal begins with.
             self.local.hand_over(&self.wallet, BEGINNING).await?;
+            self.begins.store(true, Ordering::Release);
         } else if !is_next {
             self.local.drop_waiting().await?;
         }
+        self.is_taken_up.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -95,17 +109,15 @@ impl StandbyJournal {
 
     async fn settle(&self) -> Result<(), StoreError> {
         let _moving = self.moving.lock().await;
-        if let Ok(lead) = self.lead() {
+        if self.is_taken_up.load(Ordering::Acquire)
+            && let Ok(lead) = self.lead()
+        {
             self.hand_on(&lead).await?;
         }
         self.copy_all().await
     }
 
     async fn copy_all(&self) -> Result<(), StoreError> {
-        if self.waits().await? && self.local.copied_until(&self.wallet).await?.is_none() {
-            // What this worker wrote by itself comes first.
-            return Ok(());
-        }
         let mut last = self.local.copied_until(&self.wallet).await?.unwrap_or(0);
         loop {
             let new = self
@@ -135,14 +147,15 @@ impl StandbyJournal {
 
     /// This worker alone writes the shared journal meanwhile, so the copy is complete after it.
     async fn hand_on(&self, lead: &Lead) -> Result<(), StoreError> {
-        while self.waits().await? {
-            if self.local.copied_until(&self.wallet).await?.is_some() {
-                self.copy_all().await?;
-            } else if !self.is_empty().await? {
+        if self.begins.load(Ordering::Acquire) {
+            if !self.is_empty().await? {
                 // Another worker's journal is the shared one's beginning.
                 self.local.drop_waiting().await?;
-                return self.copy_all().await;
             }
+            self.begins.store(false, Ordering::Release);
+        }
+        while self.waits().await? {
+            self.copy_all().await?;
             let waiting = self.local.waiting(&self.wallet, BATCH).await?;
             let Some(until) = waiting.last().map(|(number, _)| *number) else {
                 return Ok(());

@@ -270,9 +270,11 @@ async fn one_that_slept_finds_that_it_may_not_send_and_begins_anew() {
     pass(SECOND * 5).await;
     assert!(one.leads() && one.note.exists());
     // As after SIGSTOP: time goes by and nothing runs. Another one took over meanwhile.
+    table.set(Server::Silent);
     advance(HEARTBEAT * 2).await;
     assert!(!one.may_send(), "before anybody has told it");
     table.hold_as("two");
+    table.set(Server::Up);
     pass(SECOND * 2).await;
     assert_eq!(*one.role.borrow(), Role::Lost);
     assert!(one.shutdown.wants_restart() && !one.may_send());
