@@ -37,22 +37,26 @@ events=$artifacts/logs/worker_continuous.log
 if is_held "$pidfile"; then
     die "a worker runs already with this data folder (pid $(pid_in "$pidfile")); stop it with ./stop_worker.sh or choose another --data-dir"
 fi
-mkdir -p "$artifacts/logs" || die "$artifacts/logs can't be made: choose another --data-dir"
-touch "$output" || die "$output can't be written to: check its permissions and the disk's space"
-before=$(wc -c <"$output")
+# The worker goes on without its logs, and writes them when it can.
+said_to=$output
+if ! { mkdir -p "$artifacts/logs" && : >>"$output"; } 2>/dev/null; then
+    echo "⚠️  $output can't be written to: check its permissions and the disk's space; starting all the same" >&2
+    said_to=$(mktemp 2>/dev/null) || said_to=/dev/null
+fi
+before=$(size_of "$said_to")
 
 # The worker writes the output log itself; only what it says before or beside that comes here.
 detach=(nohup)
 ! command -v setsid >/dev/null || detach=(setsid nohup)
-"${detach[@]}" "$binary" run "$@" </dev/null >/dev/null 2>>"$output" &
+"${detach[@]}" "$binary" run "$@" </dev/null >/dev/null 2>>"$said_to" &
 pid=$!
 
 # What this start added to the output log. A rotation makes the log shorter: then all of it.
 said() {
-    if (($(wc -c <"$output") >= before)); then
-        tail -c +$((before + 1)) "$output"
+    if (($(size_of "$said_to") >= before)); then
+        tail -c +$((before + 1)) "$said_to"
     else
-        cat "$output"
+        cat "$said_to"
     fi
 }
 
@@ -100,7 +104,7 @@ for ((waited = 0; waited < tenths; waited++)); do
         [[ -n $reason ]] || reason=$(said | tail -n 1)
         printf '%s\n' "❌ The worker could not start (exit code $code)" >&2
         printf '%s\n' "   ${reason:-it said nothing}" >&2
-        printf '%s\n' "   see $output" >&2
+        printf '%s\n' "   see $said_to" >&2
         exit 1
     fi
     sleep 0.1

@@ -42,6 +42,8 @@ fi
 pid=$(pid_in "$pidfile")
 [[ -n $pid ]] || die "a process holds $pidfile but has not written its pid: try again"
 kill -TERM "$pid" || die "the worker (pid $pid) can't be signalled: it runs as another user"
+# One that is suspended hears of it only when it goes on.
+kill -CONT "$pid" || true
 
 tenths=$((${ALLORA_STOP_TIMEOUT:-60} * 10))
 for ((waited = 0; waited < tenths; waited++)); do

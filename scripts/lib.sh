@@ -57,6 +57,11 @@ is_held() {
     [[ -n $pid && $(readlink "/proc/$pid/exe" 2>/dev/null) == */allora-worker* ]]
 }
 
+# Bytes of a file, 0 when it can't be read.
+size_of() {
+    wc -c <"$1" 2>/dev/null || echo 0
+}
+
 pid_in() {
     head -n 1 "$1" 2>/dev/null | tr -cd '0-9'
 }

@@ -2,7 +2,9 @@
 # A whole competition on the embedded chain: 2,160 windows at 100 ms a block (about 45 minutes), the
 # release worker as a process of its own, seeded faults of every kind, and 50 kill -9. Exits 0 only when
 # every answerable window was answered, none twice, without a panic, within 60 MiB and 1 MB of log a
-# simulated day. docs/faults.md tells what is counted, and how.
+# simulated day, and when each fault met 20 windows of a whole season. The clock runs 3,000 times as fast:
+# an hour a window, for blocks, prices and the worker alike. The last lines are `name: count`.
+# docs/faults.md tells what is counted, and how.
 #
 #   scripts/season.sh [--windows N] [--seed S]     --windows 100 takes about 2.5 minutes
 #   ALLORA_WORKER_BIN=FILE                         another worker than target/release/allora-worker

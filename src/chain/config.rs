@@ -34,11 +34,23 @@ pub struct ChainConfig {
     /// sooner, longer spares a slow node.
     #[serde(with = "humantime_serde")]
     pub request_timeout: Duration,
-    /// How long an endpoint may take before the next is asked the same beside it. Shorter answers
-    /// sooner when a node hangs, longer spares the nodes double requests; it should be above the
-    /// usual time to the farthest endpoint.
+    /// How long an endpoint may take at most before the next is asked the same beside it. Usually it is
+    /// sooner: after three times what the fastest sound endpoint usually takes. Shorter answers sooner
+    /// when a node hangs, longer spares the nodes double requests; it should be above the usual time to
+    /// the farthest endpoint.
     #[serde(with = "humantime_serde")]
     pub hedge_after: Duration,
+    /// How long an endpoint may take in any case before the next is asked beside it, however fast it
+    /// usually is. The same as `hedge_after` makes that time fixed.
+    #[serde(with = "humantime_serde")]
+    pub hedge_least: Duration,
+    /// How long an endpoint rests that has failed three times in a row, before it is probed; the pause
+    /// doubles, with jitter, up to `rest_max`.
+    #[serde(with = "humantime_serde")]
+    pub rest_min: Duration,
+    /// Longest pause between two probes of an endpoint that rests.
+    #[serde(with = "humantime_serde")]
+    pub rest_max: Duration,
     /// Blocks that are read again, at most, after the worker was away, for the windows that opened
     /// in them. More tells of older windows and costs a request each.
     pub catch_up: u32,
@@ -60,6 +72,9 @@ impl Default for ChainConfig {
         Self {
             request_timeout: Duration::from_secs(3),
             hedge_after: super::rpc::HEDGE_AFTER,
+            hedge_least: super::rpc::HEDGE_LEAST,
+            rest_min: Duration::from_secs(1),
+            rest_max: Duration::from_secs(60),
             catch_up: 200,
             reconnect_min: Duration::from_secs(1),
             reconnect_max: Duration::from_secs(30),

@@ -8,7 +8,7 @@ mod connection;
 mod frame;
 mod pace;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 use tokio::{
@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{frame::Loss, pace::Pace};
-use super::{ChainConfig, ChainError, OpenWindow, Version, jsonrpc::TxResult, rpc::redacted};
+use super::{ChainConfig, ChainError, OpenWindow, Rpc, Version, jsonrpc::TxResult, rpc::redacted};
 use crate::types::Height;
 
 /// What the feed tells.
@@ -79,6 +79,8 @@ pub struct Feed {
     /// The newest block that any node told of.
     heads: watch::Receiver<Height>,
     pace: Pace,
+    /// The nodes as questions find them.
+    rpc: Option<Arc<Rpc>>,
 }
 
 impl Feed {
@@ -119,7 +121,16 @@ impl Feed {
             events,
             heads,
             pace: Pace::default(),
+            rpc: None,
         })
+    }
+
+    /// The same, knowing from a pool which nodes rest after failures: those are connected to only when
+    /// there is no other.
+    #[must_use]
+    pub fn knowing(mut self, rpc: Arc<Rpc>) -> Self {
+        self.rpc = Some(rpc);
+        self
     }
 
     /// Follows the chain until it is cancelled, nobody listens, or the chain begins anew. A lost
@@ -129,14 +140,18 @@ impl Feed {
         let mut failures = 0;
         let mut turn = 0;
         loop {
+            turn = self.from(turn);
             let endpoint = self.urls[turn % self.urls.len()].clone();
-            let opened = Instant::now();
+            let (opened, told) = (Instant::now(), self.pace.told());
             let loss = tokio::select! {
                 () = cancel.cancelled() => return,
                 loss = self.follow(&endpoint) => loss,
             };
             if opened.elapsed() > SOUND_AFTER {
                 failures = 0;
+            } else if self.pace.told() > told {
+                // It was of use: the next one is waited for as after the first failure of all.
+                failures = failures.min(self.urls.len() - 1);
             }
             let retry_in = match loss {
                 Loss::Unheard => return,
@@ -162,6 +177,14 @@ impl Feed {
                 () = tokio::time::sleep(retry_in) => {}
             }
         }
+    }
+
+    /// The first turn from this one on whose node does not rest; this one when all do.
+    fn from(&self, turn: usize) -> usize {
+        let Some(rpc) = &self.rpc else { return turn };
+        let mut turns = (0..self.urls.len()).map(|step| turn.wrapping_add(step));
+        let sound = turns.find(|turn| !rpc.rests(&self.urls[turn % self.urls.len()]));
+        sound.unwrap_or(turn)
     }
 
     /// None as long as there is a URL that was not tried since. Then it doubles with each failure,

@@ -28,5 +28,5 @@ pub use emissions::{
 };
 pub use error::ChainError;
 pub use output::Output;
-pub use rpc::{EndpointHealth, EndpointKind, Rpc, Sent};
+pub use rpc::{BreakerState, EndpointHealth, EndpointKind, Hedging, Notice, Rpc, Sent};
 pub use signer::{Envelope, KeyError, Signer};

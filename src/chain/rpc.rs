@@ -1,20 +1,25 @@
 //! Requests to the chain's nodes: a pool of endpoints, of which a sound one answers.
 //!
 //! Endpoints stand in an order of preference. One that fails, or is behind the others, is asked last
-//! until it does better; one that takes long is not waited for: the next is asked beside it. One
-//! that did not name its chain yet is asked for it before anything else, and one of another chain is
-//! never asked again.
+//! until it does better, and rests when that lasts; one that takes longer than usual is not waited for:
+//! the next is asked beside it. One that did not name its chain yet is asked for it before anything
+//! else, and one of another chain for nothing else until it names the right one.
 
 mod blocks;
+mod breaker;
 mod broadcast;
+mod choice;
 mod codec;
 mod endpoint;
 mod failure;
 mod grpc;
 mod health;
 mod http;
+mod latency;
+mod notice;
 mod pool;
 mod race;
+mod resting;
 mod translate;
 mod watch;
 
@@ -29,24 +34,30 @@ use std::{
 use prost::Message;
 
 use self::{
+    breaker::Rest,
     endpoint::{Endpoint, QueryAnswer, Transport},
     grpc::Grpc,
     health::Shared,
     http::Http,
+    latency::{Hedge, Kind},
 };
 use super::{ChainError, jsonrpc::Status};
 use crate::{leash::Leash, types::Height};
 
+pub use breaker::BreakerState;
 pub use broadcast::Sent;
 pub(super) use health::TOLERATED_LAG;
-pub use health::{EndpointHealth, EndpointKind};
+pub use health::{EndpointHealth, EndpointKind, Hedging};
+pub use notice::Notice;
 
 /// What a node says of a transaction that it has already.
 pub(super) const IN_CACHE: &str = "tx already exists in cache";
 /// How a URL of the application's gRPC begins, before `http` or `https`.
 const GRPC: &str = "grpc+";
-/// How long an endpoint may take before the next is asked beside it, unless told otherwise.
+/// How long an endpoint may take at most before the next is asked beside it, unless told otherwise.
 pub(super) const HEDGE_AFTER: Duration = Duration::from_millis(500);
+/// How long it may take in any case.
+pub(super) const HEDGE_LEAST: Duration = Duration::from_millis(20);
 
 /// A pool of endpoints, CometBFT's RPC and the application's gRPC.
 #[derive(Debug)]
@@ -56,7 +67,7 @@ pub struct Rpc {
     preferred: AtomicUsize,
     /// Which is given transactions first.
     pinned: AtomicUsize,
-    hedge_after: Duration,
+    hedge: Hedge,
     shared: Arc<Shared>,
 }
 
@@ -87,22 +98,34 @@ impl Rpc {
             let name = redacted(url);
             let transport = transport(url, &name, &client, timeout)?;
             let shared = Arc::clone(&shared);
-            Ok(Arc::new(Endpoint::new(name, transport, shared)))
+            Ok(Endpoint::new(name, transport, shared))
         });
         Ok(Self {
             endpoints: endpoints.collect::<Result<_, ChainError>>()?,
             preferred: AtomicUsize::new(0),
             pinned: AtomicUsize::new(0),
-            hedge_after: HEDGE_AFTER,
+            hedge: Hedge {
+                least: HEDGE_LEAST,
+                most: HEDGE_AFTER,
+            },
             shared,
         })
     }
 
-    /// The same pool, with another time after which the next endpoint is asked beside one that has
-    /// not answered.
+    /// The same pool, with other bounds on the time after which the next endpoint is asked beside one
+    /// that has not answered. Between them it is three times what the fastest sound endpoint usually
+    /// takes.
     #[must_use]
-    pub const fn hedged(mut self, after: Duration) -> Self {
-        self.hedge_after = after;
+    pub const fn hedged(mut self, least: Duration, most: Duration) -> Self {
+        self.hedge = Hedge { least, most };
+        self
+    }
+
+    /// The same pool, with other bounds on the pauses in which an endpoint that keeps failing rests.
+    #[must_use]
+    pub fn resting(self, least: Duration, most: Duration) -> Self {
+        // Nobody has asked yet.
+        let _first = self.shared.rest.set(Rest { least, most });
         self
     }
 
@@ -125,10 +148,31 @@ impl Rpc {
         self.shared.heads()
     }
 
-    /// Asks another endpoint first from here on: the present one answers and leads nowhere.
+    /// Asks another endpoint first from here on: the present one answers and leads nowhere. It is given
+    /// transactions last, until [`Self::landed`].
     pub fn prefer_next(&self) {
         self.preferred.fetch_add(1, Ordering::Relaxed);
-        self.pinned.fetch_add(1, Ordering::Relaxed);
+        let pinned = self.pinned.fetch_add(1, Ordering::Relaxed);
+        self.endpoints[pinned % self.endpoints.len()].doubt(true);
+    }
+
+    /// A transaction is in a block: whichever endpoint is asked next, none is doubted for what was.
+    pub fn landed(&self) {
+        for endpoint in &self.endpoints {
+            endpoint.doubt(false);
+        }
+    }
+
+    /// Whether the endpoint at this host and port rests after failures, for those who reach it by another
+    /// way: its WebSocket. One that is not in the pool does not.
+    #[must_use]
+    pub fn rests(&self, url: &str) -> bool {
+        let Some(place) = authority(url) else {
+            return false;
+        };
+        let of_place = |it: &&Arc<Endpoint>| authority(&it.name).as_ref() == Some(&place);
+        let found = self.endpoints.iter().find(of_place);
+        found.is_some_and(|it| it.standing().is_open)
     }
 
     /// The identity and height of a node that is not behind.
@@ -141,7 +185,8 @@ impl Rpc {
             let height = status.sync_info.latest_block_height;
             (height < self.least().0).then(|| self.shared.lag_of(Height(height)))
         };
-        self.ask("status", self.preferred(), call, behind).await
+        self.ask((Kind::Query, "status"), self.preferred(), call, behind)
+            .await
     }
 
     /// Asks the application of a node that is not behind. The answer is of its newest height.
@@ -180,7 +225,9 @@ impl Rpc {
             // A refusal bears no height.
             None => endpoint.objection(),
         };
-        let answer = self.ask(path, self.preferred(), call, behind).await?;
+        let answer = self
+            .ask((Kind::Query, path), self.preferred(), call, behind)
+            .await?;
         decode(path, answer)
     }
 }
@@ -239,6 +286,13 @@ fn bad(url: &str, cause: String) -> ChainError {
         url: url.into(),
         cause,
     }
+}
+
+/// A URL's host and port, by which one node is known in several URLs.
+fn authority(url: &str) -> Option<(String, u16)> {
+    let parsed = reqwest::Url::parse(url).ok()?;
+    let port = parsed.port_or_known_default()?;
+    Some((parsed.host_str()?.to_owned(), port))
 }
 
 /// An endpoint as it may be shown: without user, password, path and query, which may hold a key.

@@ -4,6 +4,7 @@ mod args;
 mod backtest;
 mod devnet;
 mod devnet_models;
+mod disk;
 mod failure;
 mod forecast;
 mod learning;

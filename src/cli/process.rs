@@ -7,8 +7,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::failure::Failure;
 use crate::ops::{
-    Artifacts, Ending, Event, OpsConfig, Pidfile, Reporter, ReporterOptions, complaint,
-    install_diagnostics,
+    Artifacts, Ending, Event, FEW, OpsConfig, Pidfile, Reporter, ReporterOptions, complaint,
+    install_diagnostics, raise_descriptors,
 };
 
 /// Threads for everything that is asynchronous; what computes has its own.
@@ -49,12 +49,14 @@ pub(super) fn open_with(
     first: Event,
     notices: &[String],
 ) -> Result<(Pidfile, Reporter), Failure> {
+    let descriptors = raise_descriptors();
     let pidfile = Pidfile::acquire(&options.artifacts)?;
     options.config = ops.clone();
     options.secrets = secrets;
     let reporter = Reporter::start(options)?;
     install_diagnostics(&reporter, &ops.diagnostics)?;
     reporter.emit(first);
+    tell_descriptors(&reporter, descriptors);
     for notice in notices {
         let remedy = "change it if that is not meant".into();
         reporter.emit(Event::Notice {
@@ -63,6 +65,17 @@ pub(super) fn open_with(
         });
     }
     Ok((pidfile, reporter))
+}
+
+fn tell_descriptors(reporter: &Reporter, limit: Option<u64>) {
+    if let Some(few) = limit.filter(|limit| *limit < FEW) {
+        reporter.emit(Event::Notice {
+            cause: format!("this process may have no more than {few} files and connections open"),
+            remedy: format!(
+                "raise the hard limit to {FEW} or more: ulimit -Hn, LimitNOFILE= of the unit"
+            ),
+        });
+    }
 }
 
 /// Runs what is alive until it ends, tells why it ended, and writes the last word.

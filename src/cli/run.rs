@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     RunArgs,
+    disk::Database,
     failure::Failure,
     learning,
     period::{await_start, end_with, period},
@@ -19,7 +20,7 @@ use crate::{
     devnet::{Control, Devnet, DevnetConfig},
     leash::Leash,
     ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, Shutdown, TaskGroup, WalletLock},
-    store::{Journal, Store, StoreError, Wallet},
+    store::{Journal, Store, Wallet},
     types::TopicId,
     worker::{Tally, Worker, connect_leashed},
 };
@@ -87,8 +88,12 @@ async fn live(
 ) -> Result<String, Failure> {
     let mut farewell = None;
     let ended = work(start, wallet, args, &mut farewell).await;
-    if let Some(farewell) = farewell {
-        farewell.leave().await;
+    let is_lost = match farewell {
+        Some(farewell) => farewell.leave().await,
+        None => false,
+    };
+    if is_lost {
+        return ended.and_then(|reason| Err(Failure::passing(reason)));
     }
     ended
 }
@@ -123,13 +128,13 @@ async fn work(
     }
     let devnet = embedded_chain(&mut settings, &address, args.dry_run).await?;
 
-    let database = settings.artifacts.database();
-    let journal = Arc::new(Store::open(&database).await?);
+    let database = Database::open(&settings.artifacts.database(), &reporter).await?;
+    let journal = database.journal();
     if devnet.is_some() {
-        forget_devnet(&journal, &settings, &address, &clock).await?;
+        forget_last_chain(&settings, &address, &journal, &clock, &reporter).await;
     }
     // A connection of its own, so that no write of candles stands before the journal's.
-    let candles = Arc::new(Store::open(&database).await?);
+    let candles = database.beside().await;
     let keeps_candles = prices.are_stored();
     let mut group = TaskGroup::new(shutdown.clone(), reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
@@ -149,30 +154,30 @@ async fn work(
             .map_or_else(Leash::unlimited, Standby::leash);
         let (chain, topics_of) = (&settings.chain, &topics);
         let chain = connect_leashed(chain, network, signer, topics_of, &reporter, leash).await?;
-        // Not before: the start sets aside what is left of a chain that began anew.
-        let setup = learning::Setup {
+        let outcomes = database.beside().await;
+        let mut setup = Some(learning::Setup {
             settings: &settings,
             chain: &chain,
-            store: Arc::new(Store::open(&database).await?),
+            store: Arc::clone(&outcomes),
             keeps_candles,
             desk: &desk,
             clock: &clock,
             reporter: &reporter,
-        };
-        let (mut setup, mut started) = (Some(setup), Instant::from_std(started));
-        let mut journal: Arc<dyn Journal> = journal;
+        });
+        let mut started = Instant::from_std(started);
+        let mut led: Arc<dyn Journal> = Arc::clone(&journal) as _;
         if let Some(standby) = standby {
             // A forecast that stands by is held back as the leader's is.
             if let Some(setup) = setup.take() {
                 learning::open(&mut group, setup).await;
             }
-            let local = Store::open(&database).await?;
-            journal = standby.lead(&mut group, &chain, local, &reporter).await?;
+            let local = journal.as_ref().clone();
+            led = standby.lead(&mut group, &chain, local, &reporter).await?;
             started = Instant::now();
         }
         let worker = Worker {
             chain: Arc::clone(&chain),
-            journal,
+            journal: led,
             desk: desk.clone(),
             reporter: reporter.clone(),
             clock: Arc::clone(&clock),
@@ -185,6 +190,8 @@ async fn work(
             started,
         };
         let tally = worker.start(&mut group).await?;
+        database.follow(&mut group, &chain, &[&candles, &outcomes]);
+        // Not before: the start sets aside what is left of a chain that began anew.
         if let Some(setup) = setup {
             learning::open(&mut group, setup).await;
         }
@@ -197,7 +204,9 @@ async fn work(
     let poll_seconds = settings.worker.poll_interval.as_secs();
     reporter.emit(Event::PollingStarted { poll_seconds });
     let asked = group.shutdown();
-    process::asked(&group.join().await)?;
+    let ending = group.join().await;
+    database.close().await;
+    process::asked(&ending)?;
     conclude(&asked, *tally.borrow(), args.once)
 }
 
@@ -219,26 +228,28 @@ fn guard(
     Ok(Some(lock))
 }
 
-/// Each start of an embedded chain is a new one: what went to the last is lost with it.
-async fn forget_devnet(
-    journal: &Store,
+/// Each start of the embedded chain is a new one: what went to the last one is lost with it.
+async fn forget_last_chain(
     settings: &Settings,
     address: &str,
+    journal: &Store,
     clock: &SharedClock,
-) -> Result<(), StoreError> {
+    reporter: &Reporter,
+) {
     let wallet = Wallet {
         chain_id: settings.network.chain_id.clone(),
         address: address.to_owned(),
     };
     let aside = format!("{}, before {}", wallet.chain_id, clock.now());
-    journal.set_aside(&wallet, &aside).await
+    if let Err(error) = journal.set_aside(&wallet, &aside).await {
+        reporter.emit(Event::Trouble {
+            cause: format!("the last embedded chain's submissions stay in the journal: {error}"),
+            remedy: "free or repair the disk; windows are answered all the same".into(),
+        });
+    }
 }
 
 fn conclude(shutdown: &Shutdown, tally: Tally, once: bool) -> Result<String, Failure> {
-    if shutdown.wants_restart() {
-        let reason = shutdown.reason().unwrap_or_default();
-        return Err(Failure::passing(reason.to_owned()));
-    }
     if once && tally.answered == 0 && tally.missed > 0 {
         return Err(Failure::passing("the one window was not answered".into()));
     }

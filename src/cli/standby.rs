@@ -11,6 +11,7 @@ use tokio::{
 
 use super::failure::Failure;
 use crate::{
+    chain::Notice,
     config::Settings,
     leash::Leash,
     ops::{Event, Reporter, TaskGroup},
@@ -166,8 +167,14 @@ async fn follow(chain: &Chain, reporter: &Reporter) {
     loop {
         chain.rpc.warm().await;
         chain.rpc.probe().await;
-        for (endpoint, cause) in chain.rpc.take_notices() {
-            reporter.emit(Event::NodeTrouble { endpoint, cause });
+        for notice in chain.rpc.take_notices() {
+            reporter.emit(match notice {
+                Notice::Trouble { endpoint, cause } => Event::NodeTrouble { endpoint, cause },
+                Notice::Well { endpoint, after } => Event::NodeWell {
+                    endpoint,
+                    seconds: after.as_secs(),
+                },
+            });
         }
         looks = looks.wrapping_add(1);
         if looks.is_multiple_of(SELDOM) {
@@ -190,11 +197,12 @@ pub(super) struct Farewell {
 
 impl Farewell {
     /// Gives the lease back, if this worker has it, so that another one takes over at once. Nothing is sent
-    /// from here on.
-    pub(super) async fn leave(self) {
+    /// from here on. True when another one has taken it.
+    pub(super) async fn leave(self) -> bool {
         self.leash.cut();
-        let Some(token) = self.role.borrow().token() else {
-            return;
+        let role = *self.role.borrow();
+        let Some(token) = role.token() else {
+            return role == Role::Lost;
         };
         let lead = Lead {
             owner: self.name,
@@ -205,5 +213,6 @@ impl Farewell {
         if matches!(given, Ok(Ok(()))) {
             LeadNote::of(self.note, &self.wallet).clear();
         }
+        false
     }
 }

@@ -120,6 +120,14 @@ impl<'a> Check<'a> {
         self.between(&["chain", "request_timeout"], chain.request_timeout, limits);
         let limits = (Duration::from_millis(10), Duration::from_secs(60));
         self.between(&["chain", "hedge_after"], chain.hedge_after, limits);
+        let limits = (Duration::from_millis(1), Duration::from_secs(60));
+        self.between(&["chain", "hedge_least"], chain.hedge_least, limits);
+        let limits = (Duration::from_millis(10), Duration::from_secs(600));
+        self.between(&["chain", "rest_min"], chain.rest_min, limits);
+        self.between(&["chain", "rest_max"], chain.rest_max, limits);
+        let holds = chain.rest_min <= chain.rest_max;
+        let right = "make rest_max at least as long";
+        self.expect(holds, &["chain", "rest_min"], "is above rest_max", right);
         let wrong = format_args!("is {}", chain.catch_up);
         let right = "write 0 to 100000";
         self.expect(

@@ -65,6 +65,8 @@ pub(super) struct Chain {
     pub(super) pending: Vec<Pending>,
     /// Hashes that the mempool has seen and still remembers.
     pub(super) cache: HashSet<String>,
+    /// What endpoints that pass nothing on have taken, by their address.
+    pub(super) holes: HashMap<String, Vec<Transaction>>,
     blocks: BTreeMap<i64, Arc<Block>>,
     by_hash: HashMap<String, Arc<Delivered>>,
     states: VecDeque<Arc<State>>,
@@ -89,6 +91,7 @@ impl Chain {
             config,
             pending: Vec::new(),
             cache: HashSet::new(),
+            holes: HashMap::new(),
             blocks: BTreeMap::new(),
             by_hash: HashMap::new(),
             states: VecDeque::new(),
@@ -148,6 +151,11 @@ impl Chain {
         self.by_hash
             .get(hash)
             .filter(|found| found.height <= self.indexed_height())
+    }
+
+    /// Whether a transaction stands in a block.
+    pub(super) fn has_landed(&self, hash: &str) -> bool {
+        self.by_hash.contains_key(hash)
     }
 
     /// All that the indexer knows, oldest first.

@@ -7,6 +7,7 @@ use super::{
     chain::Chain,
     execute::{self, Outcome},
     refusal::Refusal,
+    state::Accounts,
     transaction::{self, Transaction},
 };
 
@@ -23,6 +24,10 @@ impl Chain {
     /// Takes a transaction into the mempool. None when its bytes are there, or in a block, already.
     pub(super) fn submit(&mut self, bytes: &[u8]) -> Option<Result<(), Refusal>> {
         let hash = transaction::hash(bytes);
+        if self.view.black_hole {
+            return self.swallow(bytes, &hash);
+        }
+        self.holes.remove(&self.view.address);
         if !self.cache.insert(hash.clone()) {
             return None;
         }
@@ -34,13 +39,38 @@ impl Chain {
     }
 
     fn check_new(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        let tx = self.read(bytes)?;
+        let mut accounts = std::mem::take(&mut self.check);
+        let checked = self.checked(&tx, &mut accounts);
+        self.check = accounts;
+        checked?;
+        self.pending.push(Pending {
+            tx,
+            from: self.state.height + 1 + self.hold.max(self.effects.hold),
+            arrived: Instant::now(),
+        });
+        Ok(())
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Result<Transaction, Refusal> {
         let tx = Transaction::decode(bytes, self.config.version)?;
         tx.signers().iter().for_each(|signer| self.fund(signer));
+        Ok(tx)
+    }
+
+    /// The checks on the way in, against these accounts.
+    fn checked(&mut self, tx: &Transaction, accounts: &mut Accounts) -> Result<(), Refusal> {
         let forced = self.forced.check.pop_front();
         if let Some(refusal) = forced.or_else(|| self.view.refusal.clone()) {
             return Err(refusal);
         }
-        let context = ante::Context {
+        ante::check(tx, accounts, &self.mempool())?;
+        ante::check_settling(tx)
+    }
+
+    /// What the mempool that is asked checks a transaction against.
+    fn mempool(&self) -> ante::Context<'_> {
+        ante::Context {
             chain_id: self
                 .view
                 .chain_id
@@ -49,15 +79,22 @@ impl Chain {
             height: self.state.height,
             gas_price: self.state.gas_price,
             mode: Mode::Execute,
-        };
-        ante::check(&tx, &mut self.check, &context)?;
-        ante::check_settling(&tx)?;
-        self.pending.push(Pending {
-            tx,
-            from: self.state.height + 1 + self.hold.max(self.effects.hold),
-            arrived: Instant::now(),
-        });
-        Ok(())
+        }
+    }
+
+    /// Takes a transaction into the mempool of an endpoint that passes nothing on. It knows of blocks,
+    /// and of what it has taken itself.
+    fn swallow(&mut self, bytes: &[u8], hash: &str) -> Option<Result<(), Refusal>> {
+        let read = self.read(bytes);
+        let mut held = self.holes.remove(&self.view.address).unwrap_or_default();
+        let mut accounts = self.state.accounts.clone();
+        // What came into a block by another way has lost its sequence number here.
+        held.retain(|tx| ante::check(tx, &mut accounts, &self.mempool()).is_ok());
+        let is_known = held.iter().any(|tx| tx.hash == hash) || self.has_landed(hash);
+        let checked = read.and_then(|tx| self.checked(&tx, &mut accounts).map(|()| tx));
+        let answer = (!is_known).then(|| checked.map(|tx| held.push(tx)));
+        self.holes.insert(self.view.address.clone(), held);
+        answer
     }
 
     /// Runs a transaction without keeping anything; gives the gas that it used.

@@ -144,6 +144,7 @@ impl Shared {
                 indexer: effects.indexer.unwrap_or(faults.indexer),
                 catching_up: effects.catching_up,
                 chain_id,
+                black_hole: effects.black_hole,
                 refusal: effects.refusal.clone(),
             }
         })

@@ -15,6 +15,8 @@ pub(super) struct View {
     pub(super) catching_up: bool,
     /// The chain that it says it is of, when that is another.
     pub(super) chain_id: Option<String>,
+    /// Whether it takes transactions and passes none on.
+    pub(super) black_hole: bool,
     /// With what it refuses each transaction.
     pub(super) refusal: Option<Refusal>,
 }

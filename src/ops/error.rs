@@ -31,7 +31,7 @@ pub enum OpsError {
     },
     /// A lock file can't be used.
     #[error(
-        "the lock file {path} can't be used: {cause}; make its folder writable for this user, on a local file system"
+        "the lock file {path} can't be used: {cause}; make its folder writable for this user, on a local file system with some space, or choose another folder with --data-dir"
     )]
     Lock {
         /// Which file.

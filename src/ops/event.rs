@@ -307,6 +307,8 @@ pub enum Event {
     },
     /// A node misbehaves.
     NodeTrouble { endpoint: String, cause: String },
+    /// A node that had trouble is well again, after so many seconds.
+    NodeWell { endpoint: String, seconds: u64 },
     /// Something is wrong that the operator should know of; the worker goes on.
     Trouble { cause: String, remedy: String },
     /// Something is not as one might think; nothing is wrong.

@@ -13,8 +13,10 @@ use time::OffsetDateTime;
 
 use super::rotate::{self, Stamp};
 
-/// Lines that wait for the disk; the oldest give way.
-const WAITING: usize = 20_000;
+/// Bytes of lines that wait for the disk; the oldest give way. Days of a quiet worker.
+const WAITING: usize = 4 << 20;
+/// What a line takes in memory beside its text.
+const FRAME: usize = 32;
 
 /// When a log is rotated, and what stays.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,8 @@ pub(super) struct LogFile {
     stamp: Stamp,
     file: Option<File>,
     waiting: VecDeque<String>,
+    /// What they take in memory.
+    bytes: usize,
     /// Lines that gave way because the disk refused for too long.
     lost: u64,
     /// No rotation is tried below this size.
@@ -49,6 +53,7 @@ impl LogFile {
             stamp,
             file: None,
             waiting: VecDeque::new(),
+            bytes: 0,
             lost: 0,
             rotate_above: limits.max_bytes,
         }
@@ -56,11 +61,18 @@ impl LogFile {
 
     /// Queues a line (without its end); `settle` writes it.
     pub(super) fn push(&mut self, line: String) {
-        if self.waiting.len() >= WAITING {
-            self.waiting.pop_front();
+        self.bytes += FRAME + line.len();
+        self.waiting.push_back(line);
+        while self.bytes > WAITING {
+            self.pop();
             self.lost += 1;
         }
-        self.waiting.push_back(line);
+    }
+
+    fn pop(&mut self) {
+        if let Some(line) = self.waiting.pop_front() {
+            self.bytes = self.bytes.saturating_sub(FRAME + line.len());
+        }
     }
 
     /// Whether lines wait.
@@ -90,19 +102,27 @@ impl LogFile {
 
     fn write_waiting(&mut self) -> io::Result<u64> {
         let mut file = self.open()?;
+        let written = self.write_into(&mut file);
+        // Also when it failed: there may be no descriptor to open it again.
+        self.file = Some(file);
+        written
+    }
+
+    fn write_into(&mut self, file: &mut File) -> io::Result<u64> {
         let mut size = file.metadata()?.len();
         while let Some(line) = self.waiting.front_mut() {
             line.push('\n');
-            if let Err(cause) = file.write_all(line.as_bytes()) {
-                line.pop();
+            let written = file.write_all(line.as_bytes());
+            let length = line.len() as u64;
+            line.pop();
+            if let Err(cause) = written {
                 // A line cut short would make the log unreadable for programs.
                 let _ = file.set_len(size);
                 return Err(cause);
             }
-            size += line.len() as u64;
-            self.waiting.pop_front();
+            size += length;
+            self.pop();
         }
-        self.file = Some(file);
         Ok(size)
     }
 
@@ -116,6 +136,7 @@ impl LogFile {
             if same {
                 return Ok(file);
             }
+            // Its descriptor serves the new one.
         }
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
@@ -202,11 +223,28 @@ mod tests {
     #[test]
     fn the_oldest_lines_give_way_and_are_counted() {
         let mut log = log("/dev/full".into());
-        for number in 0..WAITING + 3 {
-            log.push(number.to_string());
+        let most = WAITING / (FRAME + 1_000);
+        for number in 0..most + 3 {
+            log.push(format!("{number:01000}"));
         }
-        assert_eq!(log.backlog(), (WAITING, 3));
-        assert_eq!(log.waiting.front().unwrap(), "3");
+        assert_eq!(log.backlog(), (most, 3));
+        assert!(log.waiting.front().unwrap().ends_with("0003") && log.bytes <= WAITING);
+    }
+
+    #[test]
+    fn a_folder_in_its_place_keeps_the_lines_until_it_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let mut log = log(path.clone());
+        log.push("one".into());
+        log.settle(NOW).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        log.push("two".into());
+        assert!(log.settle(NOW).is_err() && log.is_behind());
+        fs::remove_dir(&path).unwrap();
+        log.settle(NOW).unwrap();
+        assert_eq!(fs::read_to_string(path).unwrap(), "two\n");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Operations: what the operator sees and holds on to.
 
 mod config;
+mod descriptors;
 mod diagnostics;
 mod error;
 mod event;
@@ -29,6 +30,7 @@ mod words;
 mod writer;
 
 pub use config::OpsConfig;
+pub use descriptors::{FEW, raise_descriptors};
 pub use diagnostics::install_diagnostics;
 pub use error::OpsError;
 pub use event::{Event, WindowSource};

@@ -37,6 +37,9 @@ struct Content {
     address: String,
     balance: String,
     message: String,
+    /// Why the logs can't be written at present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logs: Option<String>,
 }
 
 /// The file and what it shall say.
@@ -56,6 +59,7 @@ impl StateFile {
             address: String::new(),
             balance: String::new(),
             message: String::new(),
+            logs: None,
         };
         Self {
             path,
@@ -103,6 +107,16 @@ impl StateFile {
                 self.enter(Phase::Stopped, event, timestamp);
             }
             _ => {}
+        }
+    }
+
+    /// Takes note of what stands in the way of the logs, or that nothing does.
+    pub(super) fn hindered(&mut self, cause: Option<&io::Error>) {
+        let logs = cause.map(|cause| format!("can't be written: {cause}"));
+        if logs != self.content.logs {
+            self.content.logs = logs;
+            // Before the first event there is nothing to say.
+            self.dirty |= !self.content.since.is_empty();
         }
     }
 

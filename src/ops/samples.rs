@@ -89,6 +89,10 @@ pub(super) fn healthy() -> Vec<Event> {
             height: Height(101),
         },
         Event::PollingStarted { poll_seconds: 120 },
+        Event::NodeWell {
+            endpoint: endpoint.into(),
+            seconds: 95,
+        },
         Event::WebsocketConnected {
             endpoint: endpoint.into(),
         },

@@ -7,8 +7,8 @@
 use std::{
     env,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -169,13 +169,14 @@ enum Locked {
     Theirs(String),
 }
 
-/// Locks a file and writes into it who holds it, or reads who does.
+/// Locks a file and writes into it who holds it, or reads who does. The lock holds though the disk takes
+/// nothing: a full one leaves the file empty, and a read-only one leaves it as it is.
 fn lock(path: &Path, content: &str) -> io::Result<Locked> {
     let mut file = opened(path)?;
     match try_lock(&file) {
         Ok(()) => {
-            file.set_len(0)?;
-            writeln!(file, "{content}")?;
+            // Who holds it is for people; that it is held is what counts.
+            let _ = note(&file, content);
             Ok(Locked::Ours(file))
         }
         Err(TryLockError::WouldBlock) => Ok(Locked::Theirs(holder(&mut file)?)),
@@ -183,7 +184,27 @@ fn lock(path: &Path, content: &str) -> io::Result<Locked> {
     }
 }
 
+/// To write; to read where that can't be done: a lock holds all the same.
 fn opened(path: &Path) -> io::Result<File> {
+    match open_to_write(path) {
+        Err(cause) if is_unwritable(&cause) => {
+            File::open(path).map_err(|missing| match missing.kind() {
+                io::ErrorKind::NotFound => cause,
+                _ => missing,
+            })
+        }
+        opened => opened,
+    }
+}
+
+/// Over what is there, so that a full disk has room for it, and then cut.
+fn note(file: &File, content: &str) -> io::Result<()> {
+    let content = format!("{content}\n");
+    file.write_all_at(content.as_bytes(), 0)?;
+    file.set_len(content.len() as u64)
+}
+
+fn open_to_write(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -200,9 +221,7 @@ fn lock_shared(path: &Path, content: &str, database: &str) -> io::Result<Locked>
     for _ in 0..5 {
         match file.try_lock() {
             Ok(()) => {
-                file.set_len(0)?;
-                file.seek(SeekFrom::Start(0))?;
-                writeln!(file, "{content}")?;
+                note(&file, content)?;
                 // Another may come in between: then it is looked what that one has written.
                 file.unlock()?;
             }
@@ -222,6 +241,14 @@ fn lock_shared(path: &Path, content: &str, database: &str) -> io::Result<Locked>
         }
     }
     Ok(Locked::Theirs(holder(&mut file)?))
+}
+
+fn is_unwritable(cause: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(
+        cause.kind(),
+        PermissionDenied | ReadOnlyFilesystem | StorageFull | QuotaExceeded
+    )
 }
 
 /// A script that looks whether the file is held locks it for a moment itself: try more than once.

@@ -313,6 +313,10 @@ impl Event {
             Self::NodeTrouble { endpoint, cause } => {
                 warning(format!("Node {endpoint} has trouble: {cause}"))
             }
+            Self::NodeWell { endpoint, seconds } => good("✅", "Node is well again").with(format!(
+                "({endpoint}, after {})",
+                span(seconds.cast_signed())
+            )),
             Self::Notice { cause, remedy } => warning(format!("{cause}; {remedy}")),
             Self::Trouble { cause, remedy } => bad(format!("{cause}; {remedy}")),
             Self::Fatal { cause, remedy } => {

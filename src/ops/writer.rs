@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 
 use super::{
     Event, Level, ReporterOptions, Words,
+    descriptors::Spare,
     log_file::{Limits, LogFile},
     mask::Mask,
     phrase::{iso_milliseconds, iso_seconds},
@@ -47,6 +48,8 @@ pub(super) struct Writer {
     output: LogFile,
     predictions: Predictions,
     state: StateFile,
+    /// For the files that are replaced as a whole.
+    spare: Spare,
     screen: Option<SyncSender<Shown>>,
     mask: Mask,
     dropped: Arc<AtomicU64>,
@@ -68,6 +71,7 @@ impl Writer {
             output: LogFile::new(files.output_log(), limits, rotate::bracketed),
             predictions: Predictions::new(files.predictions()),
             state: StateFile::new(files.state()),
+            spare: Spare::new(),
             screen: options.stdout.then(screen).flatten(),
             mask: Mask::new(options.secrets),
             dropped,
@@ -140,7 +144,7 @@ impl Writer {
     fn settle(&mut self) {
         let now = self.clock.now();
         self.own_up(now);
-        let aside = self.predictions.settle();
+        let aside = self.spare.lend(|| self.predictions.settle());
         if let Ok(Some(aside)) = &aside {
             let trouble = Event::Trouble {
                 cause: format!(
@@ -151,13 +155,16 @@ impl Writer {
             };
             self.event(now, &trouble);
         }
-        let done = [
+        let logs = [
             self.events.settle(now),
             self.output.settle(now),
-            self.state.settle(),
             aside.map(|_| ()),
         ];
-        match done.into_iter().find_map(Result::err) {
+        let hindrance = logs.into_iter().find_map(Result::err);
+        // Whoever looks at the state file is told why the logs stand still.
+        self.state.hindered(hindrance.as_ref());
+        let stated = self.spare.lend(|| self.state.settle());
+        match hindrance.or(stated.err()) {
             Some(cause) => self.failed(&cause),
             None => self.recovered(now),
         }

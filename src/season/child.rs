@@ -41,9 +41,11 @@ const CONFIG: &str = r#"
 [chain]
 request_timeout = "250ms"
 hedge_after = "30ms"
+rest_min = "20ms"
+rest_max = "1200ms"
 reconnect_min = "20ms"
 reconnect_max = "200ms"
-silence = "1s"
+silence = "400ms"
 [worker]
 poll_interval = "2400ms"
 [forecast]

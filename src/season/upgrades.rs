@@ -62,3 +62,97 @@ impl Upgrades {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        time::{Duration, Instant},
+    };
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::devnet::{Order, When};
+
+    const NONCE: i64 = 1_000;
+    const KEY: (u64, i64) = (67, NONCE);
+
+    fn window() -> WindowRecord {
+        WindowRecord {
+            topic: KEY.0,
+            nonce: NONCE,
+            end: NONCE + 10,
+            opened: Instant::now(),
+            blocks: Vec::new(),
+            answers: Vec::new(),
+            faults: BTreeSet::new(),
+        }
+    }
+
+    fn sentence(answered: bool, answerable: bool) -> Sentence {
+        Sentence {
+            answerable,
+            had_endpoint: answerable,
+            answered,
+            twice: false,
+            calm: false,
+            latency: None,
+            blocks: None,
+        }
+    }
+
+    /// An upgrade whose halt ends before this block of the window.
+    fn hit(block: i64) -> Hit {
+        Hit {
+            id: 1,
+            order: Order {
+                at: When::Now,
+                endpoint: None,
+                blocks: 3,
+                fault: Fault::Upgrade,
+            },
+            since: NONCE + block,
+            active: false,
+            windows: BTreeSet::from([KEY]),
+        }
+    }
+
+    #[rstest]
+    #[case(7, false, (1, 1, 0, 0))]
+    #[case(6, false, (1, 0, 1, 0))]
+    #[case(6, true, (1, 0, 0, 1))]
+    fn a_window_is_lost_with_its_halt_or_by_another_fault_or_without_an_excuse(
+        #[case] block: i64,
+        #[case] answerable: bool,
+        #[case] expected: (usize, usize, usize, usize),
+    ) {
+        let window = window();
+        let judged = [(&window, sentence(false, answerable))];
+        let all = Upgrades::of(&[], &[hit(block)], &judged, &[]);
+        let found = (all.lost, all.ended, all.excused, all.unexcused);
+        assert_eq!(found, expected);
+        let judged = [(&window, sentence(true, answerable))];
+        let all = Upgrades::of(&[], &[hit(block)], &judged, &[]);
+        assert_eq!(all, Upgrades::default());
+    }
+
+    #[test]
+    fn an_upgrade_counts_while_the_worker_runs() {
+        let window = window();
+        let judged = [(&window, sentence(true, true))];
+        let at = Instant::now() + Duration::from_secs(10);
+        let upgrade = UpgradeRecord {
+            at,
+            height: NONCE + 4,
+            windows: vec![KEY],
+        };
+        let run = |from| Run { from, until: None };
+        let connected = |from| {
+            let upgrades = std::slice::from_ref(&upgrade);
+            Upgrades::of(upgrades, &[], &judged, &[run(from)]).connected
+        };
+        assert_eq!(connected(at - Duration::from_secs(1)), 1);
+        assert_eq!(connected(at + Duration::from_secs(1)), 0);
+    }
+}

@@ -299,6 +299,10 @@ impl Journal for StandbyJournal {
     fn patience(&self) -> Duration {
         self.heartbeat
     }
+
+    fn is_binding(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

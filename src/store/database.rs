@@ -4,11 +4,13 @@ use std::{path::Path, str::FromStr, time::Duration};
 
 use sqlx::{
     ConnectOptions as _, SqlSafeStr, SqlitePool,
-    migrate::{Migration, MigrationType, Migrator},
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::StoreError;
+use tokio::sync::watch;
+
+use super::{StoreError, check::MARK, is_damage, pages::beside};
 
 const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "journal", include_str!("migrations/0001_journal.sql")),
@@ -27,11 +29,17 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
     ),
 ];
 
+/// What a connection keeps of the file in memory, in KiB below zero: the worker asks by keys, and more would
+/// grow with the file for days.
+const CACHE: &str = "-256";
+
 /// The store: every repository trait is implemented on it.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(super) pool: SqlitePool,
     place: String,
+    /// Whether it was found damaged.
+    damaged: watch::Sender<bool>,
 }
 
 impl Store {
@@ -44,10 +52,13 @@ impl Store {
         let place = path.display().to_string();
         let options = SqliteConnectOptions::new()
             .filename(path)
+            .pragma("cache_size", CACHE)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
+            // A long read may make the log grow; afterwards it gives the disk back.
+            .pragma("journal_size_limit", "4194304")
             // What is slow is told by the rooms that wait for it.
             .disable_statement_logging();
         Self::connect(options, place).await
@@ -68,7 +79,10 @@ impl Store {
         Self::connect(options, place).await
     }
 
-    async fn connect(options: SqliteConnectOptions, place: String) -> Result<Self, StoreError> {
+    pub(super) async fn connect(
+        options: SqliteConnectOptions,
+        place: String,
+    ) -> Result<Self, StoreError> {
         // One connection: SQLite has one writer, and a database in memory lives with its connection.
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
@@ -76,24 +90,53 @@ impl Store {
             .max_lifetime(None)
             .connect_with(options)
             .await
-            .map_err(|cause| StoreError::Database {
-                place: place.clone(),
-                cause,
-            })?;
-        let store = Self { pool, place };
+            .map_err(|cause| failure(place.clone(), cause))?;
+        let store = Self {
+            pool,
+            place,
+            damaged: watch::Sender::new(false),
+        };
         migrator()
             .run(&store.pool)
             .await
-            .map_err(|cause| store.failed(cause.into()))?;
+            .map_err(|cause| store.not_migrated(cause))?;
         Ok(store)
+    }
+
+    /// Becomes true when SQLite finds the file damaged.
+    #[must_use]
+    pub fn damaged(&self) -> watch::Receiver<bool> {
+        self.damaged.subscribe()
+    }
+
+    fn not_migrated(&self, cause: MigrateError) -> StoreError {
+        match cause {
+            MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => {
+                self.failed(cause)
+            }
+            cause => StoreError::Tables {
+                place: self.place.clone(),
+                cause: Box::new(cause),
+            },
+        }
     }
 
     /// Wraps a database error with the place that it came from.
     pub(super) fn failed(&self, cause: sqlx::Error) -> StoreError {
-        StoreError::Database {
-            place: self.place.clone(),
-            cause,
+        let error = failure(self.place.clone(), cause);
+        if error.is_damage() && !self.damaged.send_replace(true) {
+            // So that the next start mends it without looking. Without it, it looks.
+            let _ = std::fs::write(beside(Path::new(&self.place), MARK), "");
         }
+        error
+    }
+}
+
+fn failure(place: String, cause: sqlx::Error) -> StoreError {
+    if is_damage(&cause) {
+        StoreError::Damaged { place, cause }
+    } else {
+        StoreError::Database { place, cause }
     }
 }
 
@@ -108,4 +151,18 @@ fn migrator() -> Migrator {
         )
     });
     Migrator::with_migrations(migrations.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn little_of_the_file_is_kept_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("worker.db")).await.unwrap();
+        let kept = sqlx::query_scalar::<_, i64>("PRAGMA cache_size");
+        let kept = kept.fetch_one(&store.pool).await.unwrap();
+        assert_eq!(kept, CACHE.parse::<i64>().unwrap());
+    }
 }

@@ -242,4 +242,9 @@ pub trait Journal: Send + Sync + 'static {
     fn patience(&self) -> Duration {
         Duration::from_secs(2)
     }
+
+    /// Whether bytes wait for their steps though earlier ones hang: others read them.
+    fn is_binding(&self) -> bool {
+        false
+    }
 }

@@ -2,6 +2,8 @@
 
 mod candles;
 mod candles_sql;
+mod cells;
+mod check;
 mod database;
 mod journal;
 mod journal_copy;
@@ -9,23 +11,31 @@ mod journal_rows;
 mod journal_sql;
 mod leases;
 mod line;
+mod loss;
+mod mend;
 mod outcomes;
 mod outcomes_rows;
 mod outcomes_sql;
 mod outcomes_writes;
 mod packed;
+mod pages;
 mod prediction_db;
 mod predictions;
 mod quota;
+mod salvage;
 mod scores;
 mod series;
+mod shelter;
 mod standby_db;
+mod survey;
 mod wallet_leases;
+mod write_ahead;
 
 pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
 pub use database::Store;
 pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
 pub use leases::{Beat, Held, Known, LeaseRepository, Sign};
+pub use loss::{Loss, Mended, Salvage};
 pub use outcomes::{
     Answered, Field, Noted, OpenedBy, OutcomeRepository, Peers, Record, Resolution, Standing,
 };
@@ -42,6 +52,7 @@ pub use scores::{
     Snapshot, Waiting, WindowScore,
 };
 pub use series::{Interval, Origin, Series};
+pub use shelter::{Opened, Shelter};
 pub use standby_db::{LedJournal, StandbyDb};
 pub use wallet_leases::{Claim, Lead, Seen, SharedSteps, Taken, WalletLeases};
 
@@ -53,6 +64,18 @@ pub enum StoreError {
         "the database at {place} failed: {cause}; check that the disk has space and can be written to"
     )]
     Database {
+        /// Which database.
+        place: String,
+        /// What it said.
+        #[source]
+        cause: sqlx::Error,
+    },
+    /// The database's file is damaged.
+    #[error(
+        "the database at {place} is damaged: {cause}; the worker mends it at its next start: it keeps \
+         all that can be read and sets the damaged file aside"
+    )]
+    Damaged {
         /// Which database.
         place: String,
         /// What it said.
@@ -118,13 +141,19 @@ impl StoreError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         let (Self::Database { cause, .. } | Self::Server { cause, .. }) = self else {
-            return false;
+            return self.is_damage();
         };
         match cause {
             sqlx::Error::Encode(_) => false,
             sqlx::Error::Database(told) => told.code().is_none_or(|code| !refuses_the_row(&code)),
             _ => true,
         }
+    }
+
+    /// Whether the database's file is damaged: nobody may rely on it before it is mended.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
     }
 
     /// Whether the server is away for everybody. Whoever only can't be reached from here may serve others.
@@ -175,6 +204,14 @@ pub enum Down {
 /// after a failover.
 fn is_down_for_all(code: &str) -> bool {
     matches!(code, "57P01" | "57P02" | "57P03" | "53100" | "25006")
+}
+
+/// Whether `SQLite` found a file damaged (11), or no database (26).
+fn is_damage(cause: &sqlx::Error) -> bool {
+    let told = cause.as_database_error();
+    let code = told.and_then(sqlx::error::DatabaseError::code);
+    let code = code.and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 11 | 26))
 }
 
 /// `PostgreSQL`'s codes have five characters, `SQLite`'s are numbers whose lowest byte is the kind.

@@ -96,6 +96,7 @@ impl Submitter {
             return;
         }
         flight.step = Step::Included;
+        self.parts.chain.rpc.landed();
         let WindowKey { topic, nonce } = key;
         self.tell(Event::SubmissionSuccessful {
             topic,

@@ -3,6 +3,7 @@
 //! The windows' task learns of windows from the feed, the poll and the chain's status; the submitter
 //! answers each once. They know each other through channels.
 
+mod backlog;
 mod bystander;
 mod catch_up;
 mod competition;
@@ -208,7 +209,8 @@ impl Worker {
             self.chain.emissions.versions(),
             self.chain.rpc.heads(),
             events,
-        )?;
+        )?
+        .knowing(Arc::clone(&self.chain.rpc));
         let mut tracker = NonceTracker::new(self.topics);
         for submission in &opening.submissions {
             tracker.recall(submission);

@@ -14,6 +14,10 @@ use crate::{
 struct Memory {
     writes: Mutex<Vec<Vec<i64>>>,
     hangs: watch::Sender<bool>,
+    /// Answers in place of a write, the last first.
+    refusals: Mutex<Vec<StoreError>>,
+    /// A nonce that it never takes.
+    never: Option<i64>,
 }
 
 #[async_trait]
@@ -21,6 +25,15 @@ impl Journal for Memory {
     async fn append(&self, steps: &[Transition]) -> Result<(), StoreError> {
         let mut hangs = self.hangs.subscribe();
         let _ = hangs.wait_for(|hangs| !hangs).await;
+        if let Some(refusal) = self.refusals.lock().unwrap().pop() {
+            return Err(refusal);
+        }
+        if steps
+            .iter()
+            .any(|step| Some(step.key.nonce.0) == self.never)
+        {
+            return Err(failed(sqlx::Error::Encode("on purpose".into())));
+        }
         let nonces = steps.iter().map(|step| step.key.nonce.0).collect();
         self.writes.lock().unwrap().push(nonces);
         Ok(())
@@ -37,6 +50,15 @@ impl Journal for Memory {
     async fn set_aside(&self, _: &Wallet, _: &str) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+fn failed(cause: sqlx::Error) -> StoreError {
+    let place = "here".into();
+    StoreError::Database { place, cause }
+}
+
+fn full() -> StoreError {
+    failed(sqlx::Error::Io(std::io::ErrorKind::StorageFull.into()))
 }
 
 fn step(nonce: i64) -> Vec<Transition> {
@@ -88,7 +110,8 @@ async fn a_disk_that_hangs_is_told_once_and_holds_nothing_up() {
     for nonce in 1..=2 {
         let written = scribe.write(step(nonce));
         written.clone().settled().await;
-        assert!(!written.is_settled());
+        // Nobody waits for what stands behind a write that hangs.
+        assert_eq!(written.is_settled(), nonce == 2);
     }
     let troubles = recording.count(|event| matches!(event, Event::Trouble { .. }));
     assert_eq!(troubles, 1);
@@ -100,4 +123,65 @@ async fn a_disk_that_hangs_is_told_once_and_holds_nothing_up() {
 async fn nothing_to_write_is_written_at_once() {
     let (scribe, _writing) = Scribe::new(Arc::new(Memory::default()), Reporter::recording().0);
     assert!(scribe.write(Vec::new()).is_settled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_full_disk_refuses_holds_nothing_up_and_is_written_later_in_order() {
+    let (reporter, recording) = Reporter::recording();
+    let journal = Arc::new(Memory {
+        refusals: Mutex::new(vec![full(), full(), full()]),
+        ..Memory::default()
+    });
+    let (scribe, writing) = Scribe::new(journal.clone(), reporter);
+    let task = tokio::spawn(writing.run(CancellationToken::new()));
+    for nonce in 1..=2 {
+        let written = scribe.write(step(nonce));
+        written.clone().settled().await;
+        assert!(written.is_settled());
+    }
+    assert!(journal.writes.lock().unwrap().is_empty());
+    sleep(AGAIN * 3).await;
+    assert_eq!(*journal.writes.lock().unwrap(), [vec![1, 2]]);
+    let troubles = recording.count(|event| matches!(event, Event::Trouble { .. }));
+    let back = recording.count(|event| matches!(event, Event::Notice { .. }));
+    assert_eq!((troubles, back), (1, 1));
+    drop(scribe);
+    task.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_can_never_be_written_stands_in_nobodys_way() {
+    let (reporter, recording) = Reporter::recording();
+    let journal = Arc::new(Memory {
+        never: Some(2),
+        refusals: Mutex::new(vec![full()]),
+        ..Memory::default()
+    });
+    let (scribe, writing) = Scribe::new(journal.clone(), reporter);
+    for nonce in 1..=3 {
+        scribe.write(step(nonce));
+    }
+    drop(scribe);
+    writing.run(CancellationToken::new()).await;
+    let written = journal.writes.lock().unwrap().concat();
+    assert_eq!(written, [1, 3]);
+    let refused = |event: &Event| matches!(event, Event::Trouble { cause, .. } if cause.contains("refuses the step"));
+    assert_eq!(recording.count(refused), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_disk_took_until_the_end_is_told() {
+    let (reporter, recording) = Reporter::recording();
+    let refusals = std::iter::repeat_with(full).take(9).collect();
+    let journal = Arc::new(Memory {
+        refusals: Mutex::new(refusals),
+        ..Memory::default()
+    });
+    let (scribe, writing) = Scribe::new(journal, reporter);
+    scribe.write(step(1));
+    drop(scribe);
+    writing.run(CancellationToken::new()).await;
+    let forsaken =
+        |event: &Event| matches!(event, Event::Trouble { cause, .. } if cause.contains("1 steps"));
+    assert_eq!(recording.count(forsaken), 1);
 }

@@ -100,8 +100,11 @@ pub async fn connect_leashed(
     reporter: &Reporter,
     leash: Leash,
 ) -> Result<Arc<Chain>, StartError> {
-    let rpc = Rpc::new(&network.rpc, config.request_timeout)?.hedged(config.hedge_after);
-    let rpc = Arc::new(rpc.leashed(leash));
+    let rpc = Rpc::new(&network.rpc, config.request_timeout)?
+        .hedged(config.hedge_least, config.hedge_after)
+        .resting(config.rest_min, config.rest_max)
+        .leashed(leash);
+    let rpc = Arc::new(rpc);
     let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
     for (endpoint, cause) in troubles {
         reporter.emit(Event::NodeTrouble { endpoint, cause });
@@ -140,8 +143,16 @@ pub(super) async fn open(
         emissions: chain.emissions.version().name().to_owned(),
     });
     tell_balance(chain, reporter, coins, fees.low_balance);
-    let (submissions, heard) =
-        left_behind(chain, journal, &status.sync_info, topics, reporter).await?;
+    let left = left_behind(chain, journal, &status.sync_info, topics, reporter).await;
+    // What a journal does not tell, the chain does: a window is asked about before it is answered.
+    let (submissions, heard) = left.unwrap_or_else(|error| {
+        reporter.emit(Event::Trouble {
+            cause: format!("what an earlier run submitted can't be read: {error}"),
+            remedy: "the chain is asked what it holds, and windows are answered all the same"
+                .into(),
+        });
+        (Vec::new(), None)
+    });
     let price = price.unwrap_or_else(|_| GasPrice::floor(chain.network.gas_price_floor));
     Ok(Opening {
         account,
@@ -185,7 +196,7 @@ async fn left_behind(
     node: &SyncInfo,
     topics: &[TopicId],
     reporter: &Reporter,
-) -> Result<(Vec<crate::store::Submission>, Option<Height>), StartError> {
+) -> Result<(Vec<crate::store::Submission>, Option<Height>), StoreError> {
     let wallet = chain.wallet();
     let recent = journal.recent(&wallet, REMEMBERED).await?;
     let now = OffsetDateTime::now_utc();

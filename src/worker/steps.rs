@@ -123,6 +123,7 @@ impl Submitter {
             Finding::Inclusion(Inclusion::Unknown) if is_pending => {
                 if let Some(tx) = flight.tx().cloned() {
                     self.send_elsewhere(&tx);
+                    self.launch(vec![key]).await;
                 }
             }
             Finding::Outcome(outcome) => self.close(key, outcome),
@@ -140,8 +141,8 @@ impl Submitter {
         }
     }
 
-    /// Not in a block after two: evicted, frozen with its node, or its sequence went to another
-    /// transaction. The same bytes to another node tell which.
+    /// Not in a block after two: evicted, frozen with its node, kept by a node that passes nothing on,
+    /// or its sequence went to another transaction. The same bytes to another node tell which.
     fn send_elsewhere(&mut self, tx: &Arc<SignedTx>) {
         for flight in self.flights.values_mut() {
             if flight.tx().is_some_and(|it| it.hash == tx.hash) {

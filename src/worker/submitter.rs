@@ -8,7 +8,7 @@ use std::{
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 use super::{
@@ -28,7 +28,8 @@ use crate::{
     types::{Height, WindowKey},
 };
 
-/// How often what could not be sent is tried again between blocks.
+/// How often what could not be sent is tried again between blocks: after half a block's time, and this
+/// long at most. Where blocks come fast, a second is a whole window.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// How long after a block's header its openings may be heard of: this share of the block time, within
 /// limits. The frame with the openings of many topics is long, and the way may be, too.
@@ -113,12 +114,12 @@ impl Submitter {
     /// window is at its end if only one was wanted.
     pub(super) async fn run(mut self, mut reports: mpsc::Receiver<Report>) {
         let stop = self.parts.shutdown.token();
-        let mut retry = interval(RETRY_EVERY);
-        retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tried: Option<Instant> = None;
         let mut forecasts = self.parts.desk.prepared();
         let mut landing: Option<Instant> = None;
         loop {
             let far = Instant::now() + FAR;
+            let retry = tried.map_or_else(Instant::now, |at| at + self.retry_every());
             tokio::select! {
                 biased;
                 () = stop.cancelled(), if landing.is_none() => {
@@ -148,7 +149,8 @@ impl Submitter {
                 }
                 // A fresher forecast replaces what is staged, below.
                 _ = forecasts.recv() => {}
-                _ = retry.tick() => {
+                () = sleep_until(retry) => {
+                    tried = Some(Instant::now());
                     self.unreachable = false;
                     self.advance().await;
                 }
@@ -166,6 +168,14 @@ impl Submitter {
                 self.restage();
                 return;
             }
+        }
+    }
+
+    fn retry_every(&self) -> Duration {
+        if self.unreachable {
+            RETRY_EVERY.min(self.pace.block_time() / 2)
+        } else {
+            RETRY_EVERY
         }
     }
 

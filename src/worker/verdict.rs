@@ -54,6 +54,14 @@ impl Submitter {
                 self.resend_later(&tx, &keys, sent.answer, &answer);
                 return;
             }
+            // Signed anew it might come in twice over: another node may still take these bytes, and it
+            // is not told yet. A block tells, or the same bytes at the next node.
+            Next::Rebuild | Next::WaitAndRebuild | Next::Rewrite if sent.is_out => {
+                self.tell_once(&keys, &refusal(sent.answer), &answer);
+                self.ledger.take(tx.sequence);
+                self.wait_for(&tx, &keys);
+                return;
+            }
             Next::Rebuild | Next::WaitAndRebuild | Next::Rewrite => {}
         }
         self.ledger.give_back(tx.sequence);

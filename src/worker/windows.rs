@@ -14,7 +14,7 @@ use super::{
     Chain, WorkerConfig, catch_up::CatchUp, nonces::NonceTracker, parts::Report, standing::Answer,
 };
 use crate::{
-    chain::{ChainError, OpenWindow, feed::FeedEvent, jsonrpc::Status},
+    chain::{ChainError, Notice, OpenWindow, feed::FeedEvent, jsonrpc::Status},
     ops::{Event, Reporter, WindowSource},
     types::{Height, TopicId, WindowKey},
 };
@@ -244,8 +244,14 @@ impl Windows {
 
     /// Tells what is wrong with endpoints, and asks those how they fare that nobody asks.
     fn tend(&mut self) {
-        for (endpoint, cause) in self.chain.rpc.take_notices() {
-            self.tell(Event::NodeTrouble { endpoint, cause });
+        for notice in self.chain.rpc.take_notices() {
+            self.tell(match notice {
+                Notice::Trouble { endpoint, cause } => Event::NodeTrouble { endpoint, cause },
+                Notice::Well { endpoint, after } => Event::NodeWell {
+                    endpoint,
+                    seconds: after.as_secs(),
+                },
+            });
         }
         if self.chores.is_empty() {
             let chain = Arc::clone(&self.chain);

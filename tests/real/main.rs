@@ -20,6 +20,7 @@
 //! | `ALLORA_REAL_ENDPOINT_WINDOWS` | windows for each trouble of an endpoint | 2 |
 //! | `ALLORA_REAL_LAG` | blocks that an endpoint lags | 10 |
 //! | `ALLORA_REAL_OUTAGE` | seconds for which the predictions' database is away | 10 |
+//! | `ALLORA_REAL_STANDBY` | faults of a leader that another worker takes over from | 3 |
 //! | `ALLORA_REAL_KILLS` | kills at random moments | 3 |
 //! | `ALLORA_REAL_SEED` | seed of those moments, and of what bad doors do | random, and printed |
 //! | `ALLORA_REAL_ROUGH_WINDOWS` | windows with kills, stops and bad doors | 5 |

@@ -1,15 +1,19 @@
 //! Endpoints that are away, that answer nonsense, or that hang: another one is used in time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use allora_worker::{devnet::Answer, devnet::Control, ops::Event};
+use allora_worker::{
+    devnet::{Answer, Control, Fault, Order, When},
+    ops::Event,
+    store::Store,
+};
 use rstest::rstest;
 use tokio::{io::AsyncReadExt as _, net::TcpListener};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
 use crate::{
     gate::Gate,
-    harness::{Stage, WINDOW},
+    harness::{EPOCH, Stage, WINDOW, eventually},
 };
 
 /// An address at which nobody listens.
@@ -229,4 +233,42 @@ async fn a_chain_that_is_away_at_the_start_is_waited_for() {
     let nonce = stage.answer_a_window(&worker).await;
     assert_eq!(stage.truth().await.each_answered_at_once(nonce), 1);
     worker.stop().await;
+}
+
+/// Blocks come fast, and nobody answers while the first two of each window come: what could not be sent
+/// is tried again at the chain's pace, not at ours.
+#[tokio::test]
+async fn endpoints_that_fail_at_each_opening_of_short_windows() {
+    const WINDOWS: i64 = 3;
+    let stage = Stage::with(|config| {
+        config.automatic_blocks = true;
+        config.block_time = Duration::from_millis(60);
+    })
+    .await;
+    // Blocks are too quick here for a disk that others use as well.
+    let journal = Arc::new(Store::in_memory().await.unwrap());
+    let worker = stage.worker_with(|setup| setup.journal = journal).await;
+    let first = (stage.height().await.div_euclid(EPOCH) + 2) * EPOCH;
+    let order = |window: i64| Order {
+        at: When::Window {
+            number: u64::try_from(window).ok(),
+            offset: 0,
+        },
+        endpoint: None,
+        blocks: 2,
+        fault: Fault::BadGateway,
+    };
+    let played = (1..=WINDOWS + 2).map(order).collect();
+    stage.control(Control::Play(played)).await;
+    let last = first + (WINDOWS - 1) * EPOCH;
+    let end = eventually(async || (stage.height().await > last + WINDOW).then_some(()));
+    assert!(end.await.is_some(), "the windows go by");
+    let truth = stage.truth().await;
+    for nonce in (0..WINDOWS).map(|window| first + window * EPOCH) {
+        let good = truth.at(nonce).iter().filter(|tx| tx.code == 0).count();
+        let told = crate::events::story(&worker.told.events());
+        assert_eq!(good, 1, "{nonce}:\n{told}");
+    }
+    worker.shutdown.request("a test");
+    worker.end().await.unwrap();
 }

@@ -34,6 +34,7 @@ mod a_model_of_the_operators_own;
 mod a_network_earns_its_say;
 mod a_network_of_models_answers;
 mod a_rough_day;
+mod a_second_node_helps_out;
 mod a_stop_finishes_what_is_in_the_air;
 mod a_transaction_that_lingers;
 mod answers_are_signed_ahead;

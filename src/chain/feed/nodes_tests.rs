@@ -19,7 +19,8 @@ const CHAIN: &str = "allora-localnet-1";
 /// How long anything may take, on a machine that has other work as well.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// A node that grants subscriptions and tells of the block in the channel, while it is not frozen.
+/// A node that grants subscriptions and tells of the block in the channel, while it is not frozen. At a
+/// block below zero it closes what is open.
 struct Node {
     url: String,
     height: watch::Sender<i64>,
@@ -69,6 +70,9 @@ async fn serve(
                 _ => return,
             },
             Ok(()) = height.changed(), if granted == 3 && !is_frozen => {
+                if *height.borrow() < 0 {
+                    return;
+                }
                 let header = header(*height.borrow_and_update());
                 if socket.send(Message::text(header)).await.is_err() {
                     return;
@@ -113,20 +117,41 @@ struct Watched {
 }
 
 impl Watched {
+    /// A pause would be seen.
     fn start(urls: Vec<String>, silence: Duration) -> Self {
+        Self::knowing(None, urls, silence)
+    }
+
+    fn knowing(rpc: Option<Arc<Rpc>>, urls: Vec<String>, silence: Duration) -> Self {
+        Self::with(rpc, urls, silence, Duration::from_secs(3600))
+    }
+
+    fn pausing(urls: Vec<String>, silence: Duration, reconnect_min: Duration) -> Self {
+        Self::with(None, urls, silence, reconnect_min)
+    }
+
+    fn with(
+        rpc: Option<Arc<Rpc>>,
+        urls: Vec<String>,
+        silence: Duration,
+        reconnect_min: Duration,
+    ) -> Self {
         let (sender, events) = mpsc::channel(64);
         let (_, versions) = watch::channel(Version::V10);
         let heads = watch::Sender::new(Height::default());
         let config = ChainConfig {
             silence,
-            // A pause would be seen.
-            reconnect_min: Duration::from_secs(3600),
+            reconnect_min,
             reconnect_max: Duration::from_secs(3600),
             ..ChainConfig::default()
         };
         let (chain, address) = (CHAIN.to_owned(), "allo1x".to_owned());
         let heard = heads.subscribe();
         let feed = Feed::new(config, urls, chain, address, versions, heard, sender).unwrap();
+        let feed = match rpc {
+            Some(rpc) => feed.knowing(rpc),
+            None => feed,
+        };
         let cancel = CancellationToken::new();
         tokio::spawn(feed.run(cancel.clone()));
         Self {
@@ -250,4 +275,55 @@ async fn when_all_have_failed_there_is_a_pause() {
         panic!("it is lost");
     };
     assert!(retry_in > Duration::from_secs(1000));
+}
+
+#[tokio::test]
+async fn a_node_that_rests_after_failures_is_connected_to_only_when_there_is_no_other() {
+    let (first, second) = (Node::at(9).await, Node::at(9).await);
+    let rpc_of = |node: &Node| {
+        node.url
+            .replace("ws://", "http://")
+            .replace("/websocket", "")
+    };
+    let (rests, sound) = (rpc_of(&first), rpc_of(&second));
+    let hour = Duration::from_secs(3_600);
+    let rpc = Rpc::new(&[rests, sound], Duration::from_secs(1)).unwrap();
+    let rpc = Arc::new(rpc.resting(hour, hour));
+    // What they answer to a question is nonsense.
+    for _ in 0..3 {
+        let _answer = rpc.block_time(Height(1)).await;
+    }
+    assert!(rpc.rests(&first.url) && rpc.rests(&second.url));
+    let urls = vec![first.url.clone(), second.url.clone()];
+    let mut watched = Watched::knowing(Some(rpc), urls.clone(), hour);
+    watched.connected(&first.url).await;
+    let only_first = Rpc::new(&[rpc_of(&first)], Duration::from_secs(1)).unwrap();
+    let rpc = Arc::new(only_first.resting(hour, hour));
+    for _ in 0..3 {
+        let _answer = rpc.block_time(Height(1)).await;
+    }
+    let mut watched = Watched::knowing(Some(rpc), urls, hour);
+    watched.connected(&second.url).await;
+}
+
+#[tokio::test]
+async fn connections_that_told_of_blocks_do_not_make_the_pauses_grow() {
+    let nodes = [Node::at(1).await, Node::at(2).await];
+    let urls = nodes.each_ref().map(|node| node.url.clone());
+    let shortest = Duration::from_millis(40);
+    let mut feed = Watched::pausing(urls.to_vec(), SLOW, shortest);
+    for turn in 0..6 {
+        let node = &nodes[turn % 2];
+        let height = i64::try_from(turn).unwrap() + 1;
+        feed.connected(&node.url).await;
+        feed.block(height).await;
+        // What comes back there next is two blocks on.
+        node.height.send_replace(-1);
+        let FeedEvent::Lost { retry_in, .. } = feed.next().await else {
+            panic!("it is lost");
+        };
+        node.height.send_replace(height + 2);
+        let most = shortest.mul_f64(1.2) * u32::from(turn > 0);
+        assert!(retry_in <= most, "turn {turn}: {retry_in:?}");
+    }
 }

@@ -13,12 +13,20 @@ const MEASURED: usize = 7;
 const DOUBTED_AFTER: u32 = 3;
 /// The least such time: a fast chain has its pauses too.
 const LEAST: Duration = Duration::from_secs(3);
+/// Blocks ahead of the newest from which on a block is doubted whose time does not fit: one wrong digit
+/// would make every right one look old.
+const LEAP: i64 = 20;
+/// How much faster than the measured pace a leap may be.
+const FASTER: u32 = 4;
 
 /// The newest block of all connections, and the time that blocks take.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     best: Option<(Height, OffsetDateTime)>,
     recent: VecDeque<Duration>,
+    /// A block far ahead of the newest, not believed yet.
+    leap: Option<Height>,
+    told: u64,
 }
 
 impl Pace {
@@ -34,25 +42,48 @@ impl Pace {
                 };
             }
             let blocks = u32::try_from(height.0 - best.0).unwrap_or(u32::MAX);
-            if let Ok(span) = Duration::try_from(time - at) {
-                self.recent.push_back(span / blocks);
+            let span = Duration::try_from(time - at).map(|span| span / blocks);
+            let fits = |pace| span.is_ok_and(|span| span.saturating_mul(FASTER) >= pace);
+            let is_leap = height > best.plus(LEAP) && !self.median().is_some_and(fits);
+            if is_leap && !self.is_confirmed(height) {
+                return Ok(false);
+            }
+            if let Ok(span) = span {
+                self.recent.push_back(span);
                 self.recent
                     .drain(..self.recent.len().saturating_sub(MEASURED));
             }
         }
         self.best = Some((height, time));
+        self.told += 1;
         Ok(true)
+    }
+
+    /// Whether another such block was told just before this one.
+    fn is_confirmed(&mut self, height: Height) -> bool {
+        let before = self.leap.replace(height);
+        before.is_some_and(|before| before < height && height <= before.plus(LEAP))
+    }
+
+    /// How many blocks were news.
+    pub(super) const fn told(&self) -> u64 {
+        self.told
     }
 
     /// How long a connection may say nothing of a block before it is doubted; `cap` at most, and
     /// until the pace is known.
     pub(super) fn patience(&self, cap: Duration) -> Duration {
-        let mut recent: Vec<_> = self.recent.iter().copied().collect();
-        recent.sort_unstable();
-        match recent.get(recent.len() / 2) {
-            Some(&median) => LEAST.max(median.saturating_mul(DOUBTED_AFTER)).min(cap),
+        match self.median() {
+            Some(median) => LEAST.max(median.saturating_mul(DOUBTED_AFTER)).min(cap),
             None => cap,
         }
+    }
+
+    /// The time that a block takes, once it is known.
+    fn median(&self) -> Option<Duration> {
+        let mut recent: Vec<_> = self.recent.iter().copied().collect();
+        recent.sort_unstable();
+        recent.get(recent.len() / 2).copied()
     }
 
     /// The heights of a connection and of the chain, when the connection is behind. Before it told
@@ -69,6 +100,25 @@ mod tests {
 
     fn at(second: i64) -> OffsetDateTime {
         OffsetDateTime::UNIX_EPOCH + Duration::from_secs(second.unsigned_abs())
+    }
+
+    #[test]
+    fn a_leap_is_believed_when_its_time_fits_or_with_the_block_after_it() {
+        let mut pace = Pace::default();
+        for second in [100, 101, 102] {
+            assert!(pace.judge(Height(second), at(second)).unwrap());
+        }
+        // A digit that was wrong on the way: the next block is no chain that begins anew.
+        assert!(!pace.judge(Height(903), at(103)).unwrap());
+        assert!(pace.judge(Height(104), at(104)).unwrap());
+        assert!(!pace.judge(Height(105_000), at(105)).unwrap());
+        assert!(pace.judge(Height(106), at(106)).unwrap());
+        // The worker was away.
+        assert!(pace.judge(Height(500), at(500)).unwrap());
+        // The chain took a long rest and is faster now.
+        assert!(!pace.judge(Height(900), at(502)).unwrap());
+        assert!(pace.judge(Height(901), at(502)).unwrap());
+        assert_eq!(pace.told(), 7);
     }
 
     #[test]

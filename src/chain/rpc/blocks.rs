@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use super::{Rpc, endpoint::Endpoint};
+use super::{Rpc, endpoint::Endpoint, latency::Kind};
 use crate::{
     chain::{
         ChainError,
@@ -29,7 +29,9 @@ impl Rpc {
             let bytes = Arc::clone(&bytes);
             async move { endpoint.tx(&bytes).await }
         };
-        let found = self.ask("tx", self.preferred(), call, |_, _| None).await;
+        let found = self
+            .ask((Kind::Query, "tx"), self.preferred(), call, |_, _| None)
+            .await;
         match found {
             Ok(tx) => Ok(Some(tx)),
             // Not found, or the index is off: either way nothing is known.
@@ -58,7 +60,7 @@ impl Rpc {
         }
         let call = move |endpoint: Arc<Endpoint>| async move { endpoint.block_txs(height).await };
         let txs = self
-            .ask("block", self.preferred(), call, |_, _| None)
+            .ask((Kind::Block, "block"), self.preferred(), call, |_, _| None)
             .await?;
         let found = txs
             .iter()
@@ -87,7 +89,7 @@ impl Rpc {
     /// When no node answers.
     pub async fn block_time(&self, height: Height) -> Result<Option<OffsetDateTime>, ChainError> {
         let call = move |endpoint: Arc<Endpoint>| async move { endpoint.block_time(height).await };
-        let answer = self.ask("header", self.preferred(), call, |_, _| None);
+        let answer = self.ask((Kind::Query, "header"), self.preferred(), call, |_, _| None);
         match answer.await {
             Ok(time) => Ok(Some(time)),
             Err(ChainError::Rpc { .. }) => Ok(None),
@@ -104,14 +106,15 @@ impl Rpc {
         let what = "block_results";
         let mut tries = 1;
         loop {
-            let mut order = self.preferred();
-            order.retain(|endpoint| endpoint.speaks_rpc());
-            if order.is_empty() {
+            let order = self.preferred().of(Endpoint::speaks_rpc);
+            if order.asked.is_empty() {
                 return Err(ChainError::NeedsRpc { what: what.into() });
             }
             let call =
                 move |endpoint: Arc<Endpoint>| async move { endpoint.block_results(height).await };
-            let answer = self.ask(what, order, call, |_, _| None).await;
+            let answer = self
+                .ask((Kind::Block, what), order, call, |_, _| None)
+                .await;
             match answer {
                 Err(error) if tries < RESULTS_TRIES && is_too_early(&error) => {}
                 answer => return answer,

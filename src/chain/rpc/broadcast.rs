@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{IN_CACHE, Rpc, endpoint::Endpoint, failure::Failure, health::TOLERATED_LAG};
+use super::{
+    IN_CACHE, Rpc, endpoint::Endpoint, failure::Failure, health::TOLERATED_LAG, latency::Kind,
+    race::Race, translate::IN_MEMPOOL,
+};
 use crate::{
     chain::{
         ChainError,
@@ -23,6 +26,8 @@ pub struct Sent {
     pub answer: Result<BroadcastSync, RpcError>,
     /// Whether another node may hold the bytes too: they went to it, and it did not answer.
     pub maybe_elsewhere: bool,
+    /// Whether such a node may still answer: it was not waited for.
+    pub is_out: bool,
 }
 
 /// How far a refusal is to be believed.
@@ -33,80 +38,124 @@ enum Trust {
     None(String),
 }
 
+/// A refusal that is held back.
+struct Refused {
+    endpoint: Arc<Endpoint>,
+    answer: Result<BroadcastSync, RpcError>,
+    /// Whether nobody else is asked because of it.
+    is_settled: bool,
+    /// Until when another answer is waited for.
+    until: Instant,
+}
+
 impl Rpc {
     /// Hands a transaction to a node's mempool and returns its answer. The endpoint that took the
     /// last one is asked first, since sequence numbers follow each other in its mempool. One that
-    /// can't be reached, has no room or takes too long is followed by the next, with the same bytes.
+    /// can't be reached, has no room or takes longer than usual is followed by the next, with the same
+    /// bytes.
+    ///
+    /// Of several answers one that says that a mempool has the transaction counts before any refusal,
+    /// which may be due to our own copy: a refusal is held back for [`Self::hedged`]'s longest time while
+    /// another node may still answer.
     ///
     /// # Errors
     /// When no node answers, or all that do are behind; the bytes may have left all the same.
     pub async fn broadcast(&self, bytes: &[u8]) -> Result<Sent, ChainError> {
         let bytes: Arc<[u8]> = bytes.into();
-        let order = self.order(self.pinned.load(Ordering::Relaxed));
-        let mut race = self.race(order, move |endpoint: Arc<Endpoint>| {
+        let call = move |endpoint: Arc<Endpoint>| {
             let bytes = Arc::clone(&bytes);
             async move { endpoint.broadcast(&bytes).await }
-        });
+        };
+        let mut race = self.race(Kind::Broadcast, self.for_transactions(), call);
+        let outcome = self.settle(&mut race).await;
+        self.shared.count(Kind::Broadcast, race.is_hedged());
+        outcome
+    }
+
+    async fn settle<C, F>(&self, race: &mut Race<BroadcastSync, C>) -> Result<Sent, ChainError>
+    where
+        C: Fn(Arc<Endpoint>) -> F,
+        F: Future<Output = Result<BroadcastSync, Failure>> + Send + 'static,
+    {
         let (mut tried, mut behind) = (Vec::new(), Vec::new());
         let mut swallowed = false;
-        let mut refused: Option<Sent> = None;
-        while let Some((endpoint, answer)) = race.next().await {
-            failpoint("before-reply");
-            let name = endpoint.name.clone();
-            let sent = |answer, maybe_elsewhere| Sent {
-                endpoint: name.clone(),
-                answer,
-                maybe_elsewhere,
+        let mut refused: Option<Refused> = None;
+        loop {
+            let told = match &refused {
+                None => race.next().await,
+                Some(it) if it.is_settled => timeout_at(it.until, race.late()).await.ok().flatten(),
+                Some(it) => timeout_at(it.until, race.next()).await.ok().flatten(),
             };
-            match answer {
+            let Some((endpoint, answer)) = told else {
+                break;
+            };
+            failpoint("before-reply");
+            let (answer, is_settled) = match answer {
+                Ok(answer) if answer.code == 0 => (Ok(answer), true),
                 Ok(answer) => match self.trust(&endpoint, &answer).await {
-                    Trust::None(cause) => behind.push(format!("{name}: {cause}")),
-                    Trust::Some if race.has_more() => {
-                        refused.get_or_insert(sent(Ok(answer), false));
+                    Trust::None(cause) => {
+                        behind.push(format!("{}: {cause}", endpoint.name));
+                        continue;
                     }
-                    Trust::Full | Trust::Some => {
-                        self.pin(&endpoint);
-                        return Ok(sent(Ok(answer), swallowed || race.is_out()));
-                    }
+                    Trust::Some => (Ok(answer), !race.has_more()),
+                    Trust::Full => (Ok(answer), true),
                 },
+                // A full mempool or a gateway's limit is this node's alone.
                 Err(Failure {
                     error: Some(error), ..
-                }) => {
-                    if error.data.contains(IN_CACHE) {
-                        self.pin(&endpoint);
-                        return Ok(sent(Err(error), swallowed || race.is_out()));
-                    }
-                    // A full mempool or a gateway's limit is this node's alone.
-                    refused.get_or_insert(sent(Err(error), false));
-                }
+                }) => (Err(error), false),
                 Err(failure) => {
                     swallowed |= failure.was_sent;
                     tried.push(failure.to_string());
+                    continue;
                 }
+            };
+            if takes(&answer) {
+                self.pin(&endpoint);
+                return Ok(Sent {
+                    endpoint: endpoint.name.clone(),
+                    answer,
+                    maybe_elsewhere: swallowed || race.is_out(),
+                    is_out: race.is_out(),
+                });
+            }
+            // The first that is sure counts.
+            if refused
+                .as_ref()
+                .is_none_or(|it| is_settled && !it.is_settled)
+            {
+                refused = Some(Refused {
+                    endpoint,
+                    answer,
+                    is_settled,
+                    until: Instant::now() + self.hedge.most,
+                });
             }
         }
-        match refused {
-            Some(sent) => Ok(Sent {
-                maybe_elsewhere: swallowed,
-                ..sent
-            }),
-            None => Err(self.nobody(tried, behind)),
+        let Some(refused) = refused else {
+            return Err(self.nobody(tried, behind));
+        };
+        if refused.is_settled {
+            self.pin(&refused.endpoint);
         }
+        Ok(Sent {
+            endpoint: refused.endpoint.name.clone(),
+            answer: refused.answer,
+            maybe_elsewhere: swallowed || race.is_out(),
+            is_out: race.is_out(),
+        })
     }
 
     /// A refusal by a node that is behind says nothing. Where it is about a window, the node is
     /// asked how far it is: it may have fallen behind since it told last.
     async fn trust(&self, endpoint: &Endpoint, answer: &BroadcastSync) -> Trust {
-        if answer.code == 0 {
-            return Trust::Full;
-        }
         if let Some(cause) = endpoint.objection() {
             return Trust::None(cause);
         }
         if !is_about_a_window(answer) {
             return Trust::Full;
         }
-        match timeout(self.hedge_after, endpoint.status()).await {
+        match timeout(self.hedge.most, endpoint.status()).await {
             Ok(Ok(status)) => {
                 let height = status.sync_info.latest_block_height;
                 let lag = self.shared.head().0 - height;
@@ -126,6 +175,14 @@ impl Rpc {
         if let Some(index) = self.index(endpoint) {
             self.pinned.store(index, Ordering::Relaxed);
         }
+    }
+}
+
+/// Whether the mempool has the transaction.
+fn takes(answer: &Result<BroadcastSync, RpcError>) -> bool {
+    match answer {
+        Ok(answer) => answer.code == 0 || (answer.codespace == "sdk" && answer.code == IN_MEMPOOL),
+        Err(error) => error.data.contains(IN_CACHE),
     }
 }
 

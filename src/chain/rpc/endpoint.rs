@@ -1,15 +1,22 @@
 //! One endpoint: its way of speaking, and how it fares.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, Weak},
+    time::Duration,
+};
 
 use time::OffsetDateTime;
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
+    breaker::Blow,
+    choice::Standing,
     failure::Failure,
     grpc::Grpc,
     health::{EndpointHealth, EndpointKind, Health, Shared, TOLERATED_LAG, hold},
     http::Http,
+    latency::Kind,
+    notice::Notice,
 };
 use crate::{
     chain::jsonrpc::{BlockResults, BroadcastSync, Status, Tx},
@@ -48,18 +55,24 @@ pub(super) struct Endpoint {
     /// The URL without what may be secret.
     pub(super) name: String,
     transport: Transport,
-    health: std::sync::Mutex<Health>,
-    shared: Arc<Shared>,
+    pub(super) health: Mutex<Health>,
+    pub(super) shared: Arc<Shared>,
+    /// Itself, for the task that looks after it while it rests.
+    pub(super) me: Weak<Self>,
+    /// Ends that task's pause.
+    pub(super) hurried: Arc<Notify>,
 }
 
 impl Endpoint {
-    pub(super) fn new(name: String, transport: Transport, shared: Arc<Shared>) -> Self {
-        Self {
+    pub(super) fn new(name: String, transport: Transport, shared: Arc<Shared>) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
             name,
             transport,
-            health: std::sync::Mutex::default(),
+            health: Mutex::default(),
             shared,
-        }
+            me: Weak::clone(me),
+            hurried: Arc::default(),
+        })
     }
 
     /// What is known of it at present.
@@ -67,13 +80,39 @@ impl Endpoint {
         hold(&self.health).clone()
     }
 
+    /// What an order depends on.
+    pub(super) fn standing(&self) -> Standing {
+        hold(&self.health).standing()
+    }
+
+    /// The time within which its answers usually come, while it is well.
+    pub(super) fn usual(&self, kind: Kind) -> Option<Duration> {
+        let health = hold(&self.health);
+        let is_well = !health.breaker.is_open() && !health.is_last_resort();
+        health.latencies.usual(kind).filter(|_| is_well)
+    }
+
+    /// Takes note of whether transactions that it is given lead nowhere.
+    pub(super) fn doubt(&self, is_doubted: bool) {
+        hold(&self.health).is_doubted = is_doubted;
+    }
+
     pub(super) fn speaks_rpc(&self) -> bool {
         matches!(self.transport, Transport::Http(_))
     }
 
     pub(super) fn report(&self, is_pinned: bool) -> EndpointHealth {
-        let health = self.known();
+        let (health, now) = (self.known(), Instant::now());
         EndpointHealth {
+            breaker: health.breaker.state(),
+            open_for: health.breaker.open_for(now),
+            probe_in: health
+                .breaker
+                .due()
+                .map(|due| due.saturating_duration_since(now)),
+            is_doubted: health.is_doubted,
+            usual_query: health.latencies.usual(Kind::Query),
+            usual_broadcast: health.latencies.usual(Kind::Broadcast),
             name: self.name.clone(),
             kind: if self.speaks_rpc() {
                 EndpointKind::Rpc
@@ -108,13 +147,15 @@ impl Endpoint {
                 Transport::Grpc(grpc) => grpc.status().await,
             }
         };
-        let status = self.measured(asked).await?;
+        let status = self.measured(Kind::Query, asked).await?;
         if let Some(expected) = self.shared.chain_id.get() {
             let found = &status.node_info.network;
             if found != expected {
                 return Err(self.shut_out(found.clone(), expected));
             }
-            hold(&self.health).is_verified = true;
+            let mut health = hold(&self.health);
+            health.is_verified = true;
+            health.is_shut_out = false;
         }
         let height = Height(status.sync_info.latest_block_height);
         // One that is absurdly far ahead of all others tells nonsense. Blocks that are heard raise the
@@ -136,7 +177,7 @@ impl Endpoint {
                 Transport::Grpc(grpc) => grpc.query(path, data).await,
             }
         };
-        let answer = self.measured(asked).await?;
+        let answer = self.measured(Kind::Query, asked).await?;
         if let Some(height) = answer.height {
             if self.is_leap(height) {
                 self.status().await.map_err(Failure::unsent)?;
@@ -159,7 +200,7 @@ impl Endpoint {
                 Transport::Grpc(grpc) => grpc.broadcast(bytes, leash).await,
             }
         };
-        self.measured(asked).await
+        self.measured(Kind::Broadcast, asked).await
     }
 
     pub(super) async fn tx(&self, hash: &[u8]) -> Result<Tx, Failure> {
@@ -170,7 +211,7 @@ impl Endpoint {
                 Transport::Grpc(grpc) => grpc.tx(hash).await,
             }
         };
-        self.measured(asked).await
+        self.measured(Kind::Query, asked).await
     }
 
     pub(super) async fn block_txs(&self, height: Height) -> Result<Vec<Vec<u8>>, Failure> {
@@ -181,7 +222,7 @@ impl Endpoint {
                 Transport::Grpc(grpc) => grpc.block_txs(height).await,
             }
         };
-        self.measured(asked).await
+        self.measured(Kind::Block, asked).await
     }
 
     pub(super) async fn block_time(&self, height: Height) -> Result<OffsetDateTime, Failure> {
@@ -192,13 +233,16 @@ impl Endpoint {
                 Transport::Grpc(grpc) => grpc.block_time(height).await,
             }
         };
-        self.measured(asked).await
+        self.measured(Kind::Query, asked).await
     }
 
     pub(super) async fn block_results(&self, height: Height) -> Result<BlockResults, Failure> {
         self.admit().await?;
         match &self.transport {
-            Transport::Http(http) => self.measured(http.block_results(height)).await,
+            Transport::Http(http) => {
+                let asked = http.block_results(height);
+                self.measured(Kind::Block, asked).await
+            }
             Transport::Grpc(_) => {
                 let cause = "gRPC has no results of blocks".into();
                 Err(Failure::silent(&self.name, cause, false))
@@ -220,6 +264,7 @@ impl Endpoint {
     /// Makes a request and takes note of how it went. A node's own error is an answer.
     async fn measured<T>(
         &self,
+        kind: Kind,
         request: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let began = Instant::now();
@@ -230,18 +275,21 @@ impl Endpoint {
             Err(failure) if failure.error.is_none() => {
                 // Whoever answers there next has to say who it is.
                 health.is_verified = false;
-                if health.failed(failure) {
-                    let failures = health.failures;
-                    let cause = format!(
-                        "{} ({failures} failures in a row); it is asked last until it answers",
-                        failure.cause()
-                    );
-                    self.shared.tell(&self.name, cause);
+                health.failed(failure, self.shared.rest());
+                drop(health);
+                self.tended();
+            }
+            _ => {
+                health.answered(kind, began.elapsed());
+                // Of one that was behind its next height tells, and of one that may be elsewhere its chain.
+                let is_known = health.is_verified || self.shared.chain_id.get().is_none();
+                let counts = is_known && health.lag <= TOLERATED_LAG;
+                drop(health);
+                if counts {
+                    self.is_well();
                 }
             }
-            _ => health.answered(began.elapsed()),
         }
-        drop(health);
         answer
     }
 
@@ -252,27 +300,43 @@ impl Endpoint {
         self.shared.chain_id.get().is_some() && head > Height(0) && height > head.plus(LEAP)
     }
 
+    /// Takes note of its height. One that is behind again and again rests until it has caught up.
     fn is_at(&self, height: Height) {
         let lag = (self.shared.head().0 - height.0).max(0);
         let mut health = hold(&self.health);
         health.height = Some(height);
         health.lag = lag;
+        if lag <= TOLERATED_LAG {
+            drop(health);
+            self.is_well();
+            return;
+        }
+        let cause = self.shared.lag_of(height);
+        health.blow(cause, self.shared.rest(), Blow::default());
+        drop(health);
+        self.tended();
     }
 
+    /// It named another chain: it is told at once, since that seldom mends itself.
     fn shut_out(&self, found: String, expected: &str) -> Failure {
         let failure = Failure::foreign(&self.name, found, expected);
+        let now = Instant::now();
         let mut health = hold(&self.health);
-        health.last_error = Some(failure.cause());
-        if !std::mem::replace(&mut health.is_shut_out, true) {
-            self.shared.tell(&self.name, failure.cause());
-        }
+        health.is_shut_out = true;
+        health.failed(&failure, self.shared.rest());
+        let is_news = health.foreign.trouble(now, now);
         drop(health);
+        if is_news {
+            let (endpoint, cause) = (self.name.clone(), failure.cause());
+            self.shared.tell(Notice::Trouble { endpoint, cause });
+        }
+        self.tended();
         failure
     }
 
     /// Whether it was not asked for so long.
     pub(super) fn is_idle(&self, since: Duration) -> bool {
         let health = hold(&self.health);
-        !health.is_shut_out && health.asked.is_none_or(|at| at.elapsed() >= since)
+        health.breaker.due().is_none() && health.asked.is_none_or(|at| at.elapsed() >= since)
     }
 }

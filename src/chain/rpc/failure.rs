@@ -1,6 +1,6 @@
 //! Why one endpoint did not give what was asked of it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::chain::{ChainError, jsonrpc::RpcError};
 
@@ -15,6 +15,8 @@ pub(super) struct Failure {
     pub(super) foreign: Option<String>,
     /// Whether the request may have reached the node.
     pub(super) was_sent: bool,
+    /// For how long the node asks to be left in peace.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Failure {
@@ -26,6 +28,15 @@ impl Failure {
             error: None,
             foreign: None,
             was_sent,
+            retry_after: None,
+        }
+    }
+
+    /// The same, from a node that asks to be left in peace for a while.
+    pub(super) fn busy(self, retry_after: Option<Duration>) -> Self {
+        Self {
+            retry_after,
+            ..self
         }
     }
 

@@ -4,6 +4,7 @@ use std::{
     pin::Pin,
     sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -12,7 +13,7 @@ use prost::bytes::Bytes;
 use reqwest::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 use super::{endpoint::QueryAnswer, failure::Failure};
 use crate::{
@@ -132,13 +133,14 @@ impl Http {
             failpoint("after-send");
         }
         let status = answer.status();
+        let busy = retry_after(answer.headers());
         let body = answer
             .bytes()
             .await
             .map_err(|error| fail(plain(&error), true))?;
         let response: Response = serde_json::from_slice(&body).map_err(|_| {
             let start: String = String::from_utf8_lossy(&body).chars().take(60).collect();
-            fail(format!("HTTP {status} without JSON-RPC: {start:?}"), true)
+            fail(format!("HTTP {status} without JSON-RPC: {start:?}"), true).busy(busy)
         })?;
         response.into_result().map_err(|error| match error.code {
             RpcError::UNREADABLE => fail(error.to_string(), true),
@@ -187,6 +189,16 @@ impl Body for Leashed {
     }
 }
 
+/// When a server may be asked again, as it says itself: in seconds, or at a time.
+fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
+    let text = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?;
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = OffsetDateTime::parse(text.trim(), &Rfc2822).ok()?;
+    (at - OffsetDateTime::now_utc()).try_into().ok()
+}
+
 /// The innermost cause, without the URL that reqwest repeats.
 fn plain(error: &reqwest::Error) -> String {
     if error.is_timeout() {
@@ -197,4 +209,27 @@ fn plain(error: &reqwest::Error) -> String {
         cause = source;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+
+    use super::*;
+
+    fn read(text: &str) -> Option<Duration> {
+        let value = HeaderValue::from_str(text).unwrap();
+        retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value)]))
+    }
+
+    #[test]
+    fn a_pause_is_read_in_seconds_and_as_a_time() {
+        assert_eq!(read("120"), Some(Duration::from_secs(120)));
+        let later = OffsetDateTime::now_utc() + Duration::from_secs(90);
+        let text = later.format(&Rfc2822).unwrap().replace("+0000", "GMT");
+        let pause = read(&text).unwrap();
+        assert!((80..=90).contains(&pause.as_secs()), "{text}: {pause:?}");
+        assert_eq!(read("Wed, 21 Oct 2015 07:28:00 GMT"), None, "it is over");
+        assert_eq!(read("soon"), None);
+    }
 }

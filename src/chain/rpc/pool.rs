@@ -2,15 +2,22 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{Rpc, endpoint::Endpoint, failure::Failure, race::Race};
+use super::{
+    Rpc,
+    choice::{self, Order},
+    endpoint::Endpoint,
+    failure::Failure,
+    latency::Kind,
+    race::Race,
+};
 use crate::{chain::ChainError, types::Height};
 
 impl Rpc {
     /// Asks until one gives a result that `objection` has nothing against.
     pub(super) async fn ask<T, F>(
         &self,
-        method: &str,
-        order: Vec<Arc<Endpoint>>,
+        (kind, method): (Kind, &str),
+        order: Order,
         call: impl Fn(Arc<Endpoint>) -> F,
         objection: impl Fn(&Endpoint, &T) -> Option<String>,
     ) -> Result<T, ChainError>
@@ -20,8 +27,12 @@ impl Rpc {
     {
         let mut refused = None;
         let (mut tried, mut behind) = (Vec::new(), Vec::new());
-        let mut race = self.race(order, call);
-        while let Some((endpoint, answer)) = race.next().await {
+        let mut race = self.race(kind, order, call);
+        // Where a node has refused, those that rest are not asked as well.
+        while refused.is_none() || race.has_more() {
+            let Some((endpoint, answer)) = race.next().await else {
+                break;
+            };
             let name = &endpoint.name;
             match answer {
                 Ok(result) => {
@@ -32,6 +43,7 @@ impl Rpc {
                     if let Some(index) = self.index(&endpoint).filter(|_| refused.is_none()) {
                         self.preferred.store(index, Ordering::Relaxed);
                     }
+                    self.shared.count(kind, race.is_hedged());
                     return Ok(result);
                 }
                 Err(Failure {
@@ -46,34 +58,50 @@ impl Rpc {
                 Err(failure) => tried.push(failure.to_string()),
             }
         }
+        self.shared.count(kind, race.is_hedged());
         Err(refused.unwrap_or_else(|| self.nobody(tried, behind)))
     }
 
-    pub(super) fn race<T, C, F>(&self, order: Vec<Arc<Endpoint>>, call: C) -> Race<T, C>
+    pub(super) fn race<T, C, F>(&self, kind: Kind, order: Order, call: C) -> Race<T, C>
     where
         T: Send + 'static,
         C: Fn(Arc<Endpoint>) -> F,
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
-        Race::new(order, self.hedge_after, call)
+        let well = order
+            .asked
+            .iter()
+            .filter_map(|endpoint| endpoint.usual(kind));
+        let delay = self.hedge.delay(well);
+        Race::new(order, delay, self.hedge.most, call)
     }
 
-    /// The endpoints that may be asked, from the `first` on; those that failed or are behind stand
-    /// after the others.
-    pub(super) fn order(&self, first: usize) -> Vec<Arc<Endpoint>> {
-        let count = self.endpoints.len();
-        let turned = (0..count).map(|step| &self.endpoints[first.wrapping_add(step) % count]);
-        let mut order: Vec<_> = turned
-            .map(|endpoint| (endpoint.known(), Arc::clone(endpoint)))
-            .filter(|(health, _)| !health.is_shut_out)
-            .collect();
-        order.sort_by_key(|(health, _)| health.is_last_resort());
-        order.into_iter().map(|(_, endpoint)| endpoint).collect()
+    /// The endpoints in the order in which they are asked, from the `first` on. Whether they are doubted
+    /// counts for transactions alone.
+    pub(super) fn order(&self, first: usize, minds_doubts: bool) -> Order {
+        let mut standings: Vec<_> = self.endpoints.iter().map(|it| it.standing()).collect();
+        for standing in &mut standings {
+            standing.is_doubted &= minds_doubts;
+        }
+        let places = choice::choose(&standings, first);
+        let named = |places: Vec<usize>| {
+            let endpoints = places.into_iter().map(|at| Arc::clone(&self.endpoints[at]));
+            endpoints.collect()
+        };
+        Order {
+            asked: named(places.asked),
+            reserve: named(places.reserve),
+        }
     }
 
     /// The order for questions.
-    pub(super) fn preferred(&self) -> Vec<Arc<Endpoint>> {
-        self.order(self.preferred.load(Ordering::Relaxed))
+    pub(super) fn preferred(&self) -> Order {
+        self.order(self.preferred.load(Ordering::Relaxed), false)
+    }
+
+    /// The order for transactions.
+    pub(super) fn for_transactions(&self) -> Order {
+        self.order(self.pinned.load(Ordering::Relaxed), true)
     }
 
     pub(super) fn index(&self, endpoint: &Arc<Endpoint>) -> Option<usize> {

@@ -7,15 +7,25 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{endpoint::Endpoint, failure::Failure};
+use super::{choice::Order, endpoint::Endpoint, failure::Failure};
+
+/// An endpoint's answer.
+pub(super) type Told<T> = (Arc<Endpoint>, Result<T, Failure>);
 
 /// A question that is out.
 pub(super) struct Race<T: 'static, C> {
     waiting: VecDeque<Arc<Endpoint>>,
-    running: JoinSet<(Arc<Endpoint>, Result<T, Failure>)>,
+    /// Those that rest: asked when all others have failed, or let wait for long.
+    reserve: VecDeque<Arc<Endpoint>>,
+    running: JoinSet<Told<T>>,
     call: C,
-    hedge_after: Duration,
+    /// How long the next is not asked.
+    delay: Duration,
+    /// How long one that rests is not asked while an answer may come.
+    most: Duration,
     next_at: Instant,
+    /// Whether one was asked because another took too long.
+    is_hedged: bool,
 }
 
 impl<T, C, F> Race<T, C>
@@ -24,35 +34,53 @@ where
     C: Fn(Arc<Endpoint>) -> F,
     F: Future<Output = Result<T, Failure>> + Send + 'static,
 {
-    /// Asks nobody yet. `call` makes the request to one endpoint.
-    pub(super) fn new(order: Vec<Arc<Endpoint>>, hedge_after: Duration, call: C) -> Self {
+    /// Asks nobody yet. `call` makes the request to one endpoint; after `delay` without an answer the
+    /// next is asked beside it, and after `most` one that rests.
+    pub(super) fn new(order: Order, delay: Duration, most: Duration, call: C) -> Self {
         Self {
-            waiting: order.into(),
+            waiting: order.asked.into(),
+            reserve: order.reserve.into(),
             running: JoinSet::new(),
             call,
-            hedge_after,
+            delay,
+            most,
             next_at: Instant::now(),
+            is_hedged: false,
         }
     }
 
     /// The next answer; none when all endpoints have given theirs. To come back for another means
     /// that the last one is of no use: one more endpoint is asked at once.
-    pub(super) async fn next(&mut self) -> Option<(Arc<Endpoint>, Result<T, Failure>)> {
-        self.start();
+    pub(super) async fn next(&mut self) -> Option<Told<T>> {
+        self.go_on();
         loop {
             tokio::select! {
                 Some(done) = self.running.join_next() => match done {
                     Ok(answer) => return Some(answer),
                     // A request that panicked gives no answer.
-                    Err(_) => self.start(),
+                    Err(_) => self.go_on(),
                 },
-                () = sleep_until(self.next_at), if !self.waiting.is_empty() => self.start(),
+                () = sleep_until(self.next_at), if self.has_unasked() => {
+                    self.is_hedged |= self.is_out();
+                    let next = self.waiting.pop_front().or_else(|| self.reserve.pop_front());
+                    self.start(next);
+                }
                 else => return None,
             }
         }
     }
 
-    /// Whether endpoints are left, asked or not.
+    /// The answer of one that was asked already; nobody else is asked. None when none is out.
+    pub(super) async fn late(&mut self) -> Option<Told<T>> {
+        loop {
+            match self.running.join_next().await? {
+                Ok(answer) => return Some(answer),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Whether endpoints are left that do not rest, asked or not.
     pub(super) fn has_more(&self) -> bool {
         self.is_out() || !self.waiting.is_empty()
     }
@@ -62,12 +90,34 @@ where
         !self.running.is_empty()
     }
 
-    fn start(&mut self) {
-        if let Some(endpoint) = self.waiting.pop_front() {
-            self.next_at = Instant::now() + self.hedge_after;
-            let answer = (self.call)(Arc::clone(&endpoint));
-            self.running.spawn(async move { (endpoint, answer.await) });
+    /// Whether one was asked because another took too long.
+    pub(super) const fn is_hedged(&self) -> bool {
+        self.is_hedged
+    }
+
+    fn has_unasked(&self) -> bool {
+        !(self.waiting.is_empty() && self.reserve.is_empty())
+    }
+
+    /// Asks one more at once. One that rests has its turn when nobody else may still answer.
+    fn go_on(&mut self) {
+        let mut next = self.waiting.pop_front();
+        if next.is_none() && !self.is_out() {
+            next = self.reserve.pop_front();
         }
+        self.start(next);
+    }
+
+    fn start(&mut self, endpoint: Option<Arc<Endpoint>>) {
+        let Some(endpoint) = endpoint else { return };
+        let pause = if self.waiting.is_empty() {
+            self.most
+        } else {
+            self.delay
+        };
+        self.next_at = Instant::now() + pause;
+        let answer = (self.call)(Arc::clone(&endpoint));
+        self.running.spawn(async move { (endpoint, answer.await) });
     }
 }
 

@@ -3,6 +3,8 @@
 mod asking;
 mod broadcasting;
 mod grpc;
+mod hedging;
 mod kit;
 mod leash;
+mod resting;
 mod watching;

@@ -15,7 +15,7 @@ use crate::chain::{
 };
 
 /// What the application says of a mempool that has the transaction, and of one without room.
-const IN_MEMPOOL: u32 = 19;
+pub(super) const IN_MEMPOOL: u32 = 19;
 const NO_ROOM: u32 = 20;
 
 /// The chain, height and time of the newest block.

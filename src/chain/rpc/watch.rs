@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{EndpointHealth, Rpc, endpoint::Endpoint, failure::Failure};
+use super::{EndpointHealth, Hedging, Notice, Rpc, endpoint::Endpoint, failure::Failure};
 use crate::chain::{ChainError, jsonrpc::Status};
 
 /// An endpoint that was not asked for so long is asked how it fares.
@@ -47,6 +47,7 @@ impl Rpc {
             } else {
                 silent.push(failure.to_string());
             }
+            endpoint.was_told();
             troubles.push((endpoint.name.clone(), failure.cause()));
         }
         // They are told by what is returned.
@@ -79,7 +80,7 @@ impl Rpc {
                 done = asked.join_next() => match done {
                     Some(Ok((index, answer))) => {
                         if answer.is_ok() && end.is_none() {
-                            end = Some(Instant::now() + self.hedge_after);
+                            end = Some(Instant::now() + self.hedge.most);
                         }
                         answers[index] = Some(answer);
                     }
@@ -98,26 +99,31 @@ impl Rpc {
     /// pinned endpoint and the one after it for their status. A node closes an idle connection
     /// after seconds, so this is due shortly before a transaction leaves. A pinned endpoint that
     /// fails, lags or is slow loses the pin to the other.
+    ///
+    /// Endpoints that rest are probed now rather than when their pause is over: all may be needed soon.
     pub async fn warm(&self) {
-        let order = self.order(self.pinned.load(Ordering::Relaxed));
+        for endpoint in &self.endpoints {
+            endpoint.hurry();
+        }
+        let order = self.for_transactions().asked;
         let mut asked = order.iter().take(2).map(ask);
         let (first, second) = (asked.next(), asked.next());
         let Some(first) = first else { return };
         let is_sound = |index: usize, answer: Option<Result<Status, Failure>>| {
             answer.is_some_and(|it| it.is_ok()) && !order[index].known().is_last_resort()
         };
-        let limit = Instant::now() + self.hedge_after;
+        let limit = Instant::now() + self.hedge.most;
         if is_sound(0, until(limit, first).await) {
             self.pin(&order[0]);
         } else if let Some(second) = second
-            && is_sound(1, until(limit + self.hedge_after, second).await)
+            && is_sound(1, until(limit + self.hedge.most, second).await)
         {
             self.pin(&order[1]);
         }
     }
 
-    /// Asks the endpoints that nobody has asked for a while how they fare, so that one that was away
-    /// comes back, and one that falls behind is known before it is needed.
+    /// Asks the endpoints that nobody has asked for a while how they fare, so that one that falls behind
+    /// is known before it is needed. Those that rest are probed by themselves.
     pub async fn probe(&self) {
         let idle = self.endpoints.iter().filter(|it| it.is_idle(PROBE_AFTER));
         let asked: Vec<_> = idle.map(ask).collect();
@@ -137,10 +143,16 @@ impl Rpc {
             .collect()
     }
 
-    /// What the operator has to know of endpoints since it was asked last: each with its cause.
+    /// What the operator has to know of endpoints since it was asked last.
     #[must_use]
-    pub fn take_notices(&self) -> Vec<(String, String)> {
+    pub fn take_notices(&self) -> Vec<Notice> {
         self.shared.take_notices()
+    }
+
+    /// How often a second endpoint was asked because the first took too long.
+    #[must_use]
+    pub fn hedging(&self) -> Hedging {
+        self.shared.hedging()
     }
 }
 

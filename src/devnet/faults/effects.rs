@@ -40,6 +40,7 @@ pub(in crate::devnet) struct Effects {
     pub(in crate::devnet) indexer: Option<Indexer>,
     pub(in crate::devnet) another_chain: bool,
     pub(in crate::devnet) answer: Option<Answer>,
+    pub(in crate::devnet) black_hole: bool,
     pub(in crate::devnet) refusal: Option<Refusal>,
 }
 
@@ -74,6 +75,7 @@ impl Effects {
                 self.indexer = Some(Indexer::Behind(i64::from(*blocks)));
             }
             Fault::AnotherChain => self.another_chain = true,
+            Fault::BlackHole => self.black_hole = true,
             Fault::RefuseCheck { codespace, code } => {
                 self.refusal = Some(refusal(codespace, *code));
             }

@@ -70,6 +70,8 @@ pub enum Fault {
     },
     /// Is the node of another chain; its sockets are cut as it comes and goes.
     AnotherChain,
+    /// Takes transactions into its mempool and passes none on; they are lost when it ends.
+    BlackHole,
     /// Refuses every transaction on its way into the mempool.
     RefuseCheck {
         /// The module whose code it is.

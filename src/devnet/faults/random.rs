@@ -37,6 +37,7 @@ pub fn all_kinds() -> Vec<Fault> {
         Fault::IndexerOff,
         Fault::IndexerBehind { blocks: 3 },
         Fault::AnotherChain,
+        Fault::BlackHole,
         Fault::Evict,
         Fault::Hold { blocks: 3 },
         Fault::GasPrice { times: 3 },
@@ -127,7 +128,7 @@ impl RandomFaults {
         // A refusal in the block strikes an answer only where one comes.
         let latest = match &fault {
             Fault::RefuseInBlock { .. } | Fault::Evict | Fault::Hold { .. } => 1,
-            Fault::RefuseCheck { .. } => 2,
+            Fault::RefuseCheck { .. } | Fault::BlackHole => 2,
             _ => self.window - 1,
         };
         let offset = self.rng.random_range(-1..=latest);
@@ -172,6 +173,14 @@ mod tests {
     fn the_same_seed_deals_the_same_faults() {
         assert_eq!(season(7, 200), season(7, 200));
         assert_ne!(season(7, 200), season(8, 200));
+    }
+
+    #[test]
+    fn faults_of_prices_hold_for_some_windows_each() {
+        let of_prices = |order: &&Order| order.fault.scope() == super::super::Scope::Prices;
+        let season = season(1, 2_160);
+        let mut orders = season.iter().filter(of_prices);
+        assert!(orders.all(|it| (20..=40).contains(&it.blocks)));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::kit::{Client, TOPIC};
+use super::kit::{ADDRESS, Client, TOPIC, Wallet};
+use super::wallet::terms;
 use crate::devnet::{Control, Devnet, DevnetConfig, DevnetTopic, WindowRecord, read_script};
 
 const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
@@ -17,6 +18,7 @@ async fn two() -> (Devnet, [Client; 2]) {
         more_endpoints: vec![LOOPBACK.into()],
         control: Some(LOOPBACK.into()),
         prices: Some(LOOPBACK.into()),
+        funded: vec![(ADDRESS.into(), u128::MAX / 2)],
         topics: vec![DevnetTopic {
             id: TOPIC,
             epoch_length: 10,
@@ -233,4 +235,43 @@ async fn the_stand_in_for_tiingo_has_faults_of_its_own() {
     assert_eq!(rows(&body)[7]["close"], 0.0);
     blocks(&devnet, 1).await;
     assert_ne!(rows(&ask().await.2)[7]["close"], 0.0);
+}
+
+#[tokio::test]
+async fn a_black_hole_takes_transactions_and_passes_none_on() {
+    let (devnet, [hole, other]) = two().await;
+    order(
+        &devnet,
+        r#"{"endpoint": 1, "for": 3, "fault": "black-hole"}"#,
+    )
+    .await;
+    blocks(&devnet, 1).await;
+    let account = hole.account(ADDRESS).await;
+    let wallet = Wallet::number(0);
+    let sign = |sequence| {
+        let mut terms = terms(sequence);
+        terms.account_number = account.account_number;
+        wallet.sign(vec![wallet.registration()], &terms)
+    };
+    let (first, second) = (sign(account.sequence), sign(account.sequence + 1));
+    for tx in [&first, &second] {
+        assert_eq!(hole.broadcast(tx).await.expect("an answer").code, 0);
+    }
+    let again = hole.broadcast(&first).await.expect_err("it has it");
+    assert_eq!(again.data, "tx already exists in cache");
+    blocks(&devnet, 1).await;
+    assert_eq!(hole.account(ADDRESS).await.sequence, account.sequence);
+    // The others have not heard of it, and their block is the hole's block.
+    assert_eq!(other.broadcast(&first).await.expect("an answer").code, 0);
+    blocks(&devnet, 1).await;
+    assert_eq!(hole.account(ADDRESS).await.sequence, account.sequence + 1);
+    hole.broadcast(&first)
+        .await
+        .expect_err("it stands in a block");
+    // What it held is lost with the fault.
+    blocks(&devnet, 2).await;
+    assert_eq!(hole.account(ADDRESS).await.sequence, account.sequence + 1);
+    assert_eq!(hole.broadcast(&second).await.expect("an answer").code, 0);
+    blocks(&devnet, 1).await;
+    assert_eq!(hole.account(ADDRESS).await.sequence, account.sequence + 2);
 }

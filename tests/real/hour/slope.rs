@@ -124,7 +124,7 @@ mod tests {
             *value += if *at < 600.0 { -15.0 } else { 0.0 };
         }
         let warm = Slope::of(&series, 600.0, 300.0);
-        assert!((warm.slope - whole.slope).abs() < 1e-12);
+        assert!((warm.rate - whole.rate).abs() < 1e-12);
         let short = Slope::of(&series[..100], 600.0, 300.0);
         assert_eq!((short.blocks, short.verdict(1.0)), (1, Verdict::Open));
     }

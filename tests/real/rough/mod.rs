@@ -13,7 +13,9 @@ pub(crate) mod runs;
 mod schedule;
 pub(crate) mod track;
 
-use self::{play::Play, report::Report};
+use std::{path::Path, time::Duration};
+
+use self::{play::Play, report::Report, runs::Runs, schedule::Act};
 use crate::{
     chain::Chain,
     gate::{self, number, say, setting},
@@ -26,6 +28,9 @@ use crate::{
 /// Blocks from one window to the next, and of a window; the season's, too.
 const EPOCH: i64 = 12;
 const WINDOW: i64 = 10;
+
+/// Longer than a window, and the pauses between tries have grown by then.
+const DARKNESS: Duration = Duration::from_secs(20);
 
 #[test]
 fn a_worker_killed_stopped_and_behind_bad_doors_answers_what_could_be_answered_once() {
@@ -41,32 +46,42 @@ fn a_worker_killed_stopped_and_behind_bad_doors_answers_what_could_be_answered_o
          second block before it opens\n{}",
         schedule::print(&schedule)
     ));
-    let node = Plan::new().paced(EPOCH, WINDOW).second().start(&binary);
+    show(&binary, &schedule, seed);
+}
+
+#[test]
+fn after_twenty_seconds_behind_black_holes_the_window_that_is_left_is_answered_once() {
+    let Some(binary) = gate::node_binary() else {
+        return;
+    };
+    let report = show(&binary, &schedule::darkness(DARKNESS), 1);
+    assert!(report.answerable() > 0, "no window was left");
+}
+
+/// Plays a schedule on a chain of its own, tells of each window and checks it.
+fn show(binary: &Path, schedule: &[Vec<Act>], seed: u64) -> Report {
+    let node = Plan::new().paced(EPOCH, WINDOW).second().start(binary);
     let chain = Chain::new(&node.rpc);
     let wallet = Wallet::funded(Funded::Worker);
     let mut play = Play::new(&node, seed);
     let site = Site::new(&node, &wallet).reached_by(&play.endpoints());
     let mut ledger = Ledger::new(&chain);
-    let mut runs = runs::Runs::begin(&site);
+    let mut runs = Runs::begin(&site);
     let begun = ledger.advance();
-    let nonces = play.play(&schedule, &mut runs, &mut ledger);
+    let nonces = play.play(schedule, &mut runs, &mut ledger);
 
-    let first = nonces[0];
-    let windows = ledger.wait_for_closed(first - 1, count);
+    let windows = ledger.wait_for_closed(nonces[0] - 1, nonces.len());
     assert!(windows.iter().map(|it| it.nonce).eq(nonces), "{windows:?}");
-    runs.worker().wait_for_verdicts(&windows[count - 1..]);
+    runs.worker()
+        .wait_for_verdicts(&windows[windows.len() - 1..]);
     let txs = chain.all_submissions(&wallet.address);
-    let report = Report::new(
-        &play,
-        &runs,
-        &pair(&windows, &txs),
-        &schedule,
-        &wallet.address,
-    );
+    let answered = pair(&windows, &txs);
+    let report = Report::new(&play, &runs, &answered, schedule, &wallet.address);
     say(&report.to_string());
     let faults = report.faults();
-    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert_no_strays(&ledger, &txs, begun);
     runs.end();
     report.assert_journal(&site.journal(&chain));
+    report
 }

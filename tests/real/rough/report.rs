@@ -76,6 +76,11 @@ impl Report {
         self.rows.iter().filter(|row| holds(&row.sentence)).count()
     }
 
+    /// How many windows had to be answered.
+    pub(crate) fn answerable(&self) -> usize {
+        self.count(Sentence::answerable)
+    }
+
     /// What is wrong: windows that could be answered and were not, or twice, or did not count.
     pub(crate) fn faults(&self) -> Vec<String> {
         let fault = |row: &Row| {
@@ -137,6 +142,15 @@ impl fmt::Display for Report {
             .map(|(mood, count)| format!("{} {count}", mood.name()))
             .collect();
         writeln!(f, "\nhits of the doors' troubles: {}", tally.join(", "))?;
+        for least in 1..=ENOUGH {
+            let has = |it: &Sentence| it.row >= least;
+            writeln!(
+                f,
+                "with {least} good blocks in a row or more: {} windows, {} answered",
+                self.count(has),
+                self.count(|it| has(it) && it.answered.is_some())
+            )?;
+        }
         let lost = |it: &Sentence| it.row_of_doors >= ENOUGH && !it.answerable();
         let answered = |it: &Sentence| it.answered.is_some();
         for (name, count) in [
@@ -144,7 +158,7 @@ impl fmt::Display for Report {
             ("stops", self.stops),
             ("freezes of the second node", self.freezes),
             ("windows", self.rows.len()),
-            ("answerable", self.count(Sentence::answerable)),
+            ("answerable", self.answerable()),
             ("not answerable for a kill or a stop", self.count(lost)),
             ("answered", self.count(answered)),
             (

@@ -48,6 +48,13 @@ pub(crate) struct Act {
     pub(crate) lasts: Duration,
 }
 
+/// Both doors are black holes from a window's mark on for so long; two more windows follow.
+pub(crate) fn darkness(lasts: Duration) -> Vec<Vec<Act>> {
+    let what = What::Doors(Which::Both, Mood::BlackHole);
+    let from = Duration::ZERO;
+    vec![vec![Act { what, from, lasts }], Vec::new(), Vec::new()]
+}
+
 /// The kinds of acts, each as often as the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -100,8 +107,8 @@ fn act(random: &mut StdRng, kind: Kind) -> Act {
         Kind::Freeze => (What::Freeze, 2_000, 8_000),
         Kind::Mood(mood) => {
             let which = match random.random_range(0..20) {
-                0..9 => Which::First,
-                9..14 => Which::Second,
+                0..10 => Which::First,
+                10..16 => Which::Second,
                 _ => Which::Both,
             };
             (What::Doors(which, mood), 2_000, 10_000)

@@ -5,7 +5,7 @@ use crate::{
     chain::{
         ChainError,
         proto::cosmos::bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse},
-        rpc::{Rpc, redacted},
+        rpc::{Notice, Rpc, redacted},
     },
     types::Height,
 };
@@ -124,7 +124,7 @@ async fn a_node_that_was_away_names_its_chain_before_it_is_asked_anything() {
     }
     assert_eq!(foreign.count("abci_query"), 0);
     let notices = pool.take_notices();
-    let [(endpoint, cause)] = &notices[..] else {
+    let [Notice::Trouble { endpoint, cause }] = &notices[..] else {
         panic!("it is told once: {notices:?}");
     };
     assert_eq!(*endpoint, foreign.url());
@@ -152,15 +152,6 @@ async fn at_the_start_a_frozen_node_is_not_waited_for() {
     let troubles = pool.verify_chain(CHAIN).await.unwrap();
     assert_eq!(troubles[0].0, frozen.url());
     assert!(pool.health()[1].is_pinned);
-}
-
-#[tokio::test]
-async fn an_endpoint_that_keeps_failing_is_told_once() {
-    let pool = pool(&[nobody().await]);
-    for _ in 0..10 {
-        query(&pool).await.unwrap_err();
-    }
-    assert_eq!(pool.take_notices().len(), 1);
 }
 
 #[test]

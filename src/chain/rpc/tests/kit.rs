@@ -12,6 +12,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::State,
+    http::StatusCode,
     response::{Html, IntoResponse, Response},
 };
 use serde_json::{Value, json};
@@ -38,6 +39,12 @@ pub(super) struct Script {
     pub(super) html: bool,
     /// Take the requests and never answer.
     pub(super) hangs: bool,
+    /// How long answers take.
+    pub(super) slow: Duration,
+    /// Say that the transaction is in the mempool already.
+    pub(super) has_it: bool,
+    /// Answer 429, and ask for so many seconds of peace.
+    pub(super) busy: Option<u64>,
     /// The methods that were asked for.
     pub(super) asked: Vec<String>,
 }
@@ -57,6 +64,9 @@ impl Node {
             early: 0,
             html: false,
             hangs: false,
+            slow: Duration::ZERO,
+            has_it: false,
+            busy: None,
             asked: Vec::new(),
         }));
         let app = Router::new().fallback(answer).with_state(script.clone());
@@ -82,9 +92,17 @@ impl Node {
 
     /// Refuses as a node does whose nonce is not open.
     pub(super) fn is_closed(&self) {
-        self.set(|it| {
-            it.mempool = ("emissions".into(), 75, "unfulfilled nonce not found".into());
-        });
+        self.refuses("emissions", 75, "unfulfilled nonce not found");
+    }
+
+    /// Refuses every transaction.
+    pub(super) fn refuses(&self, codespace: &str, code: u32, log: &str) {
+        self.set(|it| it.mempool = (codespace.into(), code, log.into()));
+    }
+
+    /// Takes so long for each answer.
+    pub(super) fn takes(&self, ms: u64) {
+        self.set(|it| it.slow = Duration::from_millis(ms));
     }
 }
 
@@ -102,6 +120,11 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, Json(request): Json<Va
     if now.hangs {
         std::future::pending::<()>().await;
     }
+    tokio::time::sleep(now.slow).await;
+    if let Some(seconds) = now.busy {
+        let pause = [("retry-after", seconds.to_string())];
+        return (StatusCode::TOO_MANY_REQUESTS, pause, "slow down").into_response();
+    }
     if now.html {
         return Html("<html>Bad Gateway</html>").into_response();
     }
@@ -117,6 +140,7 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, Json(request): Json<Va
         "abci_query" => {
             json!({ "result": { "response": { "code": 0, "value": "", "height": height } } })
         }
+        "broadcast_tx_sync" if now.has_it => error("tx already exists in cache".into()),
         "broadcast_tx_sync" => {
             json!({ "result": { "code": code, "codespace": codespace, "log": log,
             "hash": "AB" } })
@@ -187,7 +211,15 @@ impl Relay {
 /// A pool of these URLs. A request is waited for far longer than any test lasts.
 pub(super) fn pool(urls: &[String]) -> Rpc {
     let pool = Rpc::new(urls, Duration::from_secs(600)).unwrap();
-    pool.hedged(Duration::from_millis(100))
+    let (delay, hour) = (Duration::from_millis(100), Duration::from_secs(3_600));
+    pool.hedged(delay, delay).resting(hour, hour)
+}
+
+/// The same, and one that fails is probed again and again.
+pub(super) fn brisk(urls: &[String]) -> Rpc {
+    let ms = Duration::from_millis;
+    let pool = Rpc::new(urls, Duration::from_secs(600)).unwrap();
+    pool.hedged(ms(100), ms(100)).resting(ms(20), ms(80))
 }
 
 /// The same, at a height.
