@@ -2,14 +2,20 @@
 //!
 //! Durations and timers use `tokio::time`, which tests pause; this is for dates alone.
 
+mod fast;
+mod jumps;
+mod readings;
+
 use std::{
-    fmt,
-    str::FromStr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use time::OffsetDateTime;
+
+pub use fast::FastClock;
+pub use jumps::{JumpTeller, Jumps, nap, rest};
+pub use readings::{Clocks, Jump, LATE, Reading, SystemClocks, jumps};
 
 /// Tells the present date and time in UTC.
 pub trait Clock: Send + Sync + 'static {
@@ -20,6 +26,12 @@ pub trait Clock: Send + Sync + 'static {
     /// clock that runs faster. Who waits for a date asks here first.
     fn timer(&self, span: Duration) -> Duration {
         span
+    }
+
+    /// Tells when it was set, or when the host was asleep or the process frozen: what waits for a date
+    /// then looks again.
+    fn jumps(&self) -> Jumps {
+        Jumps::never()
     }
 }
 
@@ -36,10 +48,40 @@ impl Clock for SystemClock {
     }
 }
 
+/// The operating system's clock, or a faster one, with word of its jumps.
+#[derive(Clone, Debug, Default)]
+pub struct WatchedClock {
+    clock: FastClock,
+    jumps: JumpTeller,
+}
+
+impl WatchedClock {
+    /// This clock, whose jumps `jumps` tells of.
+    #[must_use]
+    pub const fn new(clock: FastClock, jumps: JumpTeller) -> Self {
+        Self { clock, jumps }
+    }
+}
+
+impl Clock for WatchedClock {
+    fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    fn timer(&self, span: Duration) -> Duration {
+        self.clock.timer(span)
+    }
+
+    fn jumps(&self) -> Jumps {
+        self.jumps.jumps()
+    }
+}
+
 /// A clock that starts at a given date and advances with `tokio`'s time, which tests may pause.
 #[derive(Clone, Debug)]
 pub struct SimulatedClock {
     origin: Arc<Mutex<(OffsetDateTime, tokio::time::Instant)>>,
+    jumps: JumpTeller,
 }
 
 impl SimulatedClock {
@@ -48,6 +90,7 @@ impl SimulatedClock {
     pub fn starting_at(start: OffsetDateTime) -> Self {
         Self {
             origin: Arc::new(Mutex::new((start, tokio::time::Instant::now()))),
+            jumps: JumpTeller::default(),
         }
     }
 
@@ -55,6 +98,7 @@ impl SimulatedClock {
     pub fn set(&self, now: OffsetDateTime) {
         *self.origin.lock().unwrap_or_else(PoisonError::into_inner) =
             (now, tokio::time::Instant::now());
+        self.jumps.tell();
     }
 }
 
@@ -63,113 +107,8 @@ impl Clock for SimulatedClock {
         let (start, at) = *self.origin.lock().unwrap_or_else(PoisonError::into_inner);
         start + at.elapsed()
     }
-}
 
-/// The operating system's clock, run faster from a moment on: a season's hours pass in a second each, and
-/// all processes that are told the same agree on the date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FastClock {
-    origin: OffsetDateTime,
-    speed: u32,
-}
-
-impl FastClock {
-    /// The highest speed: a day in less than a second.
-    pub const FASTEST: u32 = 100_000;
-
-    /// A clock that shows the system's time until `origin`, and from then on so many seconds a second.
-    #[must_use]
-    pub fn new(origin: OffsetDateTime, speed: u32) -> Self {
-        let speed = speed.clamp(1, Self::FASTEST);
-        Self { origin, speed }
-    }
-}
-
-impl Default for FastClock {
-    /// As fast as the system's.
-    fn default() -> Self {
-        Self::new(OffsetDateTime::UNIX_EPOCH, 1)
-    }
-}
-
-impl Clock for FastClock {
-    fn now(&self) -> OffsetDateTime {
-        let now = OffsetDateTime::now_utc();
-        let ahead = (now - self.origin).max(time::Duration::ZERO);
-        let ahead = ahead.saturating_mul(i32::try_from(self.speed - 1).unwrap_or(i32::MAX));
-        now.saturating_add(ahead)
-    }
-
-    fn timer(&self, span: Duration) -> Duration {
-        span / self.speed
-    }
-}
-
-/// As it is given on a command line: `1735689600000@3000` for unix milliseconds and the speed.
-impl fmt::Display for FastClock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let milliseconds = self.origin.unix_timestamp_nanos() / 1_000_000;
-        write!(f, "{milliseconds}@{}", self.speed)
-    }
-}
-
-impl FromStr for FastClock {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let read = || {
-            let (origin, speed) = text.split_once('@')?;
-            let nanoseconds = i128::from(origin.parse::<i64>().ok()?) * 1_000_000;
-            let origin = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()?;
-            let speed = speed.parse().ok()?;
-            (1..=Self::FASTEST)
-                .contains(&speed)
-                .then(|| Self::new(origin, speed))
-        };
-        read().ok_or_else(|| {
-            format!(
-                "{text:?} is no clock: write unix milliseconds, @, and a speed from 1 to {}",
-                Self::FASTEST
-            )
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fast_clock_shows_an_hour_for_each_second_and_its_timers_are_short() {
-        let now = OffsetDateTime::now_utc();
-        let clock = FastClock::new(now - time::Duration::seconds(10), 3_600);
-        let ahead = clock.now() - now;
-        assert!(
-            (9.9..11.0).contains(&(ahead.as_seconds_f64() / 3_600.0)),
-            "{ahead}"
-        );
-        let hour = clock.timer(Duration::from_hours(1));
-        assert_eq!(hour, Duration::from_secs(1));
-        // Before it begins, and by default, it is the system's.
-        let later = FastClock::new(now + time::Duration::HOUR, 3_600);
-        for clock in [later, FastClock::default()] {
-            assert!((clock.now() - now).whole_seconds() < 5);
-        }
-    }
-
-    #[test]
-    fn a_fast_clock_is_read_as_it_is_written() {
-        let clock: FastClock = "1735689600123@3000".parse().unwrap();
-        assert_eq!(clock.to_string(), "1735689600123@3000");
-        for wrong in [
-            "",
-            "3000",
-            "1@0",
-            "x@3",
-            "1@200000",
-            "-9223372036854775808@2",
-        ] {
-            assert!(wrong.parse::<FastClock>().is_err(), "{wrong}");
-        }
+    fn jumps(&self) -> Jumps {
+        self.jumps.jumps()
     }
 }

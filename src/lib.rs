@@ -23,6 +23,7 @@ pub mod market;
 pub mod models;
 pub mod ops;
 pub mod predict;
+pub mod pulse;
 pub mod score;
 pub mod season;
 #[cfg(test)]

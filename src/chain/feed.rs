@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{frame::Loss, pace::Pace};
 use super::{ChainConfig, ChainError, OpenWindow, Rpc, Version, jsonrpc::TxResult, rpc::redacted};
-use crate::types::Height;
+use crate::{clock::Jumps, pulse::Pulse, types::Height};
 
 /// What the feed tells.
 #[derive(Clone, Debug)]
@@ -81,6 +81,8 @@ pub struct Feed {
     pace: Pace,
     /// The nodes as questions find them.
     rpc: Option<Arc<Rpc>>,
+    life: Pulse,
+    jumps: Jumps,
 }
 
 impl Feed {
@@ -122,6 +124,8 @@ impl Feed {
             heads,
             pace: Pace::default(),
             rpc: None,
+            life: Pulse::unwatched(),
+            jumps: Jumps::never(),
         })
     }
 
@@ -130,6 +134,20 @@ impl Feed {
     #[must_use]
     pub fn knowing(mut self, rpc: Arc<Rpc>) -> Self {
         self.rpc = Some(rpc);
+        self
+    }
+
+    /// Gives signs of life there.
+    #[must_use]
+    pub fn watched(mut self, life: Pulse) -> Self {
+        self.life = life;
+        self
+    }
+
+    /// Looks whether its socket still lives when the clock jumps: the host may have slept.
+    #[must_use]
+    pub fn waking(mut self, jumps: Jumps) -> Self {
+        self.jumps = jumps;
         self
     }
 
@@ -174,7 +192,8 @@ impl Feed {
             }
             tokio::select! {
                 () = cancel.cancelled() => return,
-                () = tokio::time::sleep(retry_in) => {}
+                () = self.life.during(tokio::time::sleep(retry_in)) => {}
+                () = self.jumps.next() => {}
             }
         }
     }

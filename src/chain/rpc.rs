@@ -137,6 +137,12 @@ impl Rpc {
         self
     }
 
+    /// Whether transactions may be sent now.
+    #[must_use]
+    pub fn may_send(&self) -> bool {
+        self.shared.leash().check().is_ok()
+    }
+
     /// Takes note of a block, so that nodes that are well behind it are passed over.
     pub fn saw(&self, height: Height) {
         self.shared.saw(height);

@@ -1,13 +1,10 @@
 //! Flags of `run`.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::{
-    clock::{FastClock, SharedClock, SystemClock},
-    config::Overrides,
-};
+use crate::{clock::FastClock, config::Overrides};
 
 /// Flags of `run`. They win over all files and variables; relative paths start at the project's root.
 #[derive(Args, Clone, Debug, Default)]
@@ -52,15 +49,6 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// What tells the date.
-    #[must_use]
-    pub fn clock(&self) -> SharedClock {
-        match self.clock {
-            Some(clock) => Arc::new(clock),
-            None => Arc::new(SystemClock),
-        }
-    }
-
     /// What they override in the configuration.
     #[must_use]
     pub fn overrides(&self) -> Overrides {

@@ -26,6 +26,10 @@ impl Failure {
         }
     }
 
+    pub(super) const fn may_heal(&self) -> bool {
+        self.may_heal
+    }
+
     /// One that stays until somebody corrects it.
     pub(super) fn lasting(cause: String) -> Self {
         Self {

@@ -8,6 +8,7 @@ mod disk;
 mod failure;
 mod forecast;
 mod learning;
+mod life;
 mod locate;
 mod network;
 mod notices;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    clock::SharedClock,
+    clock::{SharedClock, nap},
     ops::{Event, Reporter, Shutdown},
     worker::{CompetitionConfig, Period, Phase},
 };
@@ -52,7 +52,7 @@ pub(super) async fn await_start(
                 }
                 tokio::select! {
                     _ = shutdown.requested() => return false,
-                    () = nap(clock, wait) => {}
+                    () = nap(&**clock, unsigned(wait)) => {}
                 }
             }
         }
@@ -67,15 +67,60 @@ pub(super) async fn end_with(
     shutdown: Shutdown,
 ) {
     while let Phase::Running(left) = period.phase(clock.now()) {
-        nap(&clock, left).await;
+        nap(&*clock, unsigned(left)).await;
     }
     reporter.emit(Event::CompetitionEnded { end: period.end });
     shutdown.request("the competition has ended");
     std::future::pending::<()>().await;
 }
 
-/// Sleeps, a minute at most: the clock may be set while we sleep.
-async fn nap(clock: &SharedClock, wait: time::Duration) {
-    let wait = Duration::try_from(wait).unwrap_or_default();
-    tokio::time::sleep(clock.timer(wait.min(Duration::from_mins(1)))).await;
+fn unsigned(wait: time::Duration) -> Duration {
+    Duration::try_from(wait).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use time::{Duration as Span, macros::datetime};
+
+    use super::*;
+    use crate::clock::SimulatedClock;
+
+    const PERIOD: Period = Period {
+        start: datetime!(2025-09-16 0:00 UTC),
+        end: datetime!(2025-12-15 0:00 UTC),
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_slept_through_the_start_begins_when_it_wakes() {
+        let clock = SimulatedClock::starting_at(PERIOD.start - Span::hours(8));
+        let shared: SharedClock = Arc::new(clock.clone());
+        let (reporter, shutdown) = (Reporter::recording().0, Shutdown::new());
+        let started = await_start(Some(PERIOD), &shared, &reporter, &shutdown);
+        let begun = tokio::time::Instant::now();
+        let waking = async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            clock.set(PERIOD.start + Span::HOUR);
+        };
+        let (started, ()) = tokio::join!(started, waking);
+        assert!(started);
+        assert_eq!(begun.elapsed(), Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_comes_with_the_date_however_the_clock_is_set() {
+        let clock = SimulatedClock::starting_at(PERIOD.end - Span::HOUR);
+        let shared: SharedClock = Arc::new(clock.clone());
+        let shutdown = Shutdown::new();
+        let ending = end_with(PERIOD, shared, Reporter::recording().0, shutdown.clone());
+        let ending = tokio::spawn(ending);
+        tokio::time::sleep(Duration::from_mins(30)).await;
+        clock.set(PERIOD.end - Span::hours(2));
+        tokio::time::sleep(Duration::from_mins(90)).await;
+        assert_eq!(shutdown.reason(), None, "an hour back is an hour more");
+        clock.set(PERIOD.end);
+        shutdown.requested().await;
+        ending.abort();
+    }
 }

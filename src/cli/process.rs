@@ -1,20 +1,19 @@
 //! A long-running process: its guard, its logs, its runtime and its last word.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use secrecy::SecretString;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
-use super::failure::Failure;
+pub(super) use super::life::{Life, Plan};
+use super::{failure::Failure, life};
 use crate::ops::{
     Artifacts, Ending, Event, FEW, OpsConfig, Pidfile, Reporter, ReporterOptions, complaint,
     install_diagnostics, raise_descriptors,
 };
 
 /// Threads for everything that is asynchronous; what computes has its own.
-const THREADS: usize = 2;
-/// How long the logs may take to be written at the end.
-const LAST_WORDS: Duration = Duration::from_secs(10);
+pub(super) const THREADS: usize = 2;
 
 /// Takes the data folder for this process and starts its logs with its first event and what the
 /// operator should know of.
@@ -78,54 +77,26 @@ fn tell_descriptors(reporter: &Reporter, limit: Option<u64>) {
     }
 }
 
-/// Runs what is alive until it ends, tells why it ended, and writes the last word.
-pub(super) fn conduct(
-    reporter: &Reporter,
-    live: impl Future<Output = Result<String, Failure>>,
-) -> ExitCode {
+/// Runs what is alive until it ends, tells why it ended, and writes the last word. A process that
+/// can't go on begins anew, if it may.
+pub(super) fn conduct<F>(plan: &Plan<'_>, live: impl FnOnce(Life) -> F) -> ExitCode
+where
+    F: Future<Output = Result<String, Failure>>,
+{
     let runtime = Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
         .build();
-    conduct_on(runtime, reporter, live)
+    life::conduct_on(runtime, plan, live)
 }
 
 /// As [`conduct`], on this thread alone.
-pub(super) fn conduct_alone(
-    reporter: &Reporter,
-    live: impl Future<Output = Result<String, Failure>>,
-) -> ExitCode {
+pub(super) fn conduct_alone<F>(plan: &Plan<'_>, live: impl FnOnce(Life) -> F) -> ExitCode
+where
+    F: Future<Output = Result<String, Failure>>,
+{
     let runtime = Builder::new_current_thread().enable_all().build();
-    conduct_on(runtime, reporter, live)
-}
-
-fn conduct_on(
-    runtime: std::io::Result<Runtime>,
-    reporter: &Reporter,
-    live: impl Future<Output = Result<String, Failure>>,
-) -> ExitCode {
-    let ended = runtime.map_err(Failure::from).and_then(|runtime| {
-        let ended = runtime.block_on(live);
-        // What still computes is not waited for.
-        runtime.shutdown_background();
-        ended
-    });
-    let code = match ended {
-        Ok(reason) => {
-            reporter.emit(Event::Stopped { reason });
-            ExitCode::SUCCESS
-        }
-        Err(failure) => {
-            let (code, remedy) = (failure.exit_code(), failure.remedy().into());
-            reporter.emit(Event::Fatal {
-                cause: failure.cause,
-                remedy,
-            });
-            code
-        }
-    };
-    let _ = reporter.flush(LAST_WORDS);
-    code
+    life::conduct_on(runtime, plan, live)
 }
 
 /// Says why a process can't begin, before there is a log.

@@ -10,7 +10,8 @@ use super::{
     failure::Failure,
     learning,
     period::{await_start, end_with, period},
-    process, rooms,
+    process::{self, Life, Plan},
+    rooms,
     standby::{Farewell, Standby},
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     config::Settings,
     devnet::{Control, Devnet, DevnetConfig},
     leash::Leash,
-    ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, Shutdown, TaskGroup, WalletLock},
+    ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, Shutdown, WalletLock},
     store::{Journal, Store, Wallet},
     types::TopicId,
     worker::{Tally, Worker, connect_leashed},
@@ -33,12 +34,29 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             let reporter = start.reporter.clone();
             let mut wallet = None;
             // The guards are held until the last word is written: whoever waits for them reads it.
-            let code = process::conduct(&reporter, live(start, &mut wallet, args));
+            let ops = start.settings.ops.clone();
+            let plan = Plan {
+                reporter: &reporter,
+                ops: &ops,
+                never: never_anew(&start.settings, args),
+                clock: args.clock.unwrap_or_default(),
+            };
+            let code = process::conduct(&plan, |life| live(life, start, &mut wallet, args));
             drop((pidfile, wallet));
             code
         }
         Err(refused) => process::refuse(&refused),
     }
+}
+
+/// Why a run is not to begin anew by itself.
+fn never_anew(settings: &Settings, args: &RunArgs) -> Option<&'static str> {
+    if args.once || args.dry_run {
+        return Some("start it again");
+    }
+    // A new beginning would be one on another chain, with all that stood on this one gone.
+    let is_embedded = settings.network.rpc.is_empty() && settings.network.ws.is_empty();
+    is_embedded.then_some("start it again: the embedded chain has ended with it")
 }
 
 fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
@@ -52,7 +70,7 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
         pid: std::process::id(),
     };
     let mut options = ReporterOptions::new(settings.artifacts.clone());
-    options.clock = args.clock();
+    options.clock = Arc::new(args.clock.unwrap_or_default());
     let (pidfile, reporter) = process::open_with(
         options,
         &settings.ops,
@@ -82,18 +100,15 @@ struct Start {
 /// From the first signal handler to the last task, and to the wallet's lease, which is given back; gives why
 /// it ended.
 async fn live(
+    life: Life,
     start: Start,
     wallet: &mut Option<WalletLock>,
     args: &RunArgs,
 ) -> Result<String, Failure> {
     let mut farewell = None;
     let ended = work(start, wallet, args, &mut farewell).await;
-    let is_lost = match farewell {
-        Some(farewell) => farewell.leave().await,
-        None => false,
-    };
-    if is_lost {
-        return ended.and_then(|reason| Err(Failure::passing(reason)));
+    if let Some(farewell) = farewell {
+        farewell.leave().await;
     }
     ended
 }
@@ -111,8 +126,7 @@ async fn work(
         started,
         pidfile,
     } = start;
-    let shutdown = Shutdown::install()?;
-    let clock = args.clock();
+    let (shutdown, clock) = (life.shutdown.clone(), Arc::clone(&life.clock));
     let address = signer.address().to_owned();
     let prices = rooms::price_source(&settings);
     reporter.emit(Event::EnvironmentLoaded {
@@ -136,7 +150,7 @@ async fn work(
     // A connection of its own, so that no write of candles stands before the journal's.
     let candles = database.beside().await;
     let keeps_candles = prices.are_stored();
-    let mut group = TaskGroup::new(shutdown.clone(), reporter.clone());
+    let mut group = life.group(reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
     if let Some(period) = period {

@@ -197,12 +197,11 @@ pub(super) struct Farewell {
 
 impl Farewell {
     /// Gives the lease back, if this worker has it, so that another one takes over at once. Nothing is sent
-    /// from here on. True when another one has taken it.
-    pub(super) async fn leave(self) -> bool {
+    /// from here on.
+    pub(super) async fn leave(self) {
         self.leash.cut();
-        let role = *self.role.borrow();
-        let Some(token) = role.token() else {
-            return role == Role::Lost;
+        let Some(token) = self.role.borrow().token() else {
+            return;
         };
         let lead = Lead {
             owner: self.name,
@@ -213,6 +212,5 @@ impl Farewell {
         if matches!(given, Ok(Ok(()))) {
             LeadNote::of(self.note, &self.wallet).clear();
         }
-        false
     }
 }

@@ -309,6 +309,12 @@ impl<'a> Check<'a> {
             wrong,
             "write 0 to 1000",
         );
+        self.expect(
+            ops.stuck_after >= OpsConfig::LEAST_STUCK_AFTER,
+            &["ops", "stuck_after"],
+            "is less than 3 s",
+            "tasks give a sign of life each second: write \"60s\", and \"3s\" at least",
+        );
         let refused = EnvFilter::try_new(&ops.diagnostics).err();
         let wrong = refused
             .as_ref()

@@ -20,7 +20,8 @@ const SECTIONS: [&str; 10] = [
 ];
 
 /// Variables of ours that are no keys of the configuration.
-const RESERVED: [&str; 7] = [
+const RESERVED: [&str; 8] = [
+    "ALLORA_BEGUN_ANEW",
     "ALLORA_CONFIG",
     "ALLORA_FAILPOINT",
     "ALLORA_REAL",

@@ -2,11 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::watch,
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -140,7 +136,6 @@ async fn attend(trainer: Arc<Trainer>, topic: TopicId) {
         return;
     };
     let mut changes = slot.changes();
-    let check = trainer.terms().1.timer(AGE_CHECK);
     let mut done = None;
     loop {
         let history = changes.borrow_and_update().clone();
@@ -154,8 +149,12 @@ async fn attend(trainer: Arc<Trainer>, topic: TopicId) {
             done = Some((history.candles, stands));
         }
         // Changes during a training are one change. Without a sender only age is left to watch.
-        if let Ok(Err(_)) = timeout(check, changes.changed()).await {
-            sleep(check).await;
+        let is_closed = tokio::select! {
+            changed = changes.changed() => changed.is_err(),
+            () = trainer.nap(AGE_CHECK) => false,
+        };
+        if is_closed {
+            trainer.nap(AGE_CHECK).await;
         }
     }
 }

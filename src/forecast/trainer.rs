@@ -16,7 +16,10 @@ use super::{
     live,
     slot::{Slot, for_topic},
 };
-use crate::{clock::SharedClock, types::TopicId};
+use crate::{
+    clock::{SharedClock, nap},
+    types::TopicId,
+};
 
 /// Prepared forecasts that a slow listener may be behind.
 const BACKLOG: usize = 64;
@@ -188,6 +191,11 @@ impl Trainer {
         (age > self.config.max_age).then_some(Fallback::StaleHistory {
             age_seconds: age.as_secs(),
         })
+    }
+
+    /// Sleeps, and no longer than until the clock jumps.
+    pub(super) async fn nap(&self, time: Duration) {
+        nap(&*self.clock, time).await;
     }
 
     /// Whether the newest candle is too old; false without candles.

@@ -2,13 +2,11 @@
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
-use tokio::time::sleep;
-
 use super::{
     Batch, MarketConfig, MarketError, PriceSource, gaps, jump, jump::Verdict, tiingo::seconds,
 };
 use crate::{
-    clock::SharedClock,
+    clock::{SharedClock, rest},
     forecast::Candle,
     store::{CandleRepository, Origin, Series, SetAside, StoreError},
 };
@@ -201,7 +199,7 @@ impl<T: FnMut(Progress) + Send> Fetch<'_, T> {
             pause = (pause * 2).min(self.config.backoff_max);
             let cause = cause.cause();
             (self.tell)(Progress::Pause { cause, wait });
-            sleep(self.clock.timer(wait)).await;
+            rest(&**self.clock, wait).await;
         }
     }
 

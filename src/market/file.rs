@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{CsvPrices, CsvReport, Notice, Notices, notice::tell};
 use crate::{
-    clock::SharedClock,
+    clock::{SharedClock, nap},
     forecast::{Candle, HOUR, History},
 };
 
@@ -80,7 +80,7 @@ impl FileKeeper {
         self.tell_report();
         self.tell_updated(self.history.borrow().closes());
         loop {
-            sleep(self.clock.timer(self.pause())).await;
+            nap(&*self.clock, self.pause()).await;
             let before = self.history.borrow().candles.last().map(Candle::end);
             self.publish();
             let added = self.shown_after(before);

@@ -141,8 +141,8 @@ impl Keeper {
             if now >= self.due {
                 return;
             }
-            let nap = Duration::from_secs(self.due.abs_diff(now)).min(NAP);
-            self.shelf.nap(nap).await;
+            let left = Duration::from_secs(self.due.abs_diff(now));
+            self.shelf.nap(left.min(NAP)).await;
         }
     }
 }

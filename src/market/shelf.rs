@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 
 use super::{
     Health, MarketConfig, Notice, Notices, Unusable,
@@ -14,7 +14,7 @@ use super::{
     tiingo::seconds,
 };
 use crate::{
-    clock::SharedClock,
+    clock::{SharedClock, nap},
     forecast::{Candle, HOUR, History},
     store::{CandleRepository, Origin, Series, SetAside, StoreError, StoredCandle},
 };
@@ -69,9 +69,9 @@ impl Shelf {
         self.clock.now().unix_timestamp() - self.settle
     }
 
-    /// Waits until so much of the clock's time has passed.
-    pub(super) async fn nap(&self, span: Duration) {
-        sleep(self.clock.timer(span)).await;
+    /// Sleeps, and no longer than until the clock jumps.
+    pub(super) async fn nap(&self, time: Duration) {
+        nap(&*self.clock, time).await;
     }
 
     pub(super) fn tell(&self, notice: Notice) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// Section `[ops]`: the logs.
+/// Section `[ops]`: the logs, and what becomes of a process that can't go on.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OpsConfig {
@@ -19,11 +19,20 @@ pub struct OpsConfig {
     /// Which diagnostics of the program's inside go to the output log, as a `tracing` filter;
     /// `RUST_LOG` overrides it.
     pub diagnostics: String,
+    /// How long a task that must not stand still may give no sign of life before the process begins anew.
+    /// Tasks give one each second.
+    #[serde(with = "humantime_serde")]
+    pub stuck_after: Duration,
+    /// Whether a process that can't go on begins anew by itself where no supervisor does it. Off, it ends
+    /// with exit code 1.
+    pub restart: bool,
 }
 
 impl OpsConfig {
     /// The least that a live log keeps.
     pub const LEAST_LOG_KEEP: Duration = Duration::from_hours(48);
+    /// The least [`OpsConfig::stuck_after`].
+    pub const LEAST_STUCK_AFTER: Duration = Duration::from_secs(3);
 }
 
 impl Default for OpsConfig {
@@ -33,6 +42,8 @@ impl Default for OpsConfig {
             log_max_mib: 32,
             log_archives: 5,
             diagnostics: "warn".into(),
+            stuck_after: Duration::from_mins(1),
+            restart: true,
         }
     }
 }

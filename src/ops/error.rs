@@ -66,6 +66,15 @@ pub enum OpsError {
         #[source]
         cause: io::Error,
     },
+    /// The watchdog's thread can't be started.
+    #[error(
+        "the watchdog can't be started: {cause}; the process's limits may be exhausted, see ulimit -a"
+    )]
+    Watchdog {
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
     /// The filter for diagnostics makes no sense.
     #[error(
         "{variable} is no filter for diagnostics: {cause}; write a level (warn, info, debug) or target=level, separated by commas"

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{PredictEvent, ScoreEvent, StandbyEvent};
+use super::{PredictEvent, ScoreEvent, StandbyEvent, WatchEvent};
 use crate::{
     chain::Uallo,
     forecast::Forecast,
@@ -319,6 +319,9 @@ pub enum Event {
     Stopping { signal: String, in_flight: usize },
     /// The worker has stopped.
     Stopped { reason: String },
+    /// Of the process as a whole.
+    #[serde(untagged)]
+    Watch(WatchEvent),
     /// The Predict worker's own.
     #[serde(untagged)]
     Predict(PredictEvent),
@@ -345,5 +348,11 @@ impl From<ScoreEvent> for Event {
 impl From<StandbyEvent> for Event {
     fn from(event: StandbyEvent) -> Self {
         Self::Standby(event)
+    }
+}
+
+impl From<WatchEvent> for Event {
+    fn from(event: WatchEvent) -> Self {
+        Self::Watch(event)
     }
 }

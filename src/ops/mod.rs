@@ -1,5 +1,6 @@
 //! Operations: what the operator sees and holds on to.
 
+mod anew;
 mod config;
 mod descriptors;
 mod diagnostics;
@@ -25,10 +26,15 @@ mod shutdown;
 mod singleton;
 mod stand_ins;
 mod standby_event;
+mod systemd;
 mod tasks;
+mod watch_event;
+mod watchdog;
 mod words;
 mod writer;
 
+pub(crate) use anew::BEGUN_ANEW;
+pub use anew::{Anew, NotBegun};
 pub use config::OpsConfig;
 pub use descriptors::{FEW, raise_descriptors};
 pub use diagnostics::install_diagnostics;
@@ -46,4 +52,7 @@ pub use shutdown::Shutdown;
 pub use singleton::{Pidfile, WalletLock};
 pub use stand_ins::StandIns;
 pub use standby_event::StandbyEvent;
+pub use systemd::is_supervised;
 pub use tasks::{Ending, TaskGroup};
+pub use watch_event::WatchEvent;
+pub use watchdog::{Watchdog, WatchdogParts};

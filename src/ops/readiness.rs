@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use sd_notify::NotifyState;
 use serde::Serialize;
 
-use super::{Event, StandbyEvent, files};
+use super::{Event, PredictEvent, StandbyEvent, WatchEvent, files};
 
 /// What the worker is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -19,6 +19,8 @@ pub enum Phase {
     Standby,
     /// It can answer a window.
     Ready,
+    /// It could not go on and begins anew, as the same process, after a pause.
+    Restarting,
     /// It could not go on.
     Failed,
     /// It was asked to stop and finishes what is in flight.
@@ -76,7 +78,9 @@ impl StateFile {
     /// Takes from an event what the state file says of it. `timestamp` is the event's.
     pub(super) fn observe(&mut self, event: &Event, timestamp: &str) {
         match event {
-            Event::Starting { .. } => self.enter(Phase::Starting, event, timestamp),
+            Event::Starting { .. } | Event::Predict(PredictEvent::PredictStarting { .. }) => {
+                self.enter(Phase::Starting, event, timestamp);
+            }
             Event::CompetitionWaiting { .. } => self.enter(Phase::Waiting, event, timestamp),
             Event::EnvironmentLoaded { address, .. } => {
                 self.content.address.clone_from(address);
@@ -99,7 +103,13 @@ impl StateFile {
             Event::Standby(StandbyEvent::StandbyTookOver { .. }) => {
                 self.enter(Phase::Starting, event, timestamp);
             }
-            Event::Ready { .. } => self.enter(Phase::Ready, event, timestamp),
+            Event::Ready { .. } | Event::Predict(PredictEvent::PredictReady { .. }) => {
+                self.enter(Phase::Ready, event, timestamp);
+            }
+            Event::Watch(WatchEvent::BeginningAnew { .. }) => {
+                self.enter(Phase::Restarting, event, timestamp);
+            }
+            Event::Counted { .. } | Event::Outranked { .. } => tell_status(&event.message()),
             Event::Fatal { .. } => self.enter(Phase::Failed, event, timestamp),
             Event::Stopping { .. } => self.enter(Phase::Stopping, event, timestamp),
             // What ended it matters more than that it ended.
@@ -143,6 +153,21 @@ impl StateFile {
         }
         Ok(())
     }
+}
+
+/// What `systemctl status` shows.
+fn tell_status(message: &str) {
+    let _ = sd_notify::notify(false, &[NotifyState::Status(message)]);
+}
+
+/// Whether a process that tells of this has started, as systemd understands it.
+pub(super) fn ends_the_start(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Ready { .. }
+            | Event::CompetitionWaiting { .. }
+            | Event::Predict(PredictEvent::PredictReady { .. })
+    )
 }
 
 /// Tells systemd, when it started the worker. Before the competition the unit counts as started.

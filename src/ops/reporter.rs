@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{self, SyncSender, TrySendError},
     },
     thread,
@@ -13,7 +13,7 @@ use std::{
 use secrecy::SecretString;
 
 use super::{
-    Artifacts, Event, OpsConfig, OpsError, Recording,
+    Artifacts, Event, OpsConfig, OpsError, Recording, readiness,
     writer::{Note, Writer},
 };
 use crate::clock::{SharedClock, SystemClock};
@@ -32,6 +32,8 @@ enum Sink {
     Writer {
         notes: SyncSender<Note>,
         dropped: Arc<AtomicU64>,
+        /// Whether it was told that the process has started.
+        started: Arc<AtomicBool>,
         clock: SharedClock,
     },
     Memory(Recording),
@@ -84,6 +86,7 @@ impl Reporter {
         let sink = Sink::Writer {
             notes: sender,
             dropped,
+            started: Arc::default(),
             clock,
         };
         Ok(Self { sink })
@@ -101,7 +104,20 @@ impl Reporter {
     pub fn emit(&self, event: Event) {
         match &self.sink {
             Sink::Memory(recording) => recording.take(event),
-            Sink::Writer { clock, .. } => self.send(Note::Event(clock.now(), Box::new(event))),
+            Sink::Writer { clock, started, .. } => {
+                if readiness::ends_the_start(&event) {
+                    started.store(true, Ordering::Relaxed);
+                }
+                self.send(Note::Event(clock.now(), Box::new(event)));
+            }
+        }
+    }
+
+    /// Whether it was not told yet that the process has started.
+    pub(super) fn is_starting(&self) -> bool {
+        match &self.sink {
+            Sink::Writer { started, .. } => !started.load(Ordering::Relaxed),
+            Sink::Memory(recording) => !recording.events().iter().any(readiness::ends_the_start),
         }
     }
 

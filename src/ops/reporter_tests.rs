@@ -173,6 +173,7 @@ fn a_writer_that_hangs_never_blocks_who_reports() {
     let dropped = Arc::new(AtomicU64::new(0));
     let reporter = Reporter {
         sink: Sink::Writer {
+            started: Arc::default(),
             notes: sender,
             dropped: Arc::clone(&dropped),
             clock: Arc::new(SystemClock),

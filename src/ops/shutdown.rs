@@ -20,6 +20,7 @@ pub struct Shutdown {
     token: CancellationToken,
     reason: Arc<OnceLock<String>>,
     again: Arc<AtomicBool>,
+    signalled: Arc<AtomicBool>,
 }
 
 impl Shutdown {
@@ -37,7 +38,7 @@ impl Shutdown {
     pub fn install() -> Result<Self, OpsError> {
         let failed = |cause| OpsError::Signals { cause };
         let shutdown = Self::new();
-        let asked = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&shutdown.signalled);
         // First the handler that ends the process when the flag is up, then the one that raises it:
         // they run in this order, so the first signal only raises the flag.
         for number in [SIGTERM, SIGINT] {
@@ -76,6 +77,18 @@ impl Shutdown {
     #[must_use]
     pub fn wants_restart(&self) -> bool {
         self.again.load(Ordering::Acquire)
+    }
+
+    /// Whether a signal to stop has come, known even while the runtime hangs.
+    #[must_use]
+    pub fn is_signalled(&self) -> bool {
+        self.signalled.load(Ordering::Relaxed)
+    }
+
+    /// Whether a stop was asked for from which nothing begins anew.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.is_signalled() || (self.token.is_cancelled() && !self.wants_restart())
     }
 
     /// The token that all tasks watch.
@@ -127,6 +140,7 @@ mod tests {
         let shutdown = Shutdown::new();
         shutdown.request_restart("the disk is back");
         assert!(shutdown.wants_restart() && shutdown.token().is_cancelled());
+        assert!(!shutdown.is_final() && !shutdown.is_signalled());
     }
 
     /// Runs as the child of the next test: catches one signal, then hangs as a stuck worker would.

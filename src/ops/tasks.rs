@@ -9,6 +9,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Event, Reporter, Shutdown};
+use crate::pulse::{Pulse, Pulses, Weight};
 
 /// The tasks of a worker. The essential ones all have to run: the first that ends ends all. The minor
 /// ones are started again when they fail, and the operator is told.
@@ -19,6 +20,7 @@ pub struct TaskGroup {
     shutdown: Shutdown,
     cancel: CancellationToken,
     reporter: Reporter,
+    pulses: Pulses,
 }
 
 /// How the group came to its end.
@@ -48,7 +50,28 @@ impl TaskGroup {
             shutdown,
             cancel: CancellationToken::new(),
             reporter,
+            pulses: Pulses::default(),
         }
+    }
+
+    /// The signs of life of its tasks go where somebody watches them.
+    #[must_use]
+    pub fn watched(mut self, pulses: Pulses) -> Self {
+        self.pulses = pulses;
+        self
+    }
+
+    /// The sign of life of an essential task, which is to move into it: the process begins anew when it is
+    /// silent for long. A task that rightly waits beats meanwhile.
+    #[must_use]
+    pub fn pulse(&self, name: &'static str) -> Pulse {
+        self.pulses.pulse(name, Weight::Vital)
+    }
+
+    /// As [`TaskGroup::pulse`], for a task that others can wait for: its silence is only told.
+    #[must_use]
+    pub fn slow_pulse(&self, name: &'static str) -> Pulse {
+        self.pulses.pulse(name, Weight::Told)
     }
 
     /// Cancelled when the group ends.
@@ -127,7 +150,8 @@ impl TaskGroup {
             } else {
                 Ending::Returned(name)
             });
-            self.shutdown.request(name);
+            // What nobody asked for shall not be the end.
+            self.shutdown.request_restart(name);
             self.cancel.cancel();
         }
         ending.unwrap_or(Ending::Asked)

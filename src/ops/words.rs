@@ -326,6 +326,7 @@ impl Event {
                 "after {signal}, {in_flight} submissions in flight"
             )),
             Self::Stopped { reason } => good("👋", "Worker stopped").with(format!(": {reason}")),
+            Self::Watch(event) => event.words(),
             Self::Predict(event) => event.words(),
             Self::Score(event) => event.words(),
             Self::Standby(event) => event.words(),

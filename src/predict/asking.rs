@@ -10,7 +10,7 @@ use std::{
 use tokio::{
     sync::mpsc,
     task::{Id, JoinError, JoinSet},
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -24,9 +24,11 @@ use super::{
     whom::Whom,
 };
 use crate::{
-    clock::SharedClock,
+    clock::{SharedClock, nap},
+    failpoint::stall,
     models::{MethodConfig, ModelNetwork, ModelsError},
     ops::{Event, PredictEvent, Reporter},
+    pulse::Pulse,
     store::{ConfigKey, PredictionConfig},
 };
 
@@ -90,6 +92,7 @@ pub struct Asking {
     open: HashMap<Id, ConfigKey>,
     /// Those that wait for the best performers to be known, which was told.
     waiting: HashSet<ConfigKey>,
+    life: Pulse,
 }
 
 impl Asking {
@@ -143,10 +146,18 @@ impl Asking {
             rounds: JoinSet::new(),
             open: HashMap::new(),
             waiting: HashSet::new(),
+            life: Pulse::unwatched(),
         };
         let (good, complaints) = asking.configs.sift(declared);
         asking.adopt(good, complaints);
         Ok(asking)
+    }
+
+    /// Gives signs of life there.
+    #[must_use]
+    pub fn watched(mut self, life: Pulse) -> Self {
+        self.life = life;
+        self
     }
 
     /// How many predictions are asked for again and again.
@@ -164,13 +175,16 @@ impl Asking {
         let mut reader = tokio::spawn(self.library.clone().read(tell));
         tokio::select! {
             () = cancel.cancelled() => {}
-            reading = timeout(self.patience, readings.recv()) => {
+            reading = self.life.during(timeout(self.patience, readings.recv())) => {
                 if let Ok(Some(reading)) = reading {
                     self.take(reading);
                 }
             }
         }
+        let clock = Arc::clone(&self.asker.clock);
         while !cancel.is_cancelled() {
+            self.life.beat();
+            stall("rounds").await;
             let is_over = over.is_cancelled();
             if let Some(arrivals) = &mut self.arrivals {
                 arrivals.look();
@@ -190,7 +204,7 @@ impl Asking {
                 Some(ended) = self.rounds.join_next_with_id() => self.ended(ended),
                 _ = &mut reader => break,
                 () = over.cancelled(), if !is_over => {}
-                () = sleep(pause) => {}
+                () = nap(&*clock, pause) => {}
             }
         }
         reader.abort();

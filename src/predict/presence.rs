@@ -12,6 +12,7 @@ use super::{Roll, news::failed};
 use crate::{
     models::{Left, ModelNetwork, NetworkEvent},
     ops::PredictEvent,
+    pulse::Pulse,
     store::PredictionStore,
 };
 
@@ -70,8 +71,13 @@ impl Roll {
         timeout(limit, loaded.wait_for(|is| *is)).await.is_ok()
     }
 
-    /// Follows the network's news until it is cancelled.
-    pub async fn follow(self: Arc<Self>, network: Arc<ModelNetwork>, cancel: CancellationToken) {
+    /// Follows the network's news until it is cancelled, and gives signs of life.
+    pub async fn follow(
+        self: Arc<Self>,
+        network: Arc<ModelNetwork>,
+        life: Pulse,
+        cancel: CancellationToken,
+    ) {
         let mut events = network.events();
         self.listed(&network.models());
         self.commit();
@@ -101,7 +107,9 @@ impl Roll {
                     }
                 }
                 _ = turn.tick() => self.news.turn(),
+                () = life.due() => {}
             }
+            life.beat();
             self.commit();
         }
         self.news.turn();

@@ -25,6 +25,7 @@ use crate::{
         stub::{StubItem, StubModel, StubOrchestrator},
     },
     ops::{Event, PredictEvent, Recording, Reporter},
+    pulse::Pulse,
     store::{
         Close, CloseRepository, ConfigKey, Deployment, ModelRecord, ModelRepository, Prediction,
         PredictionConfig, PredictionConfigRepository, PredictionFilter, PredictionRepository,
@@ -366,7 +367,11 @@ impl Scene {
             assert!(office.roll.is_loaded_within(WAIT).await);
         }
         let network = Arc::new(ModelNetwork::start(config, Arc::new(NoReplay)).unwrap());
-        tokio::spawn(Arc::clone(&office.roll).follow(Arc::clone(&network), cancel.clone()));
+        tokio::spawn(Arc::clone(&office.roll).follow(
+            Arc::clone(&network),
+            Pulse::unwatched(),
+            cancel.clone(),
+        ));
         assert_eq!(network.settled(WAIT).await.serving, count);
         let joined = || {
             office

@@ -16,8 +16,10 @@ use super::{
     telling::{Spoken, Telling},
 };
 use crate::{
+    failpoint::stall,
     models::{ModelNetwork, NetworkEvent},
     ops::{PredictEvent, Reporter},
+    pulse::Pulse,
 };
 
 /// Ticks whose answers may be waited for at once. Above it the oldest one's missing answers count as
@@ -47,6 +49,7 @@ pub struct Teller {
     open: VecDeque<CancellationToken>,
     tellings: JoinSet<()>,
     closes: usize,
+    life: Pulse,
 }
 
 impl Teller {
@@ -69,7 +72,15 @@ impl Teller {
             open: VecDeque::new(),
             tellings: JoinSet::new(),
             closes: 0,
+            life: Pulse::unwatched(),
         }
+    }
+
+    /// Gives signs of life there.
+    #[must_use]
+    pub fn watched(mut self, life: Pulse) -> Self {
+        self.life = life;
+        self
     }
 
     /// Tells until there are no more prices, or until `cancel`.
@@ -81,6 +92,8 @@ impl Teller {
     async fn tell_all(&mut self) {
         let mut has_ended = false;
         while !has_ended {
+            self.life.beat();
+            stall("ticks").await;
             let mut prices = tokio::select! {
                 // First what is known, so that the next tick goes by it.
                 biased;
@@ -92,6 +105,7 @@ impl Teller {
                     Some(prices) => prices,
                     None => break,
                 },
+                () = self.life.due() => continue,
             };
             has_ended = self.gather(&mut prices);
             if let Some(tick) = self.book.take(prices) {
@@ -99,7 +113,7 @@ impl Teller {
                 self.tell(tick).await;
             }
         }
-        while self.tellings.join_next().await.is_some() {}
+        while self.life.during(self.tellings.join_next()).await.is_some() {}
         let closes = self.closes;
         self.reporter
             .emit(PredictEvent::PricesEnded { closes }.into());
@@ -135,6 +149,7 @@ impl Teller {
         let parts = self.book.plan(&self.network.models());
         let mut spoken = Vec::new();
         for part in parts {
+            self.life.beat();
             spoken.extend(self.speak(&tick, part).await);
         }
         self.book.sent(&tick);

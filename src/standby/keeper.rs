@@ -47,6 +47,8 @@ pub struct Keeper {
     parts: KeeperParts,
     /// Since when the database has answered each time.
     steady_since: Option<Instant>,
+    /// The leader's last sign of life, and when it was first seen.
+    sign: Option<(i64, Instant)>,
     /// Since when it has been down for all.
     down_since: Option<Instant>,
     /// The token that was told last, and whether somebody held it.
@@ -75,6 +77,7 @@ impl Keeper {
         Self {
             parts,
             steady_since: None,
+            sign: None,
             down_since: None,
             told: None,
             complained: None,
@@ -110,6 +113,7 @@ impl Keeper {
                 Ok(seen) => {
                     self.down_since = None;
                     self.steady_since.get_or_insert(begun);
+                    self.note_sign(seen.as_ref(), begun);
                     if let Some(token) = self.take(seen.as_ref()).await {
                         return token;
                     }
@@ -148,12 +152,26 @@ impl Keeper {
             .saturating_sub(steady.unwrap_or_default())
     }
 
+    fn note_sign(&mut self, seen: Option<&Seen>, begun: Instant) {
+        let sign = seen.map(|seen| seen.sign);
+        if self.sign.map(|(known, _)| known) != sign {
+            self.sign = sign.map(|sign| (sign, begun));
+        }
+    }
+
+    /// Whether the leader gave no sign of life for half a heartbeat of this worker's own clock, in which it
+    /// would have given one: a server's clock that jumps makes nobody lapse.
+    fn is_quiet(&self) -> bool {
+        let half = self.parts.config.heartbeat / 2;
+        self.sign.is_none_or(|(_, since)| since.elapsed() >= half)
+    }
+
     /// Takes the lease if it can be taken.
     async fn take(&mut self, seen: Option<&Seen>) -> Option<i64> {
         let KeeperParts {
             name, note, config, ..
         } = &self.parts;
-        let may_bury = self.until_steady().is_zero();
+        let may_bury = self.until_steady().is_zero() && self.is_quiet();
         let own = note.token();
         let is_free = seen.is_none_or(|seen| {
             let is_own = seen.owner.as_deref() == Some(name) && Some(seen.token) == own;

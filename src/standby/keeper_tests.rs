@@ -1,4 +1,7 @@
-use std::sync::Mutex;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicI64, Ordering},
+};
 
 use async_trait::async_trait;
 use tokio::{
@@ -25,6 +28,7 @@ struct Table {
     row: Mutex<Option<(Option<String>, i64, Instant)>>,
     server: Mutex<Server>,
     given: Notify,
+    renewals: AtomicI64,
 }
 
 impl Table {
@@ -33,6 +37,7 @@ impl Table {
             row: Mutex::default(),
             server: Mutex::new(Server::Up),
             given: Notify::new(),
+            renewals: AtomicI64::new(0),
         })
     }
 
@@ -63,6 +68,7 @@ impl Table {
             Some((Some(holder), token, _)) if holder == owner => *token,
             other => other.as_ref().map_or(0, |it| it.1) + 1,
         };
+        self.renewals.fetch_add(1, Ordering::Relaxed);
         *row = Some((Some(owner.into()), token, Instant::now() + HEARTBEAT));
     }
 }
@@ -76,6 +82,7 @@ impl WalletLeases for Table {
             owner: owner.clone(),
             token: *token,
             left: until.saturating_duration_since(Instant::now()),
+            sign: self.renewals.load(Ordering::Relaxed),
         }))
     }
 
@@ -93,6 +100,7 @@ impl WalletLeases for Table {
                 (owner.clone(), *token)
             }
         };
+        self.renewals.fetch_add(1, Ordering::Relaxed);
         let until = Instant::now() + claim.lapse;
         *row = Some((Some(claim.owner.clone()), token + 1, until));
         Ok(Some(Taken {
@@ -111,6 +119,7 @@ impl WalletLeases for Table {
         let is_ours = owner.as_ref() == Some(&lead.owner) && *token == lead.token;
         if is_ours {
             *until = Instant::now() + lapse;
+            self.renewals.fetch_add(1, Ordering::Relaxed);
         }
         Ok(is_ours)
     }
@@ -428,4 +437,21 @@ async fn a_lapsed_lease_is_taken_only_after_a_heartbeat_in_which_it_could_have_b
     assert!(!two.leads());
     pass(SECOND / 2).await;
     assert!(two.leads());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_whose_clock_jumps_makes_nobody_lapse() {
+    let (table, folder) = (Table::new(), tempfile::tempdir().unwrap());
+    let one = Stand::start(&table, "one", folder.path());
+    pass(SECOND).await;
+    let two = Stand::start(&table, "two", folder.path());
+    pass(SECOND * 9).await;
+    for _ in 0..20 {
+        // An hour ahead: what was renewed has lapsed at once.
+        if let Some((_, _, until)) = table.row.lock().unwrap().as_mut() {
+            *until = (*until).min(Instant::now());
+        }
+        sleep(Duration::from_millis(300)).await;
+        assert!(one.leads() && !two.leads());
+    }
 }

@@ -24,6 +24,8 @@ pub struct Seen {
     pub token: i64,
     /// Until it lapses, by the server's clock; zero when it has.
     pub left: Duration,
+    /// Changes with each renewal.
+    pub sign: i64,
 }
 
 /// What a worker asks for that takes a lease.

@@ -6,6 +6,7 @@
 mod backlog;
 mod bystander;
 mod catch_up;
+mod chain_time;
 mod competition;
 mod config;
 mod flight;
@@ -210,7 +211,9 @@ impl Worker {
             self.chain.rpc.heads(),
             events,
         )?
-        .knowing(Arc::clone(&self.chain.rpc));
+        .knowing(Arc::clone(&self.chain.rpc))
+        .watched(group.pulse("feed"))
+        .waking(self.clock.jumps());
         let mut tracker = NonceTracker::new(self.topics);
         for submission in &opening.submissions {
             tracker.recall(submission);
@@ -224,9 +227,11 @@ impl Worker {
             opening.height,
             self.started,
         )
-        .catching_up(catch_up);
+        .catching_up(catch_up)
+        .watched(group.pulse("windows"), Arc::clone(&self.clock));
         let low = self.fees.low_balance;
         let (scribe, writing) = Scribe::new(self.journal, self.reporter.clone());
+        let writing = writing.watched(group.slow_pulse("journal"));
         let parts = Parts {
             chain: Arc::clone(&self.chain),
             scribe,
@@ -239,6 +244,7 @@ impl Worker {
             dry_run: self.dry_run,
             once: self.once,
             stop_grace: self.config.stop_grace,
+            life: group.pulse("submitter"),
         };
         let ledger = Ledger::new(opening.account, opening.price, self.fees);
         let mut submitter = Submitter::new(parts, ledger, opening.height, tally);

@@ -13,6 +13,7 @@ use crate::{
     clock::SharedClock,
     forecast::DeskHandle,
     ops::{Reporter, Shutdown},
+    pulse::Pulse,
     store::{State, Transition},
     types::{Height, TopicId, WindowKey},
 };
@@ -71,6 +72,8 @@ pub(super) struct Parts {
     pub(super) once: bool,
     /// How long a stop waits for transactions that are in the air.
     pub(super) stop_grace: Duration,
+    /// The submitter's sign of life.
+    pub(super) life: Pulse,
 }
 
 impl Parts {

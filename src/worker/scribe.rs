@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::backlog::Backlog;
 use crate::{
+    failpoint::stall,
     ops::{Event, Reporter},
+    pulse::Pulse,
     store::{Journal, StoreError, Transition},
 };
 
@@ -59,6 +61,7 @@ pub(super) struct Writing {
     backlog: Backlog,
     /// Whether the last write failed: that is told once.
     failing: bool,
+    life: Pulse,
 }
 
 /// Becomes true when the steps are on the disk, or the disk refused them for now.
@@ -95,6 +98,7 @@ impl Scribe {
             hangs: Arc::clone(&hangs),
             backlog: Backlog::default(),
             failing: false,
+            life: Pulse::unwatched(),
         };
         let full = Arc::default();
         let scribe = Self {
@@ -136,6 +140,12 @@ const REMEDY: &str = "windows are answered all the same; free or repair the disk
     and written then; a restart before that asks the chain what it holds";
 
 impl Writing {
+    /// Gives signs of life there. A disk that hangs is none.
+    pub(super) fn watched(mut self, life: Pulse) -> Self {
+        self.life = life;
+        self
+    }
+
     /// Writes until nobody is left who hands in steps. After `cancel` a disk that hangs is not waited
     /// for long.
     pub(super) async fn run(self, cancel: CancellationToken) {
@@ -152,9 +162,9 @@ impl Writing {
     async fn write(mut self) {
         loop {
             let page = if self.backlog.is_empty() {
-                self.pages.recv().await
+                self.life.during(self.pages.recv()).await
             } else {
-                let Ok(page) = timeout(AGAIN, self.pages.recv()).await else {
+                let Ok(page) = timeout(AGAIN, self.life.during(self.pages.recv())).await else {
                     self.settle().await;
                     continue;
                 };
@@ -163,6 +173,7 @@ impl Writing {
             let Some(page) = page else {
                 break;
             };
+            stall("journal").await;
             let mut waiting = vec![page.settled];
             self.backlog.add(page.steps);
             // Whatever has queued up meanwhile takes one write of the disk.

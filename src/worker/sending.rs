@@ -194,6 +194,8 @@ impl Submitter {
         if !in_time || self.parts.dry_run || self.unreachable {
             return;
         }
+        // Several in a row may each take their time.
+        self.parts.life.beat();
         match self.parts.chain.rpc.broadcast(&tx.bytes).await {
             Ok(sent) => self.answered(tx, keys, sent).await,
             Err(error) => {
@@ -254,6 +256,7 @@ impl Submitter {
 
     /// Reads the account again, after a refusal that says that ours is wrong.
     pub(super) async fn resync(&mut self, keys: &[WindowKey]) {
+        self.parts.life.beat();
         match self.parts.chain.account().await {
             Ok(account) => self.ledger.resync(account),
             Err(error) => self.delay(keys, &error.to_string(), AGAIN),
@@ -263,6 +266,7 @@ impl Submitter {
     /// Puts right what an answer says is wrong.
     pub(super) async fn mend(&mut self, answer: &Answer) -> Result<(), ChainError> {
         let chain = self.parts.chain.clone();
+        self.parts.life.beat();
         match answer {
             Answer::Unreadable | Answer::OtherVersion => {
                 chain.emissions.redetect().await?;

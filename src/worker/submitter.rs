@@ -22,7 +22,7 @@ use super::{
     windows::Told,
 };
 use crate::{
-    failpoint::failpoint,
+    failpoint::{failpoint, stall},
     ops::Event,
     store::{State, Submission, Transition},
     types::{Height, WindowKey},
@@ -118,12 +118,16 @@ impl Submitter {
         let mut forecasts = self.parts.desk.prepared();
         let mut landing: Option<Instant> = None;
         loop {
+            self.parts.life.beat();
             let far = Instant::now() + FAR;
             let retry = tried.map_or_else(Instant::now, |at| at + self.retry_every());
             tokio::select! {
                 biased;
                 () = stop.cancelled(), if landing.is_none() => {
-                    landing = Some(Instant::now() + self.parts.stop_grace);
+                    // What is in the air is another worker's where this one may not send.
+                    let may_send = self.parts.chain.rpc.may_send();
+                    let grace = self.parts.stop_grace * u32::from(may_send);
+                    landing = Some(Instant::now() + grace);
                     self.stage.clear();
                     self.tell_stopping();
                 }
@@ -195,6 +199,7 @@ impl Submitter {
                 self.stage.foretell(topic, next);
             }
             Report::Block(height) => {
+                stall("submitter").await;
                 self.height = self.height.max(height);
                 let now = Instant::now();
                 self.pace.hear(height, now);

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use time::OffsetDateTime;
 use tokio::{
     sync::mpsc,
     task::JoinSet,
@@ -11,11 +12,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Chain, WorkerConfig, catch_up::CatchUp, nonces::NonceTracker, parts::Report, standing::Answer,
+    Chain, WorkerConfig, catch_up::CatchUp, chain_time::ChainTime, nonces::NonceTracker,
+    parts::Report, standing::Answer,
 };
 use crate::{
     chain::{ChainError, Notice, OpenWindow, feed::FeedEvent, jsonrpc::Status},
-    ops::{Event, Reporter, WindowSource},
+    clock::SharedClock,
+    failpoint::{reached, stall},
+    ops::{Event, Reporter, WatchEvent, WindowSource},
+    pulse::Pulse,
     types::{Height, TopicId, WindowKey},
 };
 
@@ -66,6 +71,9 @@ pub(super) struct Windows {
     pub(super) heard_from: Option<Height>,
     /// What is done beside: endpoints are asked how they fare, the version is looked at again.
     chores: JoinSet<()>,
+    life: Pulse,
+    clock: Option<SharedClock>,
+    chain_time: ChainTime,
 }
 
 impl Windows {
@@ -96,7 +104,17 @@ impl Windows {
             catch_up: CatchUp::new(0, None),
             heard_from: None,
             chores: JoinSet::new(),
+            life: Pulse::unwatched(),
+            clock: None,
+            chain_time: ChainTime::default(),
         }
+    }
+
+    /// Gives signs of life there, looks anew when the clock jumps, and compares it with the chain's.
+    pub(super) fn watched(mut self, life: Pulse, clock: SharedClock) -> Self {
+        self.life = life;
+        self.clock = Some(clock);
+        self
     }
 
     pub(super) async fn run(
@@ -111,8 +129,13 @@ impl Windows {
         for ticks in [&mut poll, &mut look] {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
+        let mut jumps = self.clock.as_ref().map(|it| it.jumps()).unwrap_or_default();
         self.ask_all();
         loop {
+            self.life.beat();
+            if reached("end-windows") {
+                return;
+            }
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
@@ -129,6 +152,7 @@ impl Windows {
                 Some(Ok(status)) = self.looks.join_next() => self.see(status).await,
                 Some(read) = self.catch_up.next() => self.catch_up_on(read).await,
                 Some(_) = self.chores.join_next() => {}
+                () = jumps.next() => self.wake(),
                 _ = poll.tick() => self.ask_all(),
                 _ = look.tick() => self.look(),
             }
@@ -158,6 +182,7 @@ impl Windows {
             }
             FeedEvent::Block { height, time } => {
                 self.chain.times.note(height, time);
+                self.compare(time);
                 self.heard_from.get_or_insert(height);
                 self.block(height).await;
                 self.catch_up.hear(height);
@@ -195,6 +220,7 @@ impl Windows {
         if height <= self.height {
             return;
         }
+        stall("windows").await;
         self.height = height;
         let pause = self.heard.0.elapsed();
         if pause > HALT.max(self.heard.1 * DEAF_AFTER_BLOCKS) {
@@ -214,13 +240,33 @@ impl Windows {
         self.report(Report::Block(height)).await;
     }
 
+    /// The host was away, or its clock was set: nothing that was known of the chain need hold.
+    fn wake(&mut self) {
+        self.ask_all();
+        self.look_at_height();
+    }
+
+    /// Tells when this host's clock is far from the chain's.
+    fn compare(&mut self, block: OffsetDateTime) {
+        let Some(clock) = &self.clock else { return };
+        if let Some(seconds) = self.chain_time.hear(block, clock.now(), Instant::now()) {
+            self.tell(WatchEvent::ClockOff { seconds }.into());
+        }
+    }
+
     /// When the feed is lost or says nothing, the height comes from a node's status.
     fn look(&mut self) {
         self.ask_again();
         self.tend();
         let (at, block_time) = self.heard;
         let deaf = at.elapsed() > DEAF_AFTER.max(block_time * DEAF_AFTER_BLOCKS);
-        if (deaf || !self.connected) && self.looks.is_empty() {
+        if deaf || !self.connected {
+            self.look_at_height();
+        }
+    }
+
+    fn look_at_height(&mut self) {
+        if self.looks.is_empty() {
             let chain = Arc::clone(&self.chain);
             self.looks.spawn(async move { chain.rpc.status().await });
         }

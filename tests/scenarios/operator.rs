@@ -133,11 +133,16 @@ pub(crate) async fn ended(mut command: Command) -> (Output, String) {
     (output, String::from_utf8(said).unwrap())
 }
 
+/// Sends a program a signal.
+pub(crate) async fn signal(child: &Child, signal: &str) {
+    let pid = child.id().unwrap().to_string();
+    let sent = Command::new("kill").args([signal, &pid]).status();
+    assert!(sent.await.unwrap().success());
+}
+
 /// Asks a program to end, and waits until it has; gives its exit code.
 pub(crate) async fn terminate(mut child: Child) -> Option<i32> {
-    let pid = child.id().unwrap().to_string();
-    let asked = Command::new("kill").args(["-TERM", &pid]).status();
-    assert!(asked.await.unwrap().success());
+    signal(&child, "-TERM").await;
     let ended = timeout(PATIENCE, child.wait()).await;
     ended.expect("it did not stop").unwrap().code()
 }

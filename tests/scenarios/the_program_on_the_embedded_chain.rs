@@ -85,7 +85,7 @@ async fn the_operators_lines_work(home: &Home) {
 }
 
 /// A chain with quick blocks and long windows, and the arguments with which the program uses it.
-async fn quick(chain_id: &str) -> (Stage, Vec<String>) {
+pub(crate) async fn quick(chain_id: &str) -> (Stage, Vec<String>) {
     let stage = Stage::with(|config| {
         config.chain_id = chain_id.into();
         config.automatic_blocks = true;
@@ -115,13 +115,13 @@ async fn quick(chain_id: &str) -> (Stage, Vec<String>) {
     (stage, args.to_vec())
 }
 
-fn home_of_the_stages_wallet() -> Home {
+pub(crate) fn home_of_the_stages_wallet() -> Home {
     let mut home = Home::new();
     home.key = KEY.into();
     home
 }
 
-fn with<'a>(args: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn with<'a>(args: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
     let args = args.iter().map(String::as_str);
     args.chain(more.iter().copied()).collect()
 }

@@ -25,6 +25,7 @@ use crate::{
         jsonrpc::{EventData, Request},
         rpc::redacted,
     },
+    failpoint::stall,
     types::Height,
 };
 
@@ -37,8 +38,11 @@ const BEHIND_LIMIT: Duration = Duration::from_secs(1);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
+/// After a jump of the clock a connection has this long to show that it lives.
+const PROOF: Duration = Duration::from_secs(3);
+
 /// How a connection fares.
-struct Pulse {
+struct Course {
     /// When it was heard of a new block, or opened.
     heard: Instant,
     /// When any frame came.
@@ -49,6 +53,8 @@ struct Pulse {
     newest: Option<Height>,
     /// Since when it is behind the chain.
     behind: Option<Instant>,
+    /// Until when it has to give any sign of life.
+    proof: Option<Instant>,
 }
 
 /// What to do when nothing comes.
@@ -59,7 +65,7 @@ enum Turn {
     Leave(Loss),
 }
 
-impl Pulse {
+impl Course {
     fn new() -> Self {
         let now = Instant::now();
         Self {
@@ -68,7 +74,14 @@ impl Pulse {
             pinged: None,
             newest: None,
             behind: None,
+            proof: None,
         }
+    }
+
+    /// A frame came: the socket lives.
+    fn came(&mut self, at: Instant) {
+        self.alive = at;
+        self.proof = None;
     }
 
     /// A new block was heard of.
@@ -83,31 +96,41 @@ impl Feed {
     pub(super) async fn follow(&mut self, endpoint: &str) -> Loss {
         let version = *self.versions.borrow_and_update();
         let limit = self.setup_limit();
-        let mut socket = match timeout(limit, self.open(endpoint, version)).await {
+        let opened = timeout(limit, self.open(endpoint, version));
+        let mut socket = match self.life.during(opened).await {
             Ok(Ok(socket)) => socket,
             Ok(Err(loss)) => return loss,
             Err(_) => return Loss::NoAnswer(limit),
         };
-        let mut pulse = Pulse::new();
+        let mut course = Course::new();
         loop {
-            let (at, turn) = self.next_turn(&mut pulse);
-            let frame = tokio::select! {
-                frame = socket.next() => frame,
-                () = sleep_until(at) => match turn {
-                    Turn::Leave(loss) => return loss,
-                    Turn::Ping => {
-                        pulse.pinged = Some(Instant::now());
-                        match socket.send(Message::Ping(Vec::new().into())).await {
-                            Ok(()) => continue,
-                            Err(error) => return Loss::Closed(error.to_string()),
-                        }
-                    }
-                },
+            self.life.beat();
+            stall("feed").await;
+            let (at, turn) = self.next_turn(&mut course);
+            let turn = tokio::select! {
+                frame = socket.next() => Ok(frame),
+                () = sleep_until(at) => Err(turn),
+                () = self.jumps.next() => {
+                    course.proof = Some(Instant::now() + PROOF);
+                    Err(Turn::Ping)
+                }
+                () = self.life.due() => continue,
                 Ok(()) = self.versions.changed() => return Loss::Upgraded,
                 Ok(()) = self.heads.changed() => continue,
             };
+            let frame = match turn {
+                Ok(frame) => frame,
+                Err(Turn::Leave(loss)) => return loss,
+                Err(Turn::Ping) => {
+                    course.pinged = Some(Instant::now());
+                    match socket.send(Message::Ping(Vec::new().into())).await {
+                        Ok(()) => continue,
+                        Err(error) => return Loss::Closed(error.to_string()),
+                    }
+                }
+            };
             let seen = Instant::now();
-            pulse.alive = seen;
+            course.came(seen);
             let text = match frame {
                 Some(Ok(Message::Text(text))) => text,
                 Some(Ok(Message::Close(reason))) => {
@@ -118,7 +141,7 @@ impl Feed {
                 None => return Loss::Closed("end of stream".into()),
             };
             let told = match self.read(&text, version, seen) {
-                Ok(events) => self.tell(events, &mut pulse, seen).await,
+                Ok(events) => self.tell(events, &mut course, seen).await,
                 Err(loss) => Err(loss),
             };
             if let Err(loss) = told {
@@ -137,28 +160,31 @@ impl Feed {
     }
 
     /// When something is to be done if no frame comes before, and what.
-    fn next_turn(&mut self, pulse: &mut Pulse) -> (Instant, Turn) {
+    fn next_turn(&mut self, course: &mut Course) -> (Instant, Turn) {
+        if let Some(proof) = course.proof {
+            return (proof, Turn::Leave(Loss::Silent(PROOF)));
+        }
         let head = *self.heads.borrow_and_update();
-        let behind = self.pace.behind(pulse.newest, head);
+        let behind = self.pace.behind(course.newest, head);
         match behind {
             // Another node may be better; one alone is left only when it says nothing.
-            Some((newest, head)) if self.urls.len() > 1 && pulse.newest.is_some() => {
-                let since = *pulse.behind.get_or_insert_with(Instant::now);
+            Some((newest, head)) if self.urls.len() > 1 && course.newest.is_some() => {
+                let since = *course.behind.get_or_insert_with(Instant::now);
                 let loss = Loss::Behind(newest, head);
                 return (since + BEHIND_LIMIT, Turn::Leave(loss));
             }
-            _ => pulse.behind = None,
+            _ => course.behind = None,
         }
         let cap = self.config.silence;
         let patience = self.pace.patience(cap);
-        let doubted = pulse.heard + patience * 2 / 3;
-        match pulse.pinged {
+        let doubted = course.heard + patience * 2 / 3;
+        match course.pinged {
             None if patience < cap => (doubted, Turn::Ping),
             // It answers, and nobody knows of newer blocks: the chain itself may stand still.
-            Some(pinged) if pulse.alive > pinged && behind.is_none() => {
-                (pulse.heard + cap, Turn::Leave(Loss::Silent(cap)))
+            Some(pinged) if course.alive > pinged && behind.is_none() => {
+                (course.heard + cap, Turn::Leave(Loss::Silent(cap)))
             }
-            _ => (pulse.heard + patience, Turn::Leave(Loss::Silent(patience))),
+            _ => (course.heard + patience, Turn::Leave(Loss::Silent(patience))),
         }
     }
 
@@ -166,17 +192,17 @@ impl Feed {
     async fn tell(
         &mut self,
         events: Vec<FeedEvent>,
-        pulse: &mut Pulse,
+        course: &mut Course,
         seen: Instant,
     ) -> Result<(), Loss> {
         for event in events {
             if let FeedEvent::Block { height, time } = event {
-                pulse.newest = pulse.newest.max(Some(height));
+                course.newest = course.newest.max(Some(height));
                 if !self.pace.judge(height, time)? {
                     // The node is behind: no sign of life of the chain.
                     continue;
                 }
-                pulse.beat(seen);
+                course.beat(seen);
             }
             self.events.send(event).await.map_err(|_| Loss::Unheard)?;
         }

@@ -13,7 +13,7 @@ use crate::{
         failure::Failure,
         rooms::{self, Prices},
     },
-    clock::{SharedClock, SystemClock},
+    clock::SharedClock,
     config::Predicting,
     ops::{Event, Reporter},
     predict::{CsvFeed, Feed, LiveConfig, LiveFeed, Replayed, Scope, Supplies},
@@ -138,12 +138,12 @@ fn anew(database: &DatabaseUrl) -> String {
 /// Opens the sources of prices that come in by themselves.
 pub(super) async fn open_live(
     settings: &Predicting,
+    clock: &SharedClock,
     reporter: &Reporter,
 ) -> Result<Source, Failure> {
-    let clock: SharedClock = Arc::new(SystemClock);
     let store = Store::open(&settings.artifacts.candles()).await;
     let store = Arc::new(store.map_err(|it| database::failed(&it))?);
-    let (first, second) = rooms::sources(&settings.market, live(settings), &store, &clock)?;
+    let (first, second) = rooms::sources(&settings.market, live(settings), &store, clock)?;
     let config = LiveConfig {
         assets: settings.predict.assets.clone(),
         interval: settings.predict.resolution,
@@ -156,11 +156,11 @@ pub(super) async fn open_live(
         second,
         store,
     };
-    let feed = LiveFeed::new(config, supplies, Arc::clone(&clock), reporter.clone())?;
+    let feed = LiveFeed::new(config, supplies, Arc::clone(clock), reporter.clone())?;
     let assets = settings.predict.assets.keys();
     Ok(Source {
         feed: Box::new(feed),
-        clock,
+        clock: Arc::clone(clock),
         speed: 1.0,
         scope: Scope::of(assets.map(|it| (it, settings.predict.resolution))),
     })

@@ -83,6 +83,7 @@ impl Shared {
             ours: self.ours,
             reporter: reporter.clone(),
         });
+        let keeper = keeper.with_pulse(group.pulse("share"));
         group.spawn("share", keeper.run(group.token()));
         let has_some = |ours: &Ours| ours.as_ref().is_some_and(|ours| !ours.is_empty());
         // Without any the rounds wait for none.

@@ -40,6 +40,7 @@ impl Storing {
         let (crunch, name) = (&*settings.models.crunch_id, database.to_string());
         let options = OutboxOptions::new(&settings.predict, crunch, name, reporter.clone());
         let (outbox, task) = Outbox::open(&path, options).await?;
+        let task = task.watched(group.slow_pulse("outbox"));
         let limit = settings.predict.write_timeout;
         let connect = move || {
             let db = PredictionDb::new(database.clone()).within(limit);

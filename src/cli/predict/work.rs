@@ -13,10 +13,14 @@ use super::{
     storing::{PATIENCE, Storing},
 };
 use crate::{
-    cli::{failure::Failure, process},
+    cli::{
+        failure::Failure,
+        process::{self, Life, Plan},
+    },
+    clock::{FastClock, SharedClock},
     config::Predicting,
     models::ModelNetwork,
-    ops::{Pidfile, PredictEvent, Reporter, Shutdown, TaskGroup},
+    ops::{Pidfile, PredictEvent, Reporter, TaskGroup},
     predict::{
         Asking, AskingParts, BookConfig, Ended, Retention, Roll, SharedBook, StoreWatch, Teller,
         stored_closes,
@@ -34,7 +38,14 @@ pub(super) fn work(args: &WorkArgs) -> ExitCode {
     match prepare(args) {
         Ok((start, pidfile)) => {
             let reporter = start.reporter.clone();
-            let code = process::conduct(&reporter, live(start));
+            let ops = start.settings.ops.clone();
+            let plan = Plan {
+                reporter: &reporter,
+                ops: &ops,
+                never: None,
+                clock: FastClock::default(),
+            };
+            let code = process::conduct(&plan, |life| live(life, start));
             drop(pidfile);
             code
         }
@@ -96,11 +107,11 @@ fn choose(settings: &Predicting, args: &WorkArgs) -> Result<Chosen, StoreError> 
 }
 
 /// From the first signal handler to the last task; gives why it ended.
-async fn live(start: Start) -> Result<String, Failure> {
-    let shutdown = Shutdown::install()?;
-    let mut group = TaskGroup::new(shutdown.clone(), start.reporter.clone());
+async fn live(life: Life, start: Start) -> Result<String, Failure> {
+    let shutdown = life.shutdown.clone();
+    let mut group = life.group(start.reporter.clone());
     let worker = tokio::select! {
-        opened = open(&mut group, start) => opened?,
+        opened = open(&mut group, start, &life.clock) => opened?,
         reason = shutdown.requested() => return Ok(reason),
     };
     let ending = group.join().await;
@@ -124,7 +135,7 @@ impl Opened {
     }
 }
 
-async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
+async fn open(group: &mut TaskGroup, start: Start, clock: &SharedClock) -> Result<Opened, Failure> {
     let Start {
         settings,
         database,
@@ -135,7 +146,7 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
     } = start;
     let is_replay = !files.is_empty();
     let mut source = if files.is_empty() {
-        prices::open_live(&settings, &reporter).await?
+        prices::open_live(&settings, clock, &reporter).await?
     } else {
         prices::replay(&settings, files, speed, &database, &reporter).await?
     };
@@ -177,7 +188,8 @@ async fn open(group: &mut TaskGroup, start: Start) -> Result<Opened, Failure> {
     let network = Arc::new(network);
     let (told, reported) = (Arc::clone(&book), reporter.clone());
     let teller = Teller::new(source.feed, Arc::clone(&network), told, reported);
-    let following = Arc::clone(&roll).follow(Arc::clone(&network), group.token());
+    let life = group.pulse("roll");
+    let following = Arc::clone(&roll).follow(Arc::clone(&network), life, group.token());
     group.spawn("roll", following);
     let sharing = shared
         .begin(group, &settings, &network, &roll, &book, &reporter)
@@ -237,6 +249,8 @@ fn learn(group: &mut TaskGroup, roll: &Arc<Roll>, stores: StoreWatch) {
 fn tell(group: &mut TaskGroup, teller: Teller, asking: Asking, is_replay: bool) {
     let (token, over) = (group.token(), CancellationToken::new());
     let told = over.clone();
+    let teller = teller.watched(group.pulse("ticks"));
+    let asking = asking.watched(group.pulse("rounds"));
     group.spawn("ticks", async move {
         if teller.run(token.clone()).await == Ended::Prices && is_replay {
             told.cancel();

@@ -7,11 +7,11 @@ use crate::{
     cli::{
         failure::Failure,
         predict::{database, end_when_asked},
-        process,
+        process::{self, Life, Plan},
     },
-    clock::SystemClock,
+    clock::FastClock,
     config::Predicting,
-    ops::{Artifacts, Pidfile, Reporter, ScoreEvent, Shutdown, TaskGroup},
+    ops::{Artifacts, Pidfile, Reporter, ScoreEvent},
     score::{Scorer, Watch},
     store::{DatabaseUrl, PredictionDb},
 };
@@ -22,7 +22,14 @@ pub(super) fn work(args: &ScoreArgs) -> ExitCode {
     match prepare(args) {
         Ok((start, pidfile)) => {
             let reporter = start.reporter.clone();
-            let code = process::conduct_alone(&reporter, live(start));
+            let ops = start.settings.ops.clone();
+            let plan = Plan {
+                reporter: &reporter,
+                ops: &ops,
+                never: args.once.then_some("run it again"),
+                clock: FastClock::default(),
+            };
+            let code = process::conduct_alone(&plan, |life| live(life, start));
             drop(pidfile);
             code
         }
@@ -83,14 +90,14 @@ fn give_way(nice: i32) -> Option<String> {
 }
 
 /// From the first signal handler to the last task; gives why it ended.
-async fn live(start: Start) -> Result<String, Failure> {
+async fn live(life: Life, start: Start) -> Result<String, Failure> {
     let Start {
         settings,
         database,
         args,
         reporter,
     } = start;
-    let shutdown = Shutdown::install()?;
+    let shutdown = life.shutdown.clone();
     let store = Arc::new(PredictionDb::new(database.clone()));
     let crunch_id = settings.models.crunch_id.clone();
     let scorer = Scorer::new(
@@ -98,7 +105,7 @@ async fn live(start: Start) -> Result<String, Failure> {
         &*crunch_id,
         settings.models.unit,
         settings.score.clone(),
-        Arc::new(SystemClock),
+        Arc::clone(&life.clock),
     );
     let mut watch = Watch::new(
         scorer,
@@ -118,7 +125,7 @@ async fn live(start: Start) -> Result<String, Failure> {
         }
         return Ok(format!("{} predictions are scored", done.scored));
     }
-    let mut group = TaskGroup::new(shutdown.clone(), reporter);
+    let mut group = life.group(reporter);
     let stop = group.token();
     group.spawn("scoring", watch.run(stop));
     end_when_asked(&mut group, args.duration);

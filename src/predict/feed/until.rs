@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
-
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, nap};
 
 /// Longest sleep at a stretch: a clock that is set, or a host that slept, is noticed after it.
 const NAP: Duration = Duration::from_secs(30);
@@ -16,7 +14,8 @@ pub(super) async fn until(clock: &SharedClock, due: i64) {
         if left <= 0 {
             return;
         }
-        sleep(NAP.min(Duration::from_secs(left.unsigned_abs()))).await;
+        let left = Duration::from_secs(left.unsigned_abs());
+        nap(&**clock, NAP.min(left)).await;
     }
 }
 

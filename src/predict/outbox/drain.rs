@@ -31,6 +31,7 @@ use super::{
 use crate::{
     ops::Reporter,
     predict::Fact,
+    pulse::Pulse,
     store::{PredictionConfig, PredictionStore, StoreError},
 };
 
@@ -52,6 +53,7 @@ pub(super) struct Surroundings {
     pub(super) configs: Vec<PredictionConfig>,
     pub(super) write_timeout: Duration,
     pub(super) reporter: Reporter,
+    pub(super) life: Pulse,
 }
 
 /// Stores what waits in the file, in its order.
@@ -116,7 +118,9 @@ impl<C: Connect> Drain<C> {
     }
 
     async fn drain(&mut self, cancel: &CancellationToken) {
+        let life = self.around.life.clone();
         loop {
+            life.beat();
             match self.step().await {
                 Step::Went => {}
                 Step::Empty => {
@@ -125,7 +129,7 @@ impl<C: Connect> Drain<C> {
                     }
                     let leaving = cancel.is_cancelled();
                     tokio::select! {
-                        () = self.around.appended.notified() => {}
+                        () = life.during(self.around.appended.notified()) => {}
                         () = cancel.cancelled(), if !leaving => {}
                     }
                 }
@@ -133,7 +137,7 @@ impl<C: Connect> Drain<C> {
                 Step::Failed => {
                     let pause = self.backoff.pause();
                     tokio::select! {
-                        () = sleep(pause) => {}
+                        () = life.during(sleep(pause)) => {}
                         () = cancel.cancelled() => {}
                     }
                 }

@@ -45,6 +45,7 @@ pub use self::{connect::Connect, pending::Pending, retention::Retention};
 use super::{Fact, Facts, PredictConfig, PredictError, ScheduleConfig};
 use crate::{
     ops::{Event, Reporter},
+    pulse::Pulse,
     store::{PredictionConfig, PredictionStore},
 };
 
@@ -175,6 +176,7 @@ impl Outbox {
             configs: options.configs.clone(),
             write_timeout: options.write_timeout,
             reporter,
+            life: Pulse::unwatched(),
         };
         let task = OutboxTask {
             append,
@@ -219,6 +221,13 @@ impl Facts for Outbox {
 }
 
 impl OutboxTask {
+    /// Gives signs of life there, as far as the database lets it.
+    #[must_use]
+    pub fn watched(mut self, life: Pulse) -> Self {
+        self.around.life = life;
+        self
+    }
+
     /// Appends what is put and stores it, until `cancel` and a little longer: all that was put before
     /// is appended, and the database is written to for [`OutboxOptions::farewell`] at most. Cancel it
     /// after those who put. Dropped before its end it loses what was not appended, as a kill does.

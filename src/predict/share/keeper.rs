@@ -19,6 +19,7 @@ use crate::{
     models::Ours,
     ops::{Event, PredictEvent, Reporter},
     predict::{Roll, SharedBook, heard::Stage},
+    pulse::Pulse,
     store::{Beat, Down, Held, Known, LeaseRepository, Sign},
 };
 
@@ -80,6 +81,7 @@ pub struct ShareKeeper {
     /// Why the last heartbeat failed.
     cause: String,
     complained: Option<Instant>,
+    life: Pulse,
 }
 
 impl ShareKeeper {
@@ -97,7 +99,15 @@ impl ShareKeeper {
             signs: HashMap::new(),
             cause: String::new(),
             complained: None,
+            life: Pulse::unwatched(),
         }
+    }
+
+    /// Gives signs of life there.
+    #[must_use]
+    pub fn with_pulse(mut self, life: Pulse) -> Self {
+        self.life = life;
+        self
     }
 
     /// Keeps the share. It ends with `cancel` alone, however long the database is away.
@@ -156,6 +166,7 @@ impl ShareKeeper {
     ) -> Option<F::Output> {
         tokio::pin!(what);
         loop {
+            self.life.beat();
             let fence_at = self.standing.fence_at();
             let fenced = async {
                 match fence_at {
@@ -168,6 +179,7 @@ impl ShareKeeper {
                 () = cancel.cancelled() => return None,
                 done = &mut what => return Some(done),
                 () = fenced => self.fence(),
+                () = self.life.due() => {}
             }
         }
     }

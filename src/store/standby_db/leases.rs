@@ -16,7 +16,7 @@ use super::{
     StandbyDb,
 };
 
-const LOOK: &str = "SELECT owner, token, \
+const LOOK: &str = "SELECT owner, token, (extract(epoch FROM renewed) * 1000000)::bigint AS sign, \
     GREATEST(extract(epoch FROM until - now()), 0)::double precision AS left_seconds \
     FROM standby_leases WHERE chain_id = $1 AND address = $2";
 
@@ -64,6 +64,7 @@ impl WalletLeases for StandbyDb {
                     owner: row.try_get("owner")?,
                     token: row.try_get("token")?,
                     left: seconds(&row, "left_seconds")?,
+                    sign: row.try_get("sign")?,
                 })
             })
             .fetch_optional(&mut connection)

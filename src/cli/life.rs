@@ -1,0 +1,216 @@
+//! A long-running process from its first thread to its end, or to its new beginning.
+
+use std::{process::ExitCode, sync::Arc, thread, time::Duration};
+
+use signal_hook::low_level::exit;
+use tokio::{
+    runtime::Runtime,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{failure::Failure, process::THREADS};
+use crate::{
+    clock::{FastClock, JumpTeller, SharedClock, SystemClocks, WatchedClock},
+    failpoint::reached,
+    ops::{
+        Anew, Event, NotBegun, OpsConfig, Reporter, Shutdown, TaskGroup, Watchdog, WatchdogParts,
+        is_supervised,
+    },
+    pulse::{BEAT, Pulse, Pulses, Weight},
+};
+
+/// How long the logs may take to be written at the end.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+/// The same while something hangs.
+const LAST_CRY: Duration = Duration::from_secs(2);
+
+/// What ended a pause before a new beginning.
+const SIGNAL: &str = "a signal, before it began anew";
+
+/// How a process is run.
+pub(super) struct Plan<'a> {
+    /// Who tells the operator.
+    pub(super) reporter: &'a Reporter,
+    /// The section `[ops]`.
+    pub(super) ops: &'a OpsConfig,
+    /// Why this one is not to begin anew, if so.
+    pub(super) never: Option<&'static str>,
+    /// What tells the date.
+    pub(super) clock: FastClock,
+}
+
+impl Plan<'_> {
+    /// Why it does not begin anew in place, if so.
+    fn never(&self) -> Option<&'static str> {
+        if !self.ops.restart {
+            return Some("start it again (ops.restart is off)");
+        }
+        if is_supervised() {
+            return Some("systemd starts it again");
+        }
+        self.never
+    }
+}
+
+/// What all parts of a process share.
+#[derive(Clone)]
+pub(super) struct Life {
+    /// What asks it to stop.
+    pub(super) shutdown: Shutdown,
+    /// The date, and word of the clock's jumps.
+    pub(super) clock: SharedClock,
+    pulses: Pulses,
+    jumps: JumpTeller,
+}
+
+impl Life {
+    fn begin(clock: FastClock) -> Result<Self, Failure> {
+        let jumps = JumpTeller::default();
+        Ok(Self {
+            shutdown: Shutdown::install()?,
+            clock: Arc::new(WatchedClock::new(clock, jumps.clone())),
+            pulses: Pulses::default(),
+            jumps,
+        })
+    }
+
+    /// Its tasks, which are watched.
+    pub(super) fn group(&self, reporter: Reporter) -> TaskGroup {
+        TaskGroup::new(self.shutdown.clone(), reporter).watched(self.pulses.clone())
+    }
+}
+
+/// How a life came to its end.
+enum End {
+    Asked(String),
+    /// It wants to begin anew, for this reason.
+    Again(String),
+    Failed(Failure),
+}
+
+pub(super) fn conduct_on<F>(
+    runtime: std::io::Result<Runtime>,
+    plan: &Plan<'_>,
+    live: impl FnOnce(Life) -> F,
+) -> ExitCode
+where
+    F: Future<Output = Result<String, Failure>>,
+{
+    let begun = runtime.map_err(Failure::from).and_then(|runtime| {
+        let life = runtime.block_on(async { Life::begin(plan.clock) })?;
+        let anew = Arc::new(Anew::new(plan.never(), life.shutdown.clone()));
+        let dog = watch(&life, plan, &anew)?;
+        Ok((runtime, life, anew, dog))
+    });
+    let (runtime, life, anew, dog) = match begun {
+        Ok(begun) => begun,
+        Err(failure) => return fail(plan.reporter, &failure, failure.remedy()),
+    };
+    anew.tell(plan.reporter);
+    let pulse = life.pulses.pulse("runtime", Weight::Vital);
+    runtime.spawn(show_life(pulse));
+    let shutdown = life.shutdown.clone();
+    let ended = runtime.block_on(live(life));
+    if !anew.take() {
+        // The watchdog has lost its patience, and ends or replaces this process.
+        loop {
+            thread::park();
+        }
+    }
+    drop(dog);
+    // What still computes is not waited for.
+    runtime.shutdown_background();
+    let end = match ended {
+        Ok(reason) if shutdown.wants_restart() => End::Again(reason),
+        Ok(reason) => End::Asked(reason),
+        Err(failure) => End::Failed(failure),
+    };
+    conclude(end, &anew, plan.reporter)
+}
+
+/// The runtime's own sign of life.
+async fn show_life(pulse: Pulse) {
+    let mut ticks = interval(BEAT);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        pulse.beat();
+        if reached("block-runtime") {
+            for _ in 0..THREADS {
+                tokio::spawn(async { thread::sleep(Duration::from_hours(1)) });
+            }
+        }
+    }
+}
+
+/// Watches over the tasks; when they hang, the watchdog's thread does what is left to do.
+fn watch(life: &Life, plan: &Plan<'_>, anew: &Arc<Anew>) -> Result<Watchdog, Failure> {
+    let (anew, reporter) = (Arc::clone(anew), plan.reporter.clone());
+    let dog = Watchdog::start(WatchdogParts {
+        pulses: life.pulses.clone(),
+        limit: plan.ops.stuck_after,
+        clocks: SystemClocks,
+        jumps: life.jumps.clone(),
+        reporter: plan.reporter.clone(),
+        alarm: Box::new(move |cause| rescue(cause, &anew, &reporter)),
+    });
+    Ok(dog?)
+}
+
+/// Ends a process that hangs, or lets another begin in its place.
+fn rescue(cause: String, anew: &Anew, reporter: &Reporter) {
+    if !anew.take() {
+        // It has just come to its end by itself.
+        return;
+    }
+    let remedy = if anew.shutdown().is_final() {
+        "it was to stop in any case, and is ended now".to_owned()
+    } else {
+        match anew.begin(cause.clone(), reporter) {
+            NotBegun::Asked => {
+                reporter.emit(Event::Stopped {
+                    reason: SIGNAL.into(),
+                });
+                let _ = reporter.flush(LAST_CRY);
+                exit(0);
+            }
+            not_begun => not_begun.to_string(),
+        }
+    };
+    reporter.emit(Event::Fatal { cause, remedy });
+    let _ = reporter.flush(LAST_CRY);
+    exit(1);
+}
+
+/// Ends a life, or lets another begin in its place.
+fn conclude(end: End, anew: &Anew, reporter: &Reporter) -> ExitCode {
+    let shutdown = anew.shutdown();
+    let failure = match end {
+        End::Asked(reason) => return stop(reporter, reason),
+        End::Again(_) if shutdown.is_signalled() => return stop(reporter, SIGNAL.into()),
+        End::Again(reason) => Failure::passing(reason),
+        End::Failed(failure) => failure,
+    };
+    if !failure.may_heal() || shutdown.is_final() {
+        return fail(reporter, &failure, failure.remedy());
+    }
+    match anew.begin(failure.cause.clone(), reporter) {
+        NotBegun::Asked => stop(reporter, SIGNAL.into()),
+        not_begun => fail(reporter, &failure, &not_begun.to_string()),
+    }
+}
+
+fn stop(reporter: &Reporter, reason: String) -> ExitCode {
+    reporter.emit(Event::Stopped { reason });
+    let _ = reporter.flush(LAST_WORDS);
+    ExitCode::SUCCESS
+}
+
+fn fail(reporter: &Reporter, failure: &Failure, remedy: &str) -> ExitCode {
+    reporter.emit(Event::Fatal {
+        cause: failure.cause.clone(),
+        remedy: remedy.to_owned(),
+    });
+    let _ = reporter.flush(LAST_WORDS);
+    failure.exit_code()
+}
