@@ -106,7 +106,7 @@ async fn live(
     args: &RunArgs,
 ) -> Result<String, Failure> {
     let mut farewell = None;
-    let ended = work(start, wallet, args, &mut farewell).await;
+    let ended = work(life, start, wallet, args, &mut farewell).await;
     if let Some(farewell) = farewell {
         farewell.leave().await;
     }
@@ -114,6 +114,7 @@ async fn live(
 }
 
 async fn work(
+    life: Life,
     start: Start,
     wallet: &mut Option<WalletLock>,
     args: &RunArgs,

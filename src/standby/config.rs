@@ -60,12 +60,12 @@ impl StandbyConfig {
     /// # Errors
     /// The first value that makes no sense.
     pub fn check(&self) -> Result<(), BadStandbyValue> {
-        let limits = Duration::from_millis(500)..=Duration::from_secs(60);
+        let limits = Duration::from_millis(500)..=Duration::from_secs(30);
         if !limits.contains(&self.heartbeat) {
             return Err(BadStandbyValue {
                 key: "heartbeat",
                 wrong: format!("is {:?}", self.heartbeat),
-                right: "write 500ms to 60s",
+                right: "write 500ms to 30s",
             });
         }
         let is_a_name = |name: &String| {
