@@ -259,9 +259,9 @@ fn a_leader_that_is_killed_or_paused_is_taken_over_from_within_a_heartbeat() {
     let wallet = funded(node);
     let pair = Pair::new(node, &wallet, place.address());
     let chain = Chain::new(&node.rpc);
-    let mut show = Show::new(&chain, &wallet.address);
     let mut moments = StdRng::seed_from_u64(seed);
     let mut workers = pair.start_both().map(Some);
+    let mut show = Show::new(&chain, &wallet.address);
     let mut leader = 0;
     for round in 1..=rounds {
         if round % 2 == 1 {
@@ -353,7 +353,7 @@ impl<'a> Show<'a> {
         Self {
             chain,
             address,
-            begun: ledger.advance() + EPOCH * 3,
+            begun: ledger.advance(),
             ledger,
             faults: Vec::new(),
             table:

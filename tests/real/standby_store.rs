@@ -158,13 +158,14 @@ async fn a_lease_that_is_renewed_does_not_lapse_and_ones_own_is_taken_at_once() 
     };
     let other = place.another();
     let own = lead("one", 1);
+    let lapse = LAPSE * 4;
     let begun = Instant::now();
     place.db.give_back(&wallet(), &own).await.unwrap();
-    let own = take(&place.db, "one", LAPSE).await.unwrap();
-    while begun.elapsed() < LAPSE * 3 {
-        assert!(place.db.renew(&wallet(), &own, LAPSE).await.unwrap());
-        assert_eq!(take(&other, "two", LAPSE).await, None);
-        sleep(LAPSE / 5).await;
+    let own = take(&place.db, "one", lapse).await.unwrap();
+    while begun.elapsed() < lapse + lapse / 4 {
+        assert!(place.db.renew(&wallet(), &own, lapse).await.unwrap());
+        assert_eq!(take(&other, "two", lapse).await, None);
+        sleep(lapse / 20).await;
     }
     assert!(place.db.renew(&wallet(), &own, LONG).await.unwrap());
     let stranger = Claim {
