@@ -5,6 +5,8 @@
 # ready, stands by or has failed, and says where to look. Exit: 0 ready or standing by, 1 failed or running already, 2 still
 # starting after ALLORA_START_TIMEOUT seconds (default 60; it goes on trying in the background).
 set -euo pipefail
+# One heap for all threads: glibc's heap of each thread keeps what it frees, and memory creeps up for days.
+export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=scripts/lib.sh

@@ -35,7 +35,15 @@ fi
 pidfile=$data_dir/artifacts/worker.pid
 state=$data_dir/artifacts/worker.state
 
-if ! is_held "$pidfile"; then
+# Between its end and its new beginning, which are one process, nobody holds the pidfile for a moment.
+begins_anew() {
+    local pid
+    pid=$(pid_in "$pidfile")
+    [[ -n $pid && $(state_text "$state" state) == restarting ]] &&
+        state_is_of "$state" "$pid" && kill -0 "$pid" 2>/dev/null
+}
+
+if ! is_held "$pidfile" && ! begins_anew; then
     echo "ℹ️ No worker runs with the data folder $data_dir"
     exit 0
 fi
@@ -47,10 +55,14 @@ kill -CONT "$pid" || true
 
 tenths=$((${ALLORA_STOP_TIMEOUT:-60} * 10))
 for ((waited = 0; waited < tenths; waited++)); do
-    if ! is_held "$pidfile"; then
+    if ! is_held "$pidfile" && ! begins_anew; then
         message=$(state_text "$state" message)
         if state_is_of "$state" "$pid" && [[ $(state_text "$state" state) == stopped ]]; then
             echo "✅ The worker (pid $pid) stopped: $message"
+            exit 0
+        fi
+        if state_is_of "$state" "$pid" && [[ $(state_text "$state" state) == restarting ]]; then
+            echo "✅ The worker (pid $pid) was ended before it began anew"
             exit 0
         fi
         die "the worker (pid $pid) ended without a good end: $message; see $data_dir/artifacts/logs/worker_output.log"

@@ -13,5 +13,7 @@ minutes=${1:-60}
 want_number MINUTES "$minutes"
 
 prepare
+# As start_worker.sh has it.
+export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
 export ALLORA_REAL_MINUTES=$minutes
 show "$((600 + 70 * minutes))" hour::memory

@@ -94,7 +94,7 @@ impl Database {
             async move {
                 any(damaged).await;
                 reporter.emit(Event::Trouble {
-                    cause: "the worker's database is damaged".into(),
+                    cause: "the database is damaged".into(),
                     remedy: "windows are answered all the same; the worker begins anew at the next quiet moment, keeps all that can be read and sets the damaged file aside".into(),
                 });
                 sleep(LEAST).await;
@@ -123,6 +123,26 @@ impl Database {
             }
         }
     }
+}
+
+/// Opens a database of candles alone, whatever its disk does: what is in memory is fetched again by the next
+/// start.
+///
+/// # Errors
+/// See [`Store::open_anyhow`].
+pub(super) async fn open_candles(path: &Path, reporter: &Reporter) -> Result<Store, StoreError> {
+    let opened = Store::open_anyhow(path).await?;
+    if let Some(mended) = &opened.mended {
+        tell_mended(reporter, mended);
+    }
+    if let Some(shelter) = &opened.shelter {
+        reporter.emit(Event::Trouble {
+            cause: format!("prices are kept in memory: {}", shelter.cause),
+            remedy: "free or repair the disk; the next start fetches again what is not on it"
+                .into(),
+        });
+    }
+    Ok(opened.store)
 }
 
 /// Tries until the disk takes what is in memory.
@@ -155,7 +175,7 @@ async fn any(all: Vec<watch::Receiver<bool>>) {
 fn tell_mended(reporter: &Reporter, mended: &Mended) {
     reporter.emit(Event::Trouble {
         cause: format!(
-            "the worker's database was damaged ({}); what could be read of it is carried over: {}",
+            "the database was damaged ({}); what could be read of it is carried over: {}",
             mended.cause,
             mended.salvage.told()
         ),

@@ -139,7 +139,8 @@ impl<'a> Check<'a> {
         let limits = (Duration::from_millis(10), Duration::from_secs(600));
         self.between(&["chain", "reconnect_min"], chain.reconnect_min, limits);
         self.between(&["chain", "reconnect_max"], chain.reconnect_max, limits);
-        let limits = (Duration::from_secs(1), Duration::from_secs(600));
+        // A chain of tests makes ten blocks a second.
+        let limits = (Duration::from_millis(100), Duration::from_secs(600));
         self.between(&["chain", "silence"], chain.silence, limits);
         let holds = chain.reconnect_min <= chain.reconnect_max;
         let right = "make reconnect_max at least as long";

@@ -93,6 +93,26 @@ fn start_says_where_to_look_and_stop_how_it_ended() {
 }
 
 #[test]
+fn a_worker_that_is_about_to_begin_anew_is_stopped() {
+    let host = Host::new();
+    let artifacts = host.folder.path().join("data/artifacts");
+    fs::create_dir_all(&artifacts).unwrap();
+    // The moment in which it holds no lock: its old image has ended, its new one has not begun.
+    let mut between = Command::new("sleep").arg("600").spawn().unwrap();
+    let pid = between.id();
+    fs::write(artifacts.join("worker.pid"), format!("{pid}\n")).unwrap();
+    let state = format!(
+        "{{\"pid\":{pid},\"state\":\"restarting\",\"since\":\"\",\"address\":\"\",\"balance\":\"\",\"message\":\"\"}}\n"
+    );
+    fs::write(artifacts.join("worker.state"), state).unwrap();
+    let reaped = std::thread::spawn(move || between.wait().unwrap());
+    let (code, said) = host.run("stop_worker.sh", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("was ended before it began anew"), "{said}");
+    assert!(!reaped.join().unwrap().success(), "it was signalled");
+}
+
+#[test]
 fn a_start_that_fails_says_why() {
     let host = Host::new();
     let (code, said) = host.run("start_worker.sh", &["--once"]);

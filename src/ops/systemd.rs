@@ -28,6 +28,13 @@ fn supervises(value: impl Fn(&'static str) -> Option<String>, own: u32) -> bool 
     value("INVOCATION_ID").is_some() && started
 }
 
+/// Within which time systemd wants a sign of life of this process, as sd_watchdog_enabled(3) reads it.
+fn wanted(value: impl Fn(&'static str) -> Option<String>, own: u32) -> Option<Duration> {
+    let is_ours = value("WATCHDOG_PID").is_none_or(|pid| pid == own.to_string());
+    let within: u64 = value("WATCHDOG_USEC").filter(|_| is_ours)?.parse().ok()?;
+    (within > 0).then(|| Duration::from_micros(within))
+}
+
 /// Signs of life for systemd.
 #[derive(Debug)]
 pub(super) struct Systemd {
@@ -43,10 +50,9 @@ pub(super) struct Systemd {
 impl Systemd {
     /// As the environment says.
     pub(super) fn new() -> Self {
-        let mut within = 0;
-        let watches = sd_notify::watchdog_enabled(false, &mut within);
+        let value = |name| env::var(name).ok();
         Self {
-            within: watches.then(|| Duration::from_micros(within)),
+            within: wanted(value, std::process::id()),
             pinged: None,
             extended: None,
             is_there: env::var_os("NOTIFY_SOCKET").is_some(),
@@ -115,6 +121,24 @@ mod tests {
             found.map(|(_, value)| (*value).to_owned())
         };
         assert_eq!(supervises(value, 7), expected);
+    }
+
+    #[rstest]
+    #[case::none(&[], None)]
+    #[case::a_manager_that_names_nobody(&[("WATCHDOG_USEC", "30000000")], Some(30))]
+    #[case::ours(&[("WATCHDOG_USEC", "30000000"), ("WATCHDOG_PID", "7")], Some(30))]
+    #[case::anothers(&[("WATCHDOG_USEC", "30000000"), ("WATCHDOG_PID", "6")], None)]
+    #[case::nonsense(&[("WATCHDOG_USEC", "soon")], None)]
+    #[case::off(&[("WATCHDOG_USEC", "0")], None)]
+    fn signs_of_life_are_wanted_of_one_process(
+        #[case] given: &[(&'static str, &str)],
+        #[case] seconds: Option<u64>,
+    ) {
+        let value = |name| {
+            let found = given.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        assert_eq!(wanted(value, 7), seconds.map(Duration::from_secs));
     }
 
     #[test]

@@ -74,7 +74,10 @@ pub(super) fn finish(path: &Path) -> io::Result<()> {
 }
 
 /// Renames a database and its log; gives the database's new name.
-fn set_aside(path: &Path) -> io::Result<PathBuf> {
+///
+/// # Errors
+/// When the folder can't be written to.
+pub(crate) fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let format = format_description!("[year][month][day]T[hour][minute][second]Z");
     let stamp = OffsetDateTime::now_utc()
         .format(&format)

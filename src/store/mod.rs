@@ -36,6 +36,7 @@ pub use database::Store;
 pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
 pub use leases::{Beat, Held, Known, LeaseRepository, Sign};
 pub use loss::{Loss, Mended, Salvage};
+pub(crate) use mend::set_aside;
 pub use outcomes::{
     Answered, Field, Noted, OpenedBy, OutcomeRepository, Peers, Record, Resolution, Standing,
 };
@@ -47,6 +48,7 @@ pub use predictions::{
     PredictionRepository, PredictionStatus, PredictionStore, StoredConfig, StoredPrediction,
 };
 pub use quota::{QuotaLimit, QuotaRepository};
+pub(crate) use salvage::carry_all;
 pub use scores::{
     PartAfter, ResolvedAfter, RoundAnswer, RoundRepository, Score, ScoreRepository, ScoredPart,
     Snapshot, Waiting, WindowScore,
@@ -207,7 +209,7 @@ fn is_down_for_all(code: &str) -> bool {
 }
 
 /// Whether `SQLite` found a file damaged (11), or no database (26).
-fn is_damage(cause: &sqlx::Error) -> bool {
+pub(crate) fn is_damage(cause: &sqlx::Error) -> bool {
     let told = cause.as_database_error();
     let code = told.and_then(sqlx::error::DatabaseError::code);
     let code = code.and_then(|code| code.parse::<u32>().ok());

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, SqlitePool};
 
 use super::{
     Store, StoreError,
@@ -34,16 +34,26 @@ const WHOLE: [&str; 2] = ["candles", "price_requests"];
 
 /// Carries rows from the file at `from` into an empty store. The file is only read.
 pub(super) async fn carry(from: &Path, into: &Store, scope: Scope) -> Result<Salvage, StoreError> {
-    let pages = Pages::open(from).map_err(|cause| into.failed(cause.into()))?;
-    let shapes = shapes(into).await.map_err(|cause| into.failed(cause))?;
+    let carried = carry_rows(from, &into.pool, scope).await;
+    carried.map_err(|cause| into.failed(cause))
+}
+
+/// Carries rows from the file at `from` into an empty database with the same tables.
+///
+/// # Errors
+/// When the file can't be read at all, or the database can't be written.
+pub(crate) async fn carry_all(from: &Path, into: &SqlitePool) -> Result<Salvage, sqlx::Error> {
+    carry_rows(from, into, Scope::All).await
+}
+
+async fn carry_rows(from: &Path, into: &SqlitePool, scope: Scope) -> Result<Salvage, sqlx::Error> {
+    let pages = Pages::open(from)?;
+    let shapes = shapes(into).await?;
     let found = survey(&pages, &shapes);
-    let work = async {
-        let mut all = into.pool.begin().await?;
-        let salvage = tables(&mut all, &pages, &shapes, &found, scope).await?;
-        all.commit().await?;
-        Ok(salvage)
-    };
-    work.await.map_err(|cause| into.failed(cause))
+    let mut all = into.begin().await?;
+    let salvage = tables(&mut all, &pages, &shapes, &found, scope).await?;
+    all.commit().await?;
+    Ok(salvage)
 }
 
 async fn tables(
@@ -151,12 +161,12 @@ fn gone(pages: &Pages, place: &Place, ids: &HashSet<i64>) -> Gone {
     }
 }
 
-async fn shapes(store: &Store) -> Result<Vec<Shape>, sqlx::Error> {
+async fn shapes(pool: &SqlitePool) -> Result<Vec<Shape>, sqlx::Error> {
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' \
             AND substr(name, 1, 1) <> '_' ORDER BY name",
     )
-    .fetch_all(&store.pool)
+    .fetch_all(pool)
     .await?;
     let mut shapes = Vec::new();
     for table in names {
@@ -164,7 +174,7 @@ async fn shapes(store: &Store) -> Result<Vec<Shape>, sqlx::Error> {
             "SELECT name, upper(type) AS kind, \"notnull\" AS needed, pk FROM pragma_table_info(?)",
         )
         .bind(&table)
-        .fetch_all(&store.pool)
+        .fetch_all(pool)
         .await?;
         let column = |row: &sqlx::sqlite::SqliteRow| {
             let kind: String = row.try_get("kind")?;

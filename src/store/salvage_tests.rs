@@ -151,11 +151,9 @@ async fn a_log_that_a_kill_left_is_read_as_sqlite_reads_it() {
     for table in ["journal", "transactions", "candles"] {
         assert_eq!(count(&shelter, table).await, count(&store, table).await);
     }
-    let [ours, theirs] = [&shelter, &store].map(|it| it.recent(&wallet(), 1_000));
-    assert_eq!(
-        format!("{:?}", ours.await.unwrap()),
-        format!("{:?}", theirs.await.unwrap())
-    );
+    let ours = shelter.recent(&wallet(), 1_000).await.unwrap();
+    let theirs = store.recent(&wallet(), 1_000).await.unwrap();
+    assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
 }
 
 /// Any page, zeros or noise: the start succeeds, and what lies on other pages is there.
@@ -320,7 +318,7 @@ async fn damage_that_is_met_later_is_noted_for_the_next_start() {
         .await
         .unwrap_err();
     assert!(!store.failed(told).is_damage() && !*damaged.borrow());
-    drop(store.pool.close().await);
+    store.pool.close().await;
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..PAGE * 3]).unwrap();
     let store = Store::open(&path).await.unwrap();

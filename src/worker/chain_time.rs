@@ -2,7 +2,6 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 /// A lead or lag that is told, in seconds. A block bears the time of the votes for the one before it, and
@@ -24,14 +23,9 @@ pub(super) struct ChainTime {
 }
 
 impl ChainTime {
-    /// A new block was heard of; gives the clock's lead in seconds when it is to be told.
-    pub(super) fn hear(
-        &mut self,
-        block: OffsetDateTime,
-        now: OffsetDateTime,
-        at: Instant,
-    ) -> Option<f64> {
-        let lead = (now - block).as_seconds_f64();
+    /// A new block was heard of, over which the clock leads by so many seconds; gives them when they are
+    /// to be told.
+    pub(super) fn hear(&mut self, lead: f64, at: Instant) -> Option<f64> {
         self.leads.push_back(lead);
         self.leads
             .drain(..self.leads.len().saturating_sub(AGREEING));
@@ -48,19 +42,13 @@ impl ChainTime {
 
 #[cfg(test)]
 mod tests {
-    use time::{Duration as Span, macros::datetime};
-
     use super::*;
-
-    const START: OffsetDateTime = datetime!(2025-10-01 12:00 UTC);
 
     /// What blocks of each five seconds bring when the clock leads by so much at each.
     fn told(leads: impl IntoIterator<Item = f64>) -> Vec<f64> {
         let (mut chain_time, begun) = (ChainTime::default(), Instant::now());
         let hear = |(block, lead): (u32, f64)| {
-            let passed = Duration::from_secs(5) * block;
-            let date = START + passed;
-            chain_time.hear(date, date + Span::seconds_f64(lead), begun + passed)
+            chain_time.hear(lead, begun + Duration::from_secs(5) * block)
         };
         (0..).zip(leads).filter_map(hear).collect()
     }

@@ -249,7 +249,11 @@ impl Windows {
     /// Tells when this host's clock is far from the chain's.
     fn compare(&mut self, block: OffsetDateTime) {
         let Some(clock) = &self.clock else { return };
-        if let Some(seconds) = self.chain_time.hear(block, clock.now(), Instant::now()) {
+        // A clock that runs fast is as far off as it is in the seconds that pass here.
+        let lead = clock.now() - block;
+        let apart = clock.timer(lead.unsigned_abs()).as_secs_f64();
+        let lead = if lead.is_negative() { -apart } else { apart };
+        if let Some(seconds) = self.chain_time.hear(lead, Instant::now()) {
             self.tell(WatchEvent::ClockOff { seconds }.into());
         }
     }

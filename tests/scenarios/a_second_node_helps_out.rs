@@ -13,6 +13,9 @@ use crate::{
     running::{Running, Setup},
 };
 
+/// When a node that seems to hang takes the bytes after all.
+const LATE: Duration = Duration::from_millis(1_500);
+
 /// A chain with three endpoints, whose blocks are ordered one by one.
 async fn three() -> Stage {
     Stage::with(|config| config.more_endpoints = vec![([127, 0, 0, 1], 0).into(); 2]).await
@@ -127,15 +130,16 @@ async fn a_second_node_that_refuses_is_no_reason_to_sign_again_when_the_first_ta
 #[tokio::test]
 async fn while_a_node_that_hangs_may_hold_it_a_refusal_by_another_is_told_and_waited_out() {
     let stage = three().await;
-    let worker = worker(&stage, [50, 50]).await;
+    let worker = worker(&stage, [50, 500]).await;
     let script = r#"[
         {"at": "window-1", "endpoint": 2, "for": 20, "fault": "refuse-check", "codespace": "sdk", "code": 13},
         {"at": "window-1", "endpoint": 3, "for": 20, "fault": "refuse-check", "codespace": "sdk", "code": 13}
     ]"#;
     play(&stage, script).await;
-    the_first(&stage, Answer::Swallow).await;
+    the_first(&stage, Answer::Delay(LATE)).await;
     let nonce = stage.open_window().await;
     worker.refused(1, 13).await;
+    tokio::time::sleep(LATE).await;
     stage.block().await;
     worker.successful(nonce).await;
     assert_eq!(refusals(&worker), 1);
@@ -145,7 +149,7 @@ async fn while_a_node_that_hangs_may_hold_it_a_refusal_by_another_is_told_and_wa
 #[tokio::test]
 async fn a_second_node_that_has_it_already_makes_it_no_second_submission() {
     let stage = three().await;
-    let worker = worker(&stage, [50, 50]).await;
+    let worker = worker(&stage, [50, 500]).await;
     the_first(&stage, Answer::Swallow).await;
     let nonce = stage.open_window().await;
     worker.submitted(nonce).await;

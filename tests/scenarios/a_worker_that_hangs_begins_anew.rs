@@ -93,7 +93,7 @@ async fn a_program_of_which_a_part_hangs_begins_anew_in_place() {
         ("stall-feed:60", "feed"),
         ("stall-windows:20", "windows"),
         ("stall-submitter:20", "submitter"),
-        ("block-runtime:4", "runtime"),
+        ("block-runtime:20", "runtime"),
     ];
     join_all(points.map(|(point, task)| hangs(point, task))).await;
 }

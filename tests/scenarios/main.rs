@@ -19,6 +19,7 @@ mod gate;
 mod harness;
 #[path = "../journal_suite/mod.rs"]
 mod journal_suite;
+mod machine;
 mod operator;
 #[path = "../prediction_store/mod.rs"]
 mod prediction_store;
@@ -33,6 +34,7 @@ mod a_killed_worker_answers_once;
 mod a_model_of_the_operators_own;
 mod a_network_earns_its_say;
 mod a_network_of_models_answers;
+mod a_node_of_another_chain_comes_back;
 mod a_rough_day;
 mod a_second_node_helps_out;
 mod a_stop_finishes_what_is_in_the_air;
@@ -59,6 +61,7 @@ mod a_worker_without_tiingo_forecasts;
 mod models_are_scored_and_ranked;
 mod models_are_told_asked_and_stored;
 mod prices_are_kept_by_hand;
+mod the_disk_does_what_it_likes;
 mod the_examples_in_python;
 mod the_past_is_walked_again;
 mod the_program_on_the_embedded_chain;

@@ -35,6 +35,10 @@ pub enum EndpointKind {
 
 /// How an endpoint fares, for people and metrics.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is known or not, by itself"
+)]
 pub struct EndpointHealth {
     /// The URL without what may be secret.
     pub name: String,

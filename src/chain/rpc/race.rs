@@ -73,9 +73,8 @@ where
     /// The answer of one that was asked already; nobody else is asked. None when none is out.
     pub(super) async fn late(&mut self) -> Option<Told<T>> {
         loop {
-            match self.running.join_next().await? {
-                Ok(answer) => return Some(answer),
-                Err(_) => {}
+            if let Ok(answer) = self.running.join_next().await? {
+                return Some(answer);
             }
         }
     }

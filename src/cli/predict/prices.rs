@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     cli::{
+        disk,
         failure::Failure,
         rooms::{self, Prices},
     },
@@ -17,7 +18,7 @@ use crate::{
     config::Predicting,
     ops::{Event, Reporter},
     predict::{CsvFeed, Feed, LiveConfig, LiveFeed, Replayed, Scope, Supplies},
-    store::{DatabaseUrl, Store, StoredConfig},
+    store::{DatabaseUrl, StoredConfig},
 };
 
 /// How long the start waits for the past of prices; what comes later is told when it is there.
@@ -141,7 +142,7 @@ pub(super) async fn open_live(
     clock: &SharedClock,
     reporter: &Reporter,
 ) -> Result<Source, Failure> {
-    let store = Store::open(&settings.artifacts.candles()).await;
+    let store = disk::open_candles(&settings.artifacts.candles(), reporter).await;
     let store = Arc::new(store.map_err(|it| database::failed(&it))?);
     let (first, second) = rooms::sources(&settings.market, live(settings), &store, clock)?;
     let config = LiveConfig {

@@ -117,7 +117,7 @@ impl File {
         Ok(())
     }
 
-    async fn count(&self) -> Result<(), sqlx::Error> {
+    pub(super) async fn count(&self) -> Result<(), sqlx::Error> {
         let row = sqlx::query(
             "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(seq), 0) FROM facts",
         )

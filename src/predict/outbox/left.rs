@@ -40,7 +40,10 @@ fn siblings(own: &Path) -> Vec<PathBuf> {
         return Vec::new();
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let others = paths.filter(|path| path != own && stem(path).as_ref() == Some(&wanted));
+    // What was set aside is for the operator to look at.
+    let is_aside = |path: &Path| path.to_string_lossy().contains(".damaged-");
+    let others =
+        paths.filter(|path| path != own && !is_aside(path) && stem(path).as_ref() == Some(&wanted));
     let mut others: Vec<_> = others.collect();
     others.sort();
     others

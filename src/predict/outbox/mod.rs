@@ -11,6 +11,7 @@ mod drain;
 mod file;
 mod intake;
 mod left;
+mod mended;
 mod merge;
 mod outage;
 mod pace;
@@ -143,8 +144,8 @@ impl Outbox {
         path: &Path,
         options: OutboxOptions,
     ) -> Result<(Self, OutboxTask), PredictError> {
-        let file = Arc::new(File::open(path).await?);
         let reporter = options.reporter.clone();
+        let file = Arc::new(File::open_mending(path, &reporter).await?);
         left::tell_stranded(path, &reporter).await;
         let intake = Arc::new(Intake::new(options.memory, file.place(), reporter.clone()));
         let (shown, store) = watch::channel(None);

@@ -162,6 +162,7 @@ fn table(gauge: &Gauge, slopes: &[Slope; KINDS.len()], minutes: u64) -> String {
     for (kind, it) in KINDS.iter().zip(slopes) {
         let bound = kind.bound.map_or("grows with the work".into(), |bound| {
             let word = match it.verdict(bound) {
+                _ if minutes < JUDGED => "not judged",
                 Verdict::Flat => "flat",
                 Verdict::Grows => "GROWS",
                 Verdict::Open => "the run is too short to tell",
@@ -187,6 +188,9 @@ fn closing(
     let count = |holds: &dyn Fn(&Answered) -> bool| answered.iter().filter(|it| holds(it)).count();
     let is_in = |one: &Answered| one.blocks_after().is_some();
     let flat = KINDS.iter().zip(slopes).filter(|(kind, slope)| {
+        if minutes < JUDGED {
+            return false;
+        }
         let verdict = kind.bound.map(|bound| slope.verdict(bound));
         verdict == Some(Verdict::Flat)
     });
@@ -201,7 +205,7 @@ fn closing(
         count(&|one| one.blocks_after() == Some(1)),
         count(&|one| one.txs.len() > 1),
         if names.is_empty() {
-            "nothing, by a run of this length".into()
+            "nothing, or not judged".into()
         } else {
             names.join(", ")
         },

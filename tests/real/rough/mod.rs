@@ -74,6 +74,7 @@ fn show(binary: &Path, schedule: &[Vec<Act>], seed: u64) -> Report {
     assert!(windows.iter().map(|it| it.nonce).eq(nonces), "{windows:?}");
     runs.worker()
         .wait_for_verdicts(&windows[windows.len() - 1..]);
+    assert!(!runs.worker().printed().contains("panicked"), "a panic");
     let txs = chain.all_submissions(&wallet.address);
     let answered = pair(&windows, &txs);
     let report = Report::new(&play, &runs, &answered, schedule, &wallet.address);

@@ -1,0 +1,56 @@
+//! A URL that led to another chain for a while, as behind a gateway that is set up anew, and leads to
+//! ours again: it is of use again.
+
+use std::time::Duration;
+
+use allora_worker::devnet::{Answer, Control, Fault, Order, When};
+
+use crate::harness::Stage;
+
+const BLOCKS: u32 = 4;
+
+#[tokio::test]
+async fn all_endpoints_that_were_of_another_chain_answer_windows_again() {
+    let stage = Stage::new().await;
+    let worker = stage
+        .worker_with(|setup| {
+            setup.chain.request_timeout = Duration::from_millis(300);
+            setup.config.poll_interval = Duration::from_millis(100);
+        })
+        .await;
+    stage.answer_a_window(&worker).await;
+    // One failure, so that the node has to say who it is.
+    let with = Answer::Http {
+        status: 502,
+        content_type: "text/html".into(),
+        body: "<html>".into(),
+    };
+    stage
+        .control(Control::Play(vec![Order {
+            at: When::Now,
+            endpoint: None,
+            blocks: BLOCKS,
+            fault: Fault::AnotherChain,
+        }]))
+        .await;
+    stage.block().await;
+    stage
+        .control(Control::Answer {
+            method: "*".into(),
+            times: 1,
+            with,
+        })
+        .await;
+    worker.node_trouble(&stage.devnet.rpc_url()).await;
+    for _ in 0..BLOCKS {
+        stage.block().await;
+    }
+    for _ in 0..2 {
+        let nonce = stage.open_window().await;
+        worker.submitted(nonce).await;
+        stage.close_window(nonce).await;
+        worker.counted(nonce).await;
+        assert_eq!(stage.truth().await.at(nonce).len(), 1);
+    }
+    worker.stop().await;
+}
