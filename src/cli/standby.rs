@@ -119,14 +119,15 @@ impl Standby {
     ) -> Result<Arc<StandbyJournal>, Failure> {
         let own = self.note.token();
         let goes_on = self.config.without_database == WithoutDatabase::GoOn;
-        let journal = Arc::new(StandbyJournal::new(
+        let journal = StandbyJournal::open(
             Arc::clone(&self.db) as _,
             local,
             (self.wallet.clone(), self.name.clone()),
             (goes_on, self.config.heartbeat),
             self.role.subscribe(),
             self.leash.clone(),
-        ));
+        );
+        let journal = Arc::new(journal.await?);
         let mut role = self.role.subscribe();
         let keeper = Keeper::new(KeeperParts {
             wallet: self.wallet,

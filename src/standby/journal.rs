@@ -55,16 +55,19 @@ pub struct StandbyJournal {
 impl StandbyJournal {
     /// The journal of the worker `name`, which leads as `role` tells. `goes_on`: whether it writes here
     /// alone while the database is down for all.
-    #[must_use]
-    pub fn new(
+    ///
+    /// # Errors
+    /// When the local database can't be written.
+    pub async fn open(
         shared: Arc<dyn SharedSteps>,
         local: Store,
         (wallet, name): (Wallet, String),
         (goes_on, heartbeat): (bool, Duration),
         role: watch::Receiver<Role>,
         leash: Leash,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, StoreError> {
+        local.begin_copy().await?;
+        Ok(Self {
             shared,
             local,
             wallet,
@@ -77,7 +80,7 @@ impl StandbyJournal {
             is_taken_up: AtomicBool::new(false),
             moving: Mutex::new(()),
             changed: Notify::new(),
-        }
+        })
     }
 
     /// Hands on what waits from before, or forgets it where another worker led since. To be called when

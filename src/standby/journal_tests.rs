@@ -143,12 +143,12 @@ struct Desk {
 }
 
 impl Desk {
-    fn of(shared: &Arc<Shared>, local: &Store, goes_on: bool) -> Self {
+    async fn of(shared: &Arc<Shared>, local: &Store, goes_on: bool) -> Self {
         let token = *shared.token.lock().unwrap();
         let alone = false;
         let role = watch::Sender::new(Role::Leading { token, alone });
         let leash = Leash::unlimited();
-        let journal = StandbyJournal::new(
+        let journal = StandbyJournal::open(
             Arc::clone(shared) as _,
             local.clone(),
             (wallet(), "one".into()),
@@ -157,7 +157,7 @@ impl Desk {
             leash.clone(),
         );
         Self {
-            journal: Arc::new(journal),
+            journal: Arc::new(journal.await.unwrap()),
             local: local.clone(),
             role,
             leash,
@@ -181,7 +181,7 @@ impl Desk {
 async fn desk(goes_on: bool) -> (Arc<Shared>, Desk) {
     let shared = Shared::new().await;
     let local = Store::in_memory().await.unwrap();
-    let desk = Desk::of(&shared, &local, goes_on);
+    let desk = Desk::of(&shared, &local, goes_on).await;
     desk.journal.take_up(None, 1).await.unwrap();
     (shared, desk)
 }
@@ -193,7 +193,7 @@ async fn what_is_written_is_shared_and_copied() {
     desk.settled().await;
     assert_eq!((shared.nonces(), desk.copied().await), (vec![1], vec![1]));
     // Another worker of the wallet has all of it, too.
-    let other = Desk::of(&shared, &Store::in_memory().await.unwrap(), true);
+    let other = Desk::of(&shared, &Store::in_memory().await.unwrap(), true).await;
     other.role.send_replace(Role::Waiting);
     other.settled().await;
     assert_eq!(other.copied().await, [1]);
@@ -210,7 +210,7 @@ async fn what_was_written_while_the_server_was_down_is_handed_on_in_order() {
     desk.journal.append(&[prepared(3)]).await.unwrap();
     assert_eq!(shared.nonces(), [1]);
     // It was started again meanwhile: its own copy tells what it has sent.
-    let again = Desk::of(&shared, &desk.local, true);
+    let again = Desk::of(&shared, &desk.local, true).await;
     again.is(1, true);
     let open = again.journal.unfinished(&wallet()).await.unwrap();
     assert_eq!(open.last().unwrap().key.nonce.0, 3);
@@ -245,7 +245,7 @@ async fn it_is_handed_on_without_another_step_and_not_after_another_has_led() {
     );
     // It leads once more, after the other one.
     *shared.token.lock().unwrap() = 3;
-    let again = Desk::of(&shared, &desk.local, true);
+    let again = Desk::of(&shared, &desk.local, true).await;
     again.journal.take_up(Some(1), 3).await.unwrap();
     again.journal.append(&[prepared(4)]).await.unwrap();
     assert_eq!(shared.nonces(), [1, 2, 4]);
@@ -289,7 +289,7 @@ async fn a_journal_of_ones_own_is_what_an_empty_shared_one_begins_with() {
     let shared = Shared::new().await;
     let local = Store::in_memory().await.unwrap();
     local.append(&[prepared(1), prepared(2)]).await.unwrap();
-    let desk = Desk::of(&shared, &local, true);
+    let desk = Desk::of(&shared, &local, true).await;
     desk.settled().await;
     desk.journal.take_up(None, 1).await.unwrap();
     let open = desk.journal.unfinished(&wallet()).await.unwrap();
@@ -303,7 +303,7 @@ async fn a_journal_of_ones_own_is_what_an_empty_shared_one_begins_with() {
     // The next one's own is not: the shared one has begun.
     let local = Store::in_memory().await.unwrap();
     local.append(&[prepared(9)]).await.unwrap();
-    let other = Desk::of(&shared, &local, true);
+    let other = Desk::of(&shared, &local, true).await;
     other.journal.take_up(None, 1).await.unwrap();
     other.journal.append(&[prepared(3)]).await.unwrap();
     assert_eq!(shared.nonces(), [1, 2, 3]);

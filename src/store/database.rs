@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{StoreError, check::MARK, is_damage, pages::beside};
 
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "journal", include_str!("migrations/0001_journal.sql")),
     (2, "candles", include_str!("migrations/0002_candles.sql")),
     (
@@ -22,11 +22,6 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
     ),
     (4, "market", include_str!("migrations/0004_market.sql")),
     (5, "outcomes", include_str!("migrations/0005_outcomes.sql")),
-    (
-        6,
-        "journal_copy",
-        include_str!("migrations/0006_journal_copy.sql"),
-    ),
 ];
 
 /// What a connection keeps of the file in memory, in KiB below zero: the worker asks by keys, and more would

@@ -238,9 +238,10 @@ pub trait Journal: Send + Sync + 'static {
     async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError>;
 
     /// How long bytes wait for their steps to be written before they leave all the same: a disk takes
-    /// milliseconds, a busy one a second.
+    /// milliseconds, a busy one a second. A little longer than it takes until a write is said to hang, so
+    /// that those behind it are known not to be waited for.
     fn patience(&self) -> Duration {
-        Duration::from_secs(2)
+        Duration::from_millis(2_050)
     }
 
     /// Whether bytes wait for their steps though earlier ones hang: others read them.

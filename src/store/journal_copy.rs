@@ -9,6 +9,8 @@ use super::{
     journal_sql::{date, write},
 };
 
+const TABLES: &str = include_str!("migrations/journal_copy.sql");
+
 const COPIED: &str = "INSERT INTO journal_copied (chain_id, address, last) VALUES (?, ?, ?) \
     ON CONFLICT (chain_id, address) DO UPDATE SET last = excluded.last";
 
@@ -18,6 +20,18 @@ const WAITING: &str = "SELECT j.*, t.bytes AS s_bytes, t.hash AS s_hash, t.seque
     WHERE j.chain_id = ? AND j.address = ? ORDER BY j.id LIMIT ?";
 
 impl Store {
+    /// Makes the tables that a copy needs, where they are missing.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn begin_copy(&self) -> Result<(), StoreError> {
+        sqlx::raw_sql(TABLES)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(|cause| self.failed(cause))
+    }
+
     /// The shared journal's number of the newest step that was copied; none when it never was.
     ///
     /// # Errors
@@ -170,6 +184,13 @@ mod tests {
         types::{Height, Nonce, TopicId, WindowKey},
     };
 
+    async fn store() -> Store {
+        let store = Store::in_memory().await.unwrap();
+        store.begin_copy().await.unwrap();
+        store.begin_copy().await.unwrap();
+        store
+    }
+
     fn wallet() -> Wallet {
         Wallet {
             chain_id: "allora-localnet-1".into(),
@@ -202,7 +223,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_copied_is_there_with_how_far_it_goes() {
-        let store = Store::in_memory().await.unwrap();
+        let store = store().await;
         assert_eq!(store.copied_until(&wallet()).await.unwrap(), None);
         let steps = [step(1, prepared(1)), step(1, State::Counted)];
         store.copy(&wallet(), &steps, 17).await.unwrap();
@@ -215,7 +236,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_comes_back_as_it_was_until_it_is_handed_over() {
-        let store = Store::in_memory().await.unwrap();
+        let store = store().await;
         let steps = [
             step(1, prepared(1)),
             step(2, prepared(1)),
@@ -261,7 +282,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_journal_of_ones_own_is_handed_over_from_its_end() {
-        let store = Store::in_memory().await.unwrap();
+        let store = store().await;
         for nonce in 1..=5 {
             store.append(&[step(nonce, State::Due)]).await.unwrap();
         }

@@ -1,5 +1,7 @@
+-- Made by a worker that shares its wallet with others, and by no other.
+
 -- How far the journal that several workers share was copied into this one.
-CREATE TABLE journal_copied (
+CREATE TABLE IF NOT EXISTS journal_copied (
     chain_id TEXT    NOT NULL,
     address  TEXT    NOT NULL,
     last     INTEGER NOT NULL,  -- the shared journal's id of the newest step that is here
@@ -7,6 +9,6 @@ CREATE TABLE journal_copied (
 );
 
 -- Steps that the shared journal does not have yet.
-CREATE TABLE journal_waiting (
+CREATE TABLE IF NOT EXISTS journal_waiting (
     id INTEGER PRIMARY KEY
 );
