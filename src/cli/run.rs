@@ -164,11 +164,10 @@ async fn work(
     *farewell = standby.as_ref().map(Standby::farewell);
     let worker = async {
         let network = settings.network.clone();
-        let leash = standby
-            .as_ref()
-            .map_or_else(Leash::unlimited, Standby::leash);
-        let (chain, topics_of) = (&settings.chain, &topics);
-        let chain = connect_leashed(chain, network, signer, topics_of, &reporter, leash).await?;
+        let leash = standby.as_ref().map(Standby::leash);
+        let leash = leash.unwrap_or_else(Leash::unlimited);
+        let (nodes, topics) = (&settings.chain, &topics);
+        let chain = connect_leashed(nodes, network, signer, topics, &reporter, leash).await?;
         let outcomes = database.beside().await;
         let mut setup = Some(learning::Setup {
             settings: &settings,

@@ -78,7 +78,9 @@ impl StateFile {
     /// Takes from an event what the state file says of it. `timestamp` is the event's.
     pub(super) fn observe(&mut self, event: &Event, timestamp: &str) {
         match event {
-            Event::Starting { .. } | Event::Predict(PredictEvent::PredictStarting { .. }) => {
+            Event::Starting { .. }
+            | Event::Predict(PredictEvent::PredictStarting { .. })
+            | Event::Standby(StandbyEvent::StandbyTookOver { .. }) => {
                 self.enter(Phase::Starting, event, timestamp);
             }
             Event::CompetitionWaiting { .. } => self.enter(Phase::Waiting, event, timestamp),
@@ -99,9 +101,6 @@ impl StateFile {
             }
             Event::Standby(StandbyEvent::StandbyWaiting { .. }) => {
                 self.enter(Phase::Standby, event, timestamp);
-            }
-            Event::Standby(StandbyEvent::StandbyTookOver { .. }) => {
-                self.enter(Phase::Starting, event, timestamp);
             }
             Event::Ready { .. } | Event::Predict(PredictEvent::PredictReady { .. }) => {
                 self.enter(Phase::Ready, event, timestamp);

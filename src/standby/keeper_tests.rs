@@ -433,7 +433,7 @@ async fn a_lapsed_lease_is_taken_only_after_a_heartbeat_in_which_it_could_have_b
     table.hold_as("gone");
     pass(HEARTBEAT * 3).await;
     let two = Stand::start(&table, "two", folder.path());
-    pass(HEARTBEAT - SECOND / 5).await;
+    pass(HEARTBEAT * 9 / 10).await;
     assert!(!two.leads());
     pass(SECOND / 2).await;
     assert!(two.leads());
