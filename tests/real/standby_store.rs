@@ -19,18 +19,18 @@ const LAPSE: Duration = Duration::from_millis(500);
 const LONG: Duration = Duration::from_secs(60);
 
 struct Place {
-    place: prediction_store::Place,
+    schema: prediction_store::Place,
     db: Arc<StandbyDb>,
     journal: LedJournal,
 }
 
 impl Place {
     async fn clear(self) {
-        self.place.clear().await;
+        self.schema.clear().await;
     }
 
     fn another(&self) -> StandbyDb {
-        StandbyDb::at(&self.place.url(), LIMIT).expect("a server")
+        StandbyDb::at(&self.schema.url(), LIMIT).expect("a server")
     }
 }
 
@@ -56,7 +56,12 @@ async fn postgres() -> Option<Place> {
     let db = Arc::new(StandbyDb::at(&place.url(), LIMIT).expect("a server"));
     let lead = take(&db, "one", LONG).await.expect("it is free");
     let journal = LedJournal::new(Arc::clone(&db), lead);
-    Some(Place { place, db, journal })
+    let schema = place;
+    Some(Place {
+        schema,
+        db,
+        journal,
+    })
 }
 
 journal_suite!(postgres);
