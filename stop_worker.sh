@@ -40,14 +40,14 @@ begins_anew() {
     local pid
     pid=$(pid_in "$pidfile")
     [[ -n $pid && $(state_text "$state" state) == restarting ]] &&
-        state_is_of "$state" "$pid" && kill -0 "$pid" 2>/dev/null
+        state_is_of "$state" "$pid" && is_worker "$pid"
 }
 
 if ! is_held "$pidfile" && ! begins_anew; then
     echo "ℹ️ No worker runs with the data folder $data_dir"
     exit 0
 fi
-pid=$(pid_in "$pidfile")
+pid=$(holder "$pidfile")
 [[ -n $pid ]] || die "a process holds $pidfile but has not written its pid: try again"
 kill -TERM "$pid" || die "the worker (pid $pid) can't be signalled: it runs as another user"
 # One that is suspended hears of it only when it goes on.

@@ -93,11 +93,14 @@ async fn pass(State(relay): State<Arc<Relay>>, body: Bytes) -> impl IntoResponse
     let turn = relay.asked.fetch_add(1, Ordering::Relaxed);
     let is = |it: Trouble| trouble == it as u8;
     tokio::time::sleep(if is(Trouble::Slow) { SLOW } else { NODE }).await;
-    if is(Trouble::Hangs) || is(Trouble::Loses) && turn % LOST == 0 {
+    if is(Trouble::Hangs) {
         std::future::pending::<()>().await;
     }
     let asked = relay.client.post(&relay.to).body(body).send().await;
     let answer = asked.expect("the devnet answers").bytes().await;
+    if is(Trouble::Loses) && turn % LOST == 0 {
+        std::future::pending::<()>().await;
+    }
     (
         [(CONTENT_TYPE, "application/json")],
         answer.expect("a body"),
@@ -197,7 +200,17 @@ impl Side {
             .sign_tx(vec![message.expect("a message")], &envelope);
         let tx = tx.expect("a signature");
         // Where nobody answers in time the same bytes go again, as at the next block.
-        while self.rpc.broadcast(&tx.bytes).await.is_err() {}
+        let sent = loop {
+            if let Ok(sent) = self.rpc.broadcast(&tx.bytes).await {
+                break sent;
+            }
+        };
+        // What a mempool has already counts: its answer to the first copy was lost.
+        let is_taken = match &sent.answer {
+            Ok(answer) => answer.code == 0,
+            Err(error) => error.data.contains("already exists"),
+        };
+        assert!(is_taken, "refused by {}: {:?}", sent.endpoint, sent.answer);
         self.sequence += 1;
         began.elapsed()
     }
@@ -257,6 +270,7 @@ async fn measure(trouble: Trouble, count: usize) -> Vec<(Policy, Vec<Duration>, 
 }
 
 fn main() {
+    allora_worker::tls::install();
     let count = std::env::var("HEDGE_BROADCASTS").ok();
     let count = count.and_then(|text| text.parse().ok()).unwrap_or(200);
     let runtime = tokio::runtime::Builder::new_multi_thread()

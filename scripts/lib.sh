@@ -54,7 +54,27 @@ is_held() {
     fi
     local pid
     pid=$(pid_in "$1")
-    [[ -n $pid && $(readlink "/proc/$pid/exe" 2>/dev/null) == */allora-worker* ]]
+    [[ -n $pid ]] && is_worker "$pid"
+}
+
+# Whether a process of this number runs the worker: numbers are given again.
+is_worker() {
+    local program
+    program=$(readlink "/proc/$1/exe" 2>/dev/null) || return 1
+    [[ $program == */allora-worker* || $program == "$(readlink -f "$(worker_binary)")" ]]
+}
+
+# The process that holds a pidfile. On a disk that takes nothing the lock holds, and the number that the
+# file shows is an older one, or none.
+holder() {
+    local inode pid
+    inode=$(stat -c %i "$1" 2>/dev/null) || return 0
+    pid=$(awk -v end=":$inode\$" '$2 == "FLOCK" && $6 ~ end { print $5; exit }' /proc/locks 2>/dev/null) || pid=
+    if [[ -n $pid && -d /proc/$pid ]]; then
+        printf '%s\n' "$pid"
+    else
+        pid_in "$1"
+    fi
 }
 
 # Bytes of a file, 0 when it can't be read.

@@ -66,6 +66,9 @@ pub enum FeedEvent {
 
 /// A connection that held this long is sound: the next loss starts with the shortest pause.
 const SOUND_AFTER: Duration = Duration::from_mins(1);
+/// Blocks after which a connection was of use, though it did not hold for that long. One that is lost with
+/// each block is none: opened again at once, for ever, it would only fill the log.
+const USEFUL_BLOCKS: u64 = 3;
 
 /// The task that holds the WebSocket.
 #[derive(Debug)]
@@ -167,8 +170,8 @@ impl Feed {
             };
             if opened.elapsed() > SOUND_AFTER {
                 failures = 0;
-            } else if self.pace.told() > told {
-                // It was of use: the next one is waited for as after the first failure of all.
+            } else if self.pace.told() >= told + USEFUL_BLOCKS {
+                // The next one is waited for as after the first failure of all.
                 failures = failures.min(self.urls.len() - 1);
             }
             let retry_in = match loss {

@@ -4,7 +4,7 @@ use std::{path::Path, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Mutex, watch},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -19,6 +19,9 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// Pause before the worker begins anew because of a damaged database: one that can't be mended must not
 /// keep it from its work.
 const LEAST: Duration = Duration::from_secs(10);
+
+/// How long a further connection may take to open: the journal's has been opened already.
+const OPENING: Duration = Duration::from_secs(5);
 
 /// The database.
 pub(super) struct Database {
@@ -61,15 +64,21 @@ impl Database {
         if self.shelter.is_some() {
             return self.journal();
         }
-        match Store::open(&self.path).await {
-            Ok(store) => Arc::new(store),
-            Err(_) => self.journal(),
+        match timeout(OPENING, Store::open(&self.path)).await {
+            Ok(Ok(store)) => Arc::new(store),
+            _ => self.journal(),
         }
     }
 
     /// Has the worker begin anew at a quiet moment when the disk takes the database again, or when one
-    /// of these connections finds it damaged.
-    pub(super) fn follow(&self, group: &mut TaskGroup, chain: &Arc<Chain>, beside: &[&Store]) {
+    /// of these connections finds it damaged. Where nothing begins anew, it goes on as it is.
+    pub(super) fn follow(
+        &self,
+        group: &mut TaskGroup,
+        begins_anew: bool,
+        chain: &Arc<Chain>,
+        beside: &[&Store],
+    ) {
         let (shutdown, reporter) = (group.shutdown(), self.reporter.clone());
         let quiet = Arc::new(Bystander::new(Arc::clone(chain)));
         if let Some(shelter) = &self.shelter {
@@ -78,7 +87,13 @@ impl Database {
                 let (shelter, quiet) = (Arc::clone(&shelter), Arc::clone(&quiet));
                 let (shutdown, reporter) = (shutdown.clone(), reporter.clone());
                 async move {
-                    come_home(&shelter, &reporter).await;
+                    come_home(&shelter, &quiet, &reporter).await;
+                    if !begins_anew {
+                        loop {
+                            // What the disk refuses now is brought the next time.
+                            let _later = keep_home(&shelter, &quiet).await;
+                        }
+                    }
                     quiet.calm().await;
                     shutdown.request_restart("the disk takes the journal again");
                     std::future::pending::<()>().await;
@@ -93,13 +108,20 @@ impl Database {
             let (shutdown, reporter) = (shutdown.clone(), reporter.clone());
             async move {
                 any(damaged).await;
+                let remedy = if begins_anew {
+                    "windows are answered all the same; the worker begins anew at the next quiet moment, keeps all that can be read and sets the damaged file aside"
+                } else {
+                    "windows are answered all the same; the next start keeps all that can be read and sets the damaged file aside"
+                };
                 reporter.emit(Event::Trouble {
                     cause: "the database is damaged".into(),
-                    remedy: "windows are answered all the same; the worker begins anew at the next quiet moment, keeps all that can be read and sets the damaged file aside".into(),
+                    remedy: remedy.into(),
                 });
-                sleep(LEAST).await;
-                quiet.calm().await;
-                shutdown.request_restart("the database is damaged");
+                if begins_anew {
+                    sleep(LEAST).await;
+                    quiet.calm().await;
+                    shutdown.request_restart("the database is damaged");
+                }
                 std::future::pending::<()>().await;
             }
         });
@@ -112,6 +134,8 @@ impl Database {
         };
         let mut shelter = shelter.lock().await;
         match shelter.bring_home().await {
+            // All was brought home before.
+            Ok((0, None)) => {}
             Ok((steps, mended)) => tell_home(&self.reporter, steps, mended.as_ref()),
             Err(error) => {
                 let steps = shelter.waiting().await.unwrap_or_default();
@@ -146,15 +170,24 @@ pub(super) async fn open_candles(path: &Path, reporter: &Reporter) -> Result<Sto
 }
 
 /// Tries until the disk takes what is in memory.
-async fn come_home(shelter: &Mutex<Shelter>, reporter: &Reporter) {
+async fn come_home(shelter: &Mutex<Shelter>, quiet: &Bystander, reporter: &Reporter) {
     loop {
-        sleep(AGAIN).await;
-        let home = shelter.lock().await.bring_home().await;
-        if let Ok((steps, mended)) = home {
+        if let Ok((steps, mended)) = keep_home(shelter, quiet).await {
             tell_home(reporter, steps, mended.as_ref());
             return;
         }
     }
+}
+
+/// Writes to the disk what is in memory, after a pause and at a quiet moment: meanwhile no step can be
+/// journaled.
+async fn keep_home(
+    shelter: &Mutex<Shelter>,
+    quiet: &Bystander,
+) -> Result<(u64, Option<Mended>), StoreError> {
+    sleep(AGAIN).await;
+    quiet.calm().await;
+    shelter.lock().await.bring_home().await
 }
 
 /// Waits until one of them is true.

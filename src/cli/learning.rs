@@ -1,8 +1,11 @@
 //! Putting the learning room to work, and its news into events.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::sync::{Mutex, mpsc};
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::timeout,
+};
 
 use super::rooms::{self, Closed, closed};
 use crate::{
@@ -15,13 +18,15 @@ use crate::{
     worker::{Bystander, Chain},
 };
 
+/// How long a start waits for what was learnt earlier.
+const RECALLING: Duration = Duration::from_secs(5);
 /// News that may wait to be told.
 const NEWS: usize = 256;
 
 /// What the learning room is given.
 pub(super) struct Setup<'a> {
     pub(super) settings: &'a Settings,
-    pub(super) chain: &'a Arc<Chain>,
+    pub(super) chain: Arc<Chain>,
     /// A connection of its own, so that the journal waits for nothing that is written here.
     pub(super) store: Arc<Store>,
     /// Whether the store's candles are those that are forecast from.
@@ -64,7 +69,7 @@ pub(super) async fn open(group: &mut TaskGroup, setup: Setup<'_>) {
         },
         topics: topics.collect(),
         outcomes: Arc::clone(&store) as _,
-        network: Arc::new(Bystander::timed(Arc::clone(chain), clock)),
+        network: Arc::new(Bystander::timed(Arc::clone(&chain), clock)),
         clock: Arc::clone(clock),
         news,
     };
@@ -99,7 +104,14 @@ async fn start(
 ) {
     let forecast = settings.forecast.clone();
     let (mut resolver, fuses) = Resolver::new(common.clone(), forecast, prices);
-    if let Err(error) = resolver.recall().await {
+    let recalled = match timeout(RECALLING, resolver.recall()).await {
+        Ok(recalled) => recalled.map_err(|error| error.to_string()),
+        Err(_) => Err(format!(
+            "the disk took longer than {} s",
+            RECALLING.as_secs()
+        )),
+    };
+    if let Err(error) = recalled {
         reporter.emit(Event::Trouble {
             cause: format!("what was learnt earlier can't be read: {error}"),
             remedy: "forecasts are not held back until it is learnt again".into(),

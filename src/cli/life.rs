@@ -1,6 +1,12 @@
 //! A long-running process from its first thread to its end, or to its new beginning.
 
-use std::{process::ExitCode, sync::Arc, thread, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use signal_hook::low_level::exit;
 use tokio::{
@@ -40,6 +46,10 @@ pub(super) struct Plan<'a> {
 }
 
 impl Plan<'_> {
+    fn begins_anew(&self) -> bool {
+        self.never.is_none() && (self.ops.restart || is_supervised())
+    }
+
     /// Why it does not begin anew in place, if so.
     fn never(&self) -> Option<&'static str> {
         if !self.ops.restart {
@@ -59,16 +69,19 @@ pub(super) struct Life {
     pub(super) shutdown: Shutdown,
     /// The date, and word of the clock's jumps.
     pub(super) clock: SharedClock,
+    /// Whether somebody starts it again when it asks for that: itself, or its supervisor.
+    pub(super) begins_anew: bool,
     pulses: Pulses,
     jumps: JumpTeller,
 }
 
 impl Life {
-    fn begin(clock: FastClock) -> Result<Self, Failure> {
+    fn begin(plan: &Plan<'_>) -> Result<Self, Failure> {
         let jumps = JumpTeller::default();
         Ok(Self {
             shutdown: Shutdown::install()?,
-            clock: Arc::new(WatchedClock::new(clock, jumps.clone())),
+            clock: Arc::new(WatchedClock::new(plan.clock, jumps.clone())),
+            begins_anew: plan.begins_anew(),
             pulses: Pulses::default(),
             jumps,
         })
@@ -97,7 +110,7 @@ where
     F: Future<Output = Result<String, Failure>>,
 {
     let begun = runtime.map_err(Failure::from).and_then(|runtime| {
-        let life = runtime.block_on(async { Life::begin(plan.clock) })?;
+        let life = runtime.block_on(async { Life::begin(plan) })?;
         let anew = Arc::new(Anew::new(plan.never(), life.shutdown.clone()));
         let dog = watch(&life, plan, &anew)?;
         Ok((runtime, life, anew, dog))
@@ -110,7 +123,9 @@ where
     let pulse = life.pulses.pulse("runtime", Weight::Vital);
     runtime.spawn(show_life(pulse));
     let shutdown = life.shutdown.clone();
-    let ended = runtime.block_on(live(life));
+    // A panic outside the tasks is an end like that of a task.
+    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(live(life))));
+    let ended = ended.unwrap_or_else(|_| Err(Failure::passing("the start panicked".into())));
     if !anew.take() {
         // The watchdog has lost its patience, and ends or replaces this process.
         loop {

@@ -2,14 +2,14 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     RunArgs,
     disk::Database,
     failure::Failure,
     learning,
-    period::{await_start, end_with, period},
+    period::{await_start, period, watch},
     process::{self, Life, Plan},
     rooms,
     standby::{Farewell, Standby},
@@ -20,10 +20,10 @@ use crate::{
     config::Settings,
     devnet::{Control, Devnet, DevnetConfig},
     leash::Leash,
-    ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, Shutdown, WalletLock},
+    ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, TaskGroup, WalletLock},
     store::{Journal, Store, Wallet},
     types::TopicId,
-    worker::{Tally, Worker, connect_leashed},
+    worker::{Chain, StartError, Tally, Worker, connect_leashed},
 };
 
 /// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),
@@ -155,36 +155,28 @@ async fn work(
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
     if let Some(period) = period {
-        let told = (Arc::clone(&clock), reporter.clone(), shutdown.clone());
-        group.spawn_minor("competition", move || {
-            let (clock, reporter, shutdown) = told.clone();
-            end_with(period, clock, reporter, shutdown)
-        });
+        watch(&mut group, period, (&clock, &reporter, &shutdown));
     }
     *farewell = standby.as_ref().map(Standby::farewell);
+    let learns = |chain: &Arc<Chain>, store: &Arc<Store>| learning::Setup {
+        settings: &settings,
+        chain: Arc::clone(chain),
+        store: Arc::clone(store),
+        keeps_candles,
+        desk: &desk,
+        clock: &clock,
+        reporter: &reporter,
+    };
     let worker = async {
-        let network = settings.network.clone();
-        let leash = standby.as_ref().map(Standby::leash);
-        let leash = leash.unwrap_or_else(Leash::unlimited);
-        let (nodes, topics) = (&settings.chain, &topics);
-        let chain = connect_leashed(nodes, network, signer, topics, &reporter, leash).await?;
-        let outcomes = database.beside().await;
-        let mut setup = Some(learning::Setup {
-            settings: &settings,
-            chain: &chain,
-            store: Arc::clone(&outcomes),
-            keeps_candles,
-            desk: &desk,
-            clock: &clock,
-            reporter: &reporter,
-        });
+        let chain = connect(&settings, signer, &topics, &reporter, standby.as_ref()).await?;
+        let mut outcomes = None;
         let mut started = Instant::from_std(started);
         let mut led: Arc<dyn Journal> = Arc::clone(&journal) as _;
         if let Some(standby) = standby {
             // A forecast that stands by is held back as the leader's is.
-            if let Some(setup) = setup.take() {
-                learning::open(&mut group, setup).await;
-            }
+            let store = database.beside().await;
+            learning::open(&mut group, learns(&chain, &store)).await;
+            outcomes = Some(store);
             let local = journal.as_ref().clone();
             led = standby.lead(&mut group, &chain, local, &reporter).await?;
             started = Instant::now();
@@ -204,24 +196,41 @@ async fn work(
             started,
         };
         let tally = worker.start(&mut group).await?;
-        database.follow(&mut group, &chain, &[&candles, &outcomes]);
+        Ok::<_, Failure>((tally, chain, outcomes))
+    };
+    let begun = tokio::select! {
+        begun = worker => Some(begun?),
+        _ = shutdown.requested() => None,
+    };
+    let Some((tally, chain, opened)) = begun else {
+        database.close().await;
+        return Ok(shutdown.requested().await);
+    };
+    let outcomes = if let Some(outcomes) = opened {
+        outcomes
+    } else {
         // Not before: the start sets aside what is left of a chain that began anew.
-        if let Some(setup) = setup {
-            learning::open(&mut group, setup).await;
-        }
-        Ok::<_, Failure>(tally)
+        let store = database.beside().await;
+        learning::open(&mut group, learns(&chain, &store)).await;
+        store
     };
-    let tally = tokio::select! {
-        tally = worker => tally?,
-        reason = shutdown.requested() => return Ok(reason),
-    };
+    database.follow(&mut group, life.begins_anew, &chain, &[&candles, &outcomes]);
     let poll_seconds = settings.worker.poll_interval.as_secs();
     reporter.emit(Event::PollingStarted { poll_seconds });
-    let asked = group.shutdown();
-    let ending = group.join().await;
-    database.close().await;
-    process::asked(&ending)?;
-    conclude(&asked, *tally.borrow(), args.once)
+    conclude(group, &database, &tally, args.once).await
+}
+
+/// The chain, which is sent nothing past the end of the wallet's lease.
+async fn connect(
+    settings: &Settings,
+    signer: Signer,
+    topics: &[TopicId],
+    reporter: &Reporter,
+    standby: Option<&Standby>,
+) -> Result<Arc<Chain>, StartError> {
+    let leash = standby.map_or_else(Leash::unlimited, Standby::leash);
+    let (nodes, network) = (&settings.chain, settings.network.clone());
+    connect_leashed(nodes, network, signer, topics, reporter, leash).await
 }
 
 /// The wallet's lock on this host. An embedded chain is this process's own: nobody else can spend from its
@@ -263,7 +272,18 @@ async fn forget_last_chain(
     }
 }
 
-fn conclude(shutdown: &Shutdown, tally: Tally, once: bool) -> Result<String, Failure> {
+/// Until the last task has ended.
+async fn conclude(
+    group: TaskGroup,
+    database: &Database,
+    tally: &watch::Receiver<Tally>,
+    once: bool,
+) -> Result<String, Failure> {
+    let shutdown = group.shutdown();
+    let ending = group.join().await;
+    database.close().await;
+    process::asked(&ending)?;
+    let tally = *tally.borrow();
     if once && tally.answered == 0 && tally.missed > 0 {
         return Err(Failure::passing("the one window was not answered".into()));
     }

@@ -55,7 +55,7 @@ impl Jumps {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

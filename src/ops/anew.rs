@@ -72,12 +72,6 @@ impl Anew {
         }
     }
 
-    /// Why it does not begin anew, if so.
-    #[must_use]
-    pub const fn never(&self) -> Option<&'static str> {
-        self.never
-    }
-
     /// What asks the process to stop.
     #[must_use]
     pub const fn shutdown(&self) -> &Shutdown {
@@ -127,6 +121,10 @@ impl Anew {
                 return NotBegun::Asked;
             }
             thread::sleep(LOOK_EVERY);
+        }
+        // What was caught since the last look would be lost with this program.
+        if self.shutdown.is_signalled() {
+            return NotBegun::Asked;
         }
         NotBegun::Refused(run_again(row))
     }

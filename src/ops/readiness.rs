@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use sd_notify::NotifyState;
 use serde::Serialize;
 
-use super::{Event, PredictEvent, StandbyEvent, WatchEvent, files};
+use super::{Event, PredictEvent, StandbyEvent, WatchEvent, files, systemd::notify};
 
 /// What the worker is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -156,7 +156,7 @@ impl StateFile {
 
 /// What `systemctl status` shows.
 fn tell_status(message: &str) {
-    let _ = sd_notify::notify(false, &[NotifyState::Status(message)]);
+    notify(&[NotifyState::Status(message)]);
 }
 
 /// Whether a process that tells of this has started, as systemd understands it.
@@ -165,6 +165,7 @@ pub(super) fn ends_the_start(event: &Event) -> bool {
         event,
         Event::Ready { .. }
             | Event::CompetitionWaiting { .. }
+            | Event::Standby(StandbyEvent::StandbyWaiting { .. })
             | Event::Predict(PredictEvent::PredictReady { .. })
     )
 }
@@ -172,13 +173,11 @@ pub(super) fn ends_the_start(event: &Event) -> bool {
 /// Tells systemd, when it started the worker. Before the competition the unit counts as started.
 fn tell_systemd(phase: Phase, message: &str) {
     let status = NotifyState::Status(message);
-    let _ = match phase {
-        Phase::Ready | Phase::Waiting | Phase::Standby => {
-            sd_notify::notify(false, &[NotifyState::Ready, status])
-        }
-        Phase::Stopping => sd_notify::notify(false, &[NotifyState::Stopping, status]),
-        _ => sd_notify::notify(false, &[status]),
-    };
+    match phase {
+        Phase::Ready | Phase::Waiting | Phase::Standby => notify(&[NotifyState::Ready, status]),
+        Phase::Stopping => notify(&[NotifyState::Stopping, status]),
+        _ => notify(&[status]),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output},
 };
 
 /// Behaves as the worker does towards the scripts; its first argument after `run` says how it fares.
@@ -92,19 +92,39 @@ fn start_says_where_to_look_and_stop_how_it_ended() {
     assert!(said.contains("No worker runs"), "{said}");
 }
 
-#[test]
-fn a_worker_that_is_about_to_begin_anew_is_stopped() {
-    let host = Host::new();
+/// A process at the moment in which a worker holds no lock: its old image has ended, its new one has not
+/// begun.
+fn between(host: &Host, program: &Path) -> Child {
     let artifacts = host.folder.path().join("data/artifacts");
     fs::create_dir_all(&artifacts).unwrap();
-    // The moment in which it holds no lock: its old image has ended, its new one has not begun.
-    let mut between = Command::new("sleep").arg("600").spawn().unwrap();
+    let between = Command::new(program).arg("600").spawn().unwrap();
     let pid = between.id();
     fs::write(artifacts.join("worker.pid"), format!("{pid}\n")).unwrap();
     let state = format!(
         "{{\"pid\":{pid},\"state\":\"restarting\",\"since\":\"\",\"address\":\"\",\"balance\":\"\",\"message\":\"\"}}\n"
     );
     fs::write(artifacts.join("worker.state"), state).unwrap();
+    between
+}
+
+#[test]
+fn a_number_that_was_given_to_another_program_is_not_signalled() {
+    let host = Host::new();
+    let mut stranger = between(&host, Path::new("/bin/sleep"));
+    let (code, said) = host.run("stop_worker.sh", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("No worker runs"), "{said}");
+    assert!(stranger.try_wait().unwrap().is_none(), "it was signalled");
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+}
+
+#[test]
+fn a_worker_that_is_about_to_begin_anew_is_stopped() {
+    let host = Host::new();
+    let program = host.folder.path().join("allora-worker-between");
+    fs::copy("/bin/sleep", &program).unwrap();
+    let mut between = between(&host, &program);
     let reaped = std::thread::spawn(move || between.wait().unwrap());
     let (code, said) = host.run("stop_worker.sh", &[]);
     assert_eq!(code, Some(0), "{said}");

@@ -1,8 +1,18 @@
 //! What systemd is told beside the phases: that the process lives, and that its start takes long.
 
-use std::{env, time::Duration};
+use std::{
+    env, io,
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr, UnixDatagram},
+    },
+    time::Duration,
+};
 
 use sd_notify::NotifyState;
+
+/// How long a manager that reads nothing is waited for: neither the logs nor the watchdog may hang by it.
+const MANAGER: Duration = Duration::from_secs(1);
 
 /// A start that takes long asks for this much more time, again and again.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,11 +38,32 @@ fn supervises(value: impl Fn(&'static str) -> Option<String>, own: u32) -> bool 
     value("INVOCATION_ID").is_some() && started
 }
 
-/// Within which time systemd wants a sign of life of this process, as sd_watchdog_enabled(3) reads it.
+/// Within which time systemd wants a sign of life of this process, as `sd_watchdog_enabled(3)` reads it.
 fn wanted(value: impl Fn(&'static str) -> Option<String>, own: u32) -> Option<Duration> {
     let is_ours = value("WATCHDOG_PID").is_none_or(|pid| pid == own.to_string());
     let within: u64 = value("WATCHDOG_USEC").filter(|_| is_ours)?.parse().ok()?;
     (within > 0).then(|| Duration::from_micros(within))
+}
+
+/// Tells systemd, if it listens.
+pub(super) fn notify(states: &[NotifyState<'_>]) {
+    let Ok(place) = env::var("NOTIFY_SOCKET") else {
+        return;
+    };
+    let lines: Vec<_> = states.iter().map(ToString::to_string).collect();
+    if let Err(cause) = send(&place, (lines.join("\n") + "\n").as_bytes()) {
+        tracing::debug!(%cause, "systemd could not be told");
+    }
+}
+
+fn send(place: &str, text: &[u8]) -> io::Result<usize> {
+    let to = match place.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(place)?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(MANAGER))?;
+    socket.send_to_addr(text, &to)
 }
 
 /// Signs of life for systemd.
@@ -90,12 +121,12 @@ impl Systemd {
             && is_due(self.pinged, (within / 4).min(LONGEST))
         {
             self.pinged = Some(now);
-            let _ = sd_notify::notify(false, &[NotifyState::Watchdog]);
+            notify(&[NotifyState::Watchdog]);
         }
         if is_starting && is_due(self.extended, LONGEST) {
             self.extended = Some(now);
             let more = u32::try_from(PATIENCE.as_micros()).unwrap_or(u32::MAX);
-            let _ = sd_notify::notify(false, &[NotifyState::ExtendTimeoutUsec(more)]);
+            notify(&[NotifyState::ExtendTimeoutUsec(more)]);
         }
     }
 }

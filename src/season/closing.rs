@@ -128,6 +128,7 @@ impl Report {
             ("kills", self.kills),
             ("panics", self.logs.panics.len()),
             ("ended by itself", self.exits.len()),
+            ("begun anew", self.begun_anew()),
             ("windows", self.windows),
             ("answered in all", self.answered_all),
             ("not answerable", self.windows - self.answerable),

@@ -141,6 +141,12 @@ impl Report {
         self.windows as f64 / A_DAY
     }
 
+    /// How often the worker began anew in place, which nobody sees from outside.
+    pub(super) fn begun_anew(&self) -> usize {
+        let events = &self.logs.events;
+        events.get("begun_anew").copied().unwrap_or_default()
+    }
+
     pub(super) fn log_a_day(&self) -> f64 {
         self.logs.bytes as f64 / self.days()
     }
@@ -168,6 +174,11 @@ impl Report {
         must(
             none(exits),
             format!("the worker ended {exits} times by itself"),
+        );
+        let anew = self.begun_anew();
+        must(
+            none(anew),
+            format!("the worker began anew {anew} times: see its log"),
         );
         let unexcused = self.upgrades.unexcused;
         must(

@@ -25,15 +25,25 @@ impl Spread {
     }
 }
 
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Spread {
+    /// Writes it with this unit after each figure.
+    ///
+    /// # Errors
+    /// When nothing more can be written.
+    pub fn write(&self, to: &mut impl fmt::Write, unit: &str) -> fmt::Result {
         write!(
-            f,
-            "p50 {:.1}, p99 {:.1}, at most {:.1} ({} measured)",
+            to,
+            "p50 {:.1}{unit}, p99 {:.1}{unit}, at most {:.1}{unit} ({} measured)",
             self.percentile(50),
             self.percentile(99),
             self.percentile(100),
             self.sorted.len()
         )
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, "")
     }
 }

@@ -152,7 +152,10 @@ mod tests {
             let upgrades = std::slice::from_ref(&upgrade);
             Upgrades::of(upgrades, &[], &judged, &[run(from)]).connected
         };
-        assert_eq!(connected(at - Duration::from_secs(1)), 1);
+        assert_eq!(
+            connected(at.checked_sub(Duration::from_secs(1)).unwrap()),
+            1
+        );
         assert_eq!(connected(at + Duration::from_secs(1)), 0);
     }
 }

@@ -7,7 +7,11 @@ use std::{
 
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{is_damage, pages::beside, write_ahead::WriteAhead};
+use super::{
+    is_damage,
+    pages::beside,
+    write_ahead::{HEAD, WriteAhead},
+};
 
 /// How long the look may take: a journal of months takes less, and what a larger one holds is found when
 /// it is read.
@@ -19,14 +23,20 @@ const FIRST: [&str; 2] = ["journal", "transactions"];
 
 /// What is wrong with the file, if anything was found in time. A file that can't be opened for another
 /// reason is not found damaged.
-pub(super) async fn damage(path: &Path) -> Option<String> {
+pub(crate) async fn damage(path: &Path) -> Option<String> {
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let log = beside(path, "-wal");
+    if size(path) == 0 {
+        // It is of a file that is gone. What hinders this hinders the opening as well.
+        let _ = std::fs::remove_file(beside(path, MARK));
+        // SQLite would remove it, and begin anew without a word.
+        let is_left = size(&log) > HEAD as u64;
+        return is_left.then(|| "nothing is left of it but its write-ahead log".into());
+    }
     if beside(path, MARK).exists() {
         return Some("it was found damaged while it was used".into());
     }
-    if std::fs::metadata(path).map_or(0, |found| found.len()) == 0 {
-        return None;
-    }
-    let lost = WriteAhead::open(&beside(path, "-wal")).damaged();
+    let lost = WriteAhead::open(&log).damaged();
     if lost > 0 {
         return Some(format!("{lost} pages of its write-ahead log are damaged"));
     }
@@ -39,6 +49,11 @@ pub(super) async fn damage(path: &Path) -> Option<String> {
 
 /// What is appended to the database's name for a file that says that it is damaged.
 pub(super) const MARK: &str = ".damaged";
+
+/// Has the next start mend the file without looking. Where it can't be marked, the start looks.
+pub(crate) fn mark(path: &Path) {
+    let _ = std::fs::write(beside(path, MARK), "");
+}
 
 async fn look(path: &Path) -> Result<Option<String>, sqlx::Error> {
     let options = SqliteConnectOptions::new()

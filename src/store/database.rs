@@ -5,12 +5,16 @@ use std::{path::Path, str::FromStr, time::Duration};
 use sqlx::{
     ConnectOptions as _, SqlSafeStr, SqlitePool,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
 use tokio::sync::watch;
 
-use super::{StoreError, check::MARK, is_damage, pages::beside};
+use super::{
+    StoreError, check,
+    connection::{Lives, one_connection},
+    is_damage,
+};
 
 const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "journal", include_str!("migrations/0001_journal.sql")),
@@ -56,7 +60,7 @@ impl Store {
             .pragma("journal_size_limit", "4194304")
             // What is slow is told by the rooms that wait for it.
             .disable_statement_logging();
-        Self::connect(options, place).await
+        Self::connect(options, place, Lives::OnDisk).await
     }
 
     /// An empty database in memory, for tests.
@@ -71,18 +75,15 @@ impl Store {
                 cause,
             }
         })?;
-        Self::connect(options, place).await
+        Self::connect(options, place, Lives::InMemory).await
     }
 
     pub(super) async fn connect(
         options: SqliteConnectOptions,
         place: String,
+        lives: Lives,
     ) -> Result<Self, StoreError> {
-        // One connection: SQLite has one writer, and a database in memory lives with its connection.
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
+        let pool = one_connection(lives)
             .connect_with(options)
             .await
             .map_err(|cause| failure(place.clone(), cause))?;
@@ -120,8 +121,7 @@ impl Store {
     pub(super) fn failed(&self, cause: sqlx::Error) -> StoreError {
         let error = failure(self.place.clone(), cause);
         if error.is_damage() && !self.damaged.send_replace(true) {
-            // So that the next start mends it without looking. Without it, it looks.
-            let _ = std::fs::write(beside(Path::new(&self.place), MARK), "");
+            check::mark(Path::new(&self.place));
         }
         error
     }

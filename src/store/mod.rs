@@ -4,6 +4,7 @@ mod candles;
 mod candles_sql;
 mod cells;
 mod check;
+mod connection;
 mod database;
 mod journal;
 mod journal_copy;
@@ -32,11 +33,13 @@ mod wallet_leases;
 mod write_ahead;
 
 pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
+pub(crate) use check::{damage, mark as mark_damaged};
+pub(crate) use connection::{Lives, one_connection};
 pub use database::Store;
 pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
 pub use leases::{Beat, Held, Known, LeaseRepository, Sign};
 pub use loss::{Loss, Mended, Salvage};
-pub(crate) use mend::set_aside;
+pub(crate) use mend::{Replacement, finish as finish_mending};
 pub use outcomes::{
     Answered, Field, Noted, OpenedBy, OutcomeRepository, Peers, Record, Resolution, Standing,
 };

@@ -18,7 +18,8 @@ const USUAL: usize = 4_096;
 /// A database's pages, the newer ones of its write-ahead log before the older ones of its file.
 #[derive(Debug)]
 pub(super) struct Pages {
-    file: File,
+    /// None where only the log is left.
+    file: Option<File>,
     log: WriteAhead,
     size: usize,
     /// Bytes of a page that the format uses.
@@ -29,10 +30,17 @@ pub(super) struct Pages {
 
 impl Pages {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let mut head = [0; 100];
-        let read = file.read_at(&mut head, 0)?;
         let log = WriteAhead::open(&beside(path, "-wal"));
+        let file = match File::open(path) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+            opened => Some(opened?),
+        };
+        let mut head = [0; 100];
+        let (mut read, mut len) = (0, 0);
+        if let Some(file) = &file {
+            read = file.read_at(&mut head, 0)?;
+            len = file.metadata()?.len();
+        }
         let told = usize::from(u16::from_be_bytes([head[16], head[17]]));
         let told = if told == 1 { 65_536 } else { told };
         let is_sound =
@@ -43,7 +51,7 @@ impl Pages {
             (false, None) => USUAL,
         };
         let reserved = if is_sound { usize::from(head[20]) } else { 0 };
-        let in_file = file.metadata()?.len().div_ceil(size as u64);
+        let in_file = len.div_ceil(size as u64);
         let count = u32::try_from(in_file).unwrap_or(u32::MAX);
         let count = count.max(log.newest_page());
         Ok(Self {
@@ -72,10 +80,13 @@ impl Pages {
         if self.log.read(number, &mut page) {
             return Some(page);
         }
+        let Some(file) = &self.file else {
+            return Some(page);
+        };
         let at = u64::from(number - 1) * self.size as u64;
         let mut filled = 0;
         while filled < page.len() {
-            match self.file.read_at(&mut page[filled..], at + filled as u64) {
+            match file.read_at(&mut page[filled..], at + filled as u64) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 // A sector that the disk itself can't read.

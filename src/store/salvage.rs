@@ -2,10 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    io,
     path::Path,
 };
 
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, SqlitePool};
+use tokio::task::spawn_blocking;
 
 use super::{
     Store, StoreError,
@@ -47,9 +49,14 @@ pub(crate) async fn carry_all(from: &Path, into: &SqlitePool) -> Result<Salvage,
 }
 
 async fn carry_rows(from: &Path, into: &SqlitePool, scope: Scope) -> Result<Salvage, sqlx::Error> {
-    let pages = Pages::open(from)?;
-    let shapes = shapes(into).await?;
-    let found = survey(&pages, &shapes);
+    let (from, shapes) = (from.to_owned(), shapes(into).await?);
+    // The whole file is read.
+    let surveyed = spawn_blocking(move || {
+        let pages = Pages::open(&from)?;
+        let found = survey(&pages, &shapes);
+        Ok::<_, io::Error>((pages, shapes, found))
+    });
+    let (pages, shapes, found) = surveyed.await.map_err(io::Error::other)??;
     let mut all = into.begin().await?;
     let salvage = tables(&mut all, &pages, &shapes, &found, scope).await?;
     all.commit().await?;

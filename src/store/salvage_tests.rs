@@ -1,4 +1,4 @@
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{ffi::OsString, fs, path::PathBuf, sync::Arc};
 
 use proptest::{
     prelude::*,
@@ -8,11 +8,11 @@ use sqlx::Executor as _;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::super::pages::beside;
 use super::super::{
     CandleRepository as _, Journal as _, Mended, Origin, Series, SignedTx, State, Transition,
     Wallet,
 };
+use super::super::{check, pages::beside};
 use super::*;
 use crate::{forecast::Candle, types::Height};
 
@@ -117,6 +117,14 @@ fn destroy(path: &Path, page: usize, noise: Option<u64>) {
         };
     }
     fs::write(path, bytes).unwrap();
+}
+
+/// The place of the newest page of the journal's rows.
+fn page_of_journal(path: &Path) -> usize {
+    let pages = Pages::open(path).unwrap();
+    let is_journal = |page: &u32| rows(&pages, *page).iter().any(|row| row.cells.len() == 15);
+    let page = (1..=pages.count()).rev().find(is_journal).unwrap();
+    usize::try_from(page).unwrap() - 1
 }
 
 async fn open(path: &Path) -> (Store, Option<Mended>) {
@@ -225,10 +233,7 @@ async fn survives(path: &Path, page: usize, before: &[usize]) {
 #[tokio::test]
 async fn the_damaged_file_is_kept_and_the_lost_windows_are_named() {
     let (folder, path) = filled(false).await;
-    let pages = Pages::open(&path).unwrap();
-    let is_journal = |page: &u32| rows(&pages, *page).iter().any(|row| row.cells.len() == 15);
-    let page = (1..=pages.count()).rev().find(is_journal).unwrap();
-    destroy(&path, usize::try_from(page).unwrap() - 1, None);
+    destroy(&path, page_of_journal(&path), None);
     let damaged = fs::read(&path).unwrap();
     let (_store, mended) = open(&path).await;
     let mended = mended.unwrap();
@@ -267,6 +272,77 @@ async fn a_page_of_the_log_costs_no_more_than_what_stood_on_it() {
     // SQLite by itself would forget everything after the middle.
     let kept = count(&store, "journal").await;
     assert!(kept > 3 * WINDOWS - 12, "{kept}");
+}
+
+/// Where the frames of a log's newest transaction begin.
+fn last_transaction(log: &[u8]) -> usize {
+    let frame = |at: usize| (at, &log[at..at + 24]);
+    let frames = (32..log.len()).step_by(24 + PAGE).map(frame);
+    let own: Vec<_> = frames.filter(|(_, it)| it[8..16] == log[16..24]).collect();
+    let commits = |it: &[u8]| it[4..8] != [0; 4];
+    let newest = own.iter().rposition(|(_, it)| commits(it)).unwrap();
+    let before = own[..newest]
+        .iter()
+        .rposition(|(_, it)| commits(it))
+        .unwrap();
+    assert!(newest - before > 2, "{newest} {before}");
+    own[before + 1].0
+}
+
+#[tokio::test]
+async fn a_transaction_that_a_power_cut_left_in_part_is_no_damage() {
+    let (folder, path) = filled(true).await;
+    let log = beside(&path, "-wal");
+    let mut bytes = fs::read(&log).unwrap();
+    // The disk had taken all but one frame of the candles.
+    let hole = last_transaction(&bytes) + 24 + PAGE;
+    bytes[hole..hole + 24 + PAGE].fill(0);
+    fs::write(&log, bytes).unwrap();
+    let shelter = Store::in_memory().await.unwrap();
+    carry(&path, &shelter, Scope::Recent).await.unwrap();
+    assert_eq!(count(&shelter, "candles").await, 0);
+    let (store, mended) = open(&path).await;
+    assert!(mended.is_none(), "{mended:?}");
+    assert_eq!(count(&store, "journal").await, 3 * WINDOWS);
+    assert_eq!(count(&store, "candles").await, 0);
+    // What comes next is shorter, and the torn one's end stays in the log behind it.
+    store.append(&[step(900, State::Due)]).await.unwrap();
+    let killed = folder.path().join("killed.db");
+    for more in ["", "-wal"] {
+        fs::copy(beside(&path, more), beside(&killed, more)).unwrap();
+    }
+    let (store, mended) = open(&killed).await;
+    assert!(mended.is_none(), "{mended:?}");
+    assert_eq!(count(&store, "journal").await, 3 * WINDOWS + 1);
+}
+
+#[tokio::test]
+async fn a_log_alone_is_read_for_the_file_that_is_gone() {
+    for is_there in [true, false] {
+        let (folder, path) = filled(true).await;
+        if is_there {
+            fs::write(&path, "").unwrap();
+        } else {
+            fs::remove_file(&path).unwrap();
+        }
+        let (store, mended) = open(&path).await;
+        let mended = mended.unwrap();
+        assert!(mended.aside.exists());
+        assert!(mended.cause.contains("write-ahead"), "{}", mended.cause);
+        assert_eq!(count(&store, "journal").await, 3 * WINDOWS);
+        drop(folder);
+    }
+}
+
+#[tokio::test]
+async fn the_mark_of_a_file_that_is_gone_goes_too() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("worker.db");
+    let mark = beside(&path, check::MARK);
+    fs::write(&mark, "").unwrap();
+    let (_store, mended) = open(&path).await;
+    assert!(mended.is_none());
+    assert!(path.exists() && !mark.exists());
 }
 
 #[tokio::test]
@@ -319,8 +395,7 @@ async fn damage_that_is_met_later_is_noted_for_the_next_start() {
         .unwrap_err();
     assert!(!store.failed(told).is_damage() && !*damaged.borrow());
     store.pool.close().await;
-    let bytes = fs::read(&path).unwrap();
-    fs::write(&path, &bytes[..PAGE * 3]).unwrap();
+    destroy(&path, page_of_journal(&path), None);
     let store = Store::open(&path).await.unwrap();
     let damaged = store.damaged();
     let error = store.recent(&wallet(), 1_000).await.unwrap_err();
@@ -331,6 +406,29 @@ async fn damage_that_is_met_later_is_noted_for_the_next_start() {
     assert!(mended.is_some());
     let (_, mended) = open(&path).await;
     assert!(mended.is_none(), "{mended:?}");
+}
+
+#[tokio::test]
+async fn a_disk_that_damages_again_and_again_is_not_filled() {
+    let (folder, path) = filled(false).await;
+    for time in 0..5 {
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[..PAGE].fill(0);
+        fs::write(&path, bytes).unwrap();
+        let opened = Store::open_anyhow(&path).await.unwrap();
+        assert_eq!(opened.mended.is_some(), time < 3, "{time}");
+        assert!(count(&opened.store, "journal").await > 0);
+        if let Some(shelter) = &opened.shelter {
+            let cause = shelter.cause.to_string();
+            assert!(cause.contains("replace the disk"), "{cause}");
+        }
+        opened.store.pool.close().await;
+    }
+    let left = fs::read_dir(folder.path()).unwrap().flatten();
+    let left: Vec<_> = left.map(|it| it.file_name()).collect();
+    let is_aside = |name: &&OsString| name.to_string_lossy().contains(".damaged-");
+    assert_eq!(left.iter().filter(is_aside).count(), 3, "{left:?}");
+    assert!(!beside(&path, ".mending").exists());
 }
 
 #[tokio::test]

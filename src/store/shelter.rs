@@ -143,13 +143,18 @@ impl Shelter {
 
     async fn copy(&self, newest: i64) -> Result<u64, sqlx::Error> {
         let mut connection = self.store.pool.acquire().await?;
-        let path = self.path.display().to_string();
+        let path = uri(&self.path);
+        // A copy that was given up half way may have left it.
+        let _ = sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await;
+        let _ = sqlx::raw_sql("DETACH home").execute(&mut *connection).await;
         sqlx::query("ATTACH ? AS home")
             .bind(path)
             .execute(&mut *connection)
             .await?;
-        let copied = copy(&mut connection, self.home, newest).await;
-        if copied.is_err() {
+        let copied = copy_steps(&mut connection, self.home, newest).await;
+        // Prices can be fetched again: they come after the steps are safe, and as far as there is room.
+        let all = copied.is_ok() && copy_prices(&mut connection).await.is_ok();
+        if !all {
             // It may be over by itself.
             let _ = sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await;
         }
@@ -160,6 +165,20 @@ impl Shelter {
     }
 }
 
+/// A file as SQLite attaches it to a database in memory: without a mode it would be in memory as well.
+fn uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for c in path.display().to_string().chars() {
+        match c {
+            '%' => uri.push_str("%25"),
+            '?' => uri.push_str("%3f"),
+            '#' => uri.push_str("%23"),
+            other => uri.push(other),
+        }
+    }
+    uri + "?mode=rw&cache=private"
+}
+
 async fn newest(store: &Store) -> Result<i64, StoreError> {
     sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM journal")
         .fetch_one(&store.pool)
@@ -168,7 +187,7 @@ async fn newest(store: &Store) -> Result<i64, StoreError> {
 }
 
 /// Steps get new numbers at home; what else was learnt is taken over where it is missing.
-async fn copy(
+async fn copy_steps(
     connection: &mut SqliteConnection,
     after: i64,
     until: i64,
@@ -187,7 +206,16 @@ async fn copy(
         .execute(&mut *connection)
         .await?;
     sqlx::raw_sql(
-        "INSERT OR IGNORE INTO home.transactions SELECT * FROM main.transactions;
+        "INSERT OR IGNORE INTO home.transactions SELECT * FROM main.transactions; COMMIT",
+    )
+    .execute(&mut *connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+async fn copy_prices(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(
+        "BEGIN IMMEDIATE;
         INSERT OR REPLACE INTO home.candles SELECT * FROM main.candles;
         INSERT OR REPLACE INTO home.candles_set_aside SELECT * FROM main.candles_set_aside;
         INSERT INTO home.price_requests SELECT account, at FROM main.price_requests AS m
@@ -197,7 +225,7 @@ async fn copy(
     )
     .execute(&mut *connection)
     .await?;
-    Ok(done.rows_affected())
+    Ok(())
 }
 
 /// The journal's columns but for the number.

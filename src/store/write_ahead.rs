@@ -10,7 +10,7 @@ use std::{
 
 use super::pages::number;
 
-const HEAD: usize = 32;
+pub(super) const HEAD: usize = 32;
 const FRAME_HEAD: usize = 24;
 const MAGIC: u32 = 0x377f_0682;
 
@@ -21,7 +21,7 @@ pub(super) struct WriteAhead {
     page_size: Option<usize>,
     /// Where each page's newest content lies.
     frames: BTreeMap<u32, u64>,
-    /// Frames that are damaged, with good ones after them.
+    /// Frames that are damaged, though what comes after them was committed as well.
     damaged: usize,
 }
 
@@ -75,18 +75,22 @@ impl WriteAhead {
             return log;
         };
         let mut before = head.map(|head| head.sums);
-        let (mut open, mut bad) = (Vec::new(), 0);
+        // Of the last transaction a power cut may leave any frames, and a shorter one written over it the
+        // rest of them: nobody was told that it is committed. Of one before which another is chained to,
+        // all were on the disk once.
+        let (mut open, mut bad, mut commits) = (Vec::new(), 0, 0);
         for (index, frame) in frames.iter().enumerate() {
             let told = Frame::read(frame);
             let whole = told.salts == salts && before.is_some_and(|sums| is_whole(index, sums));
             before = (told.salts == salts).then_some(told.sums);
             if !whole {
-                bad += 1;
+                (bad, commits) = (bad + 1, 0);
                 continue;
             }
             let at = HEAD + index * step + FRAME_HEAD;
             open.push((told.page, at as u64));
-            if told.commits {
+            commits += u32::from(told.commits);
+            if told.commits && (bad == 0 || commits > 1) {
                 log.frames.extend(open.drain(..));
                 log.damaged += std::mem::take(&mut bad);
             }
@@ -95,7 +99,8 @@ impl WriteAhead {
         log
     }
 
-    /// Frames that are damaged though later ones are whole: what they held is lost.
+    /// Frames that are damaged though two transactions are whole after them: what they held is lost. A
+    /// transaction that a power cut left in part at the log's end was never acknowledged, and is no damage.
     pub(super) fn damaged(&self) -> usize {
         self.damaged
     }
@@ -156,18 +161,22 @@ impl Frame {
     }
 }
 
-/// The page size of a log without a head: that with which frames bear the same salts.
+/// The page size of a log without a head: that with which a frame's sums follow from those before it.
 fn guess_size(bytes: &[u8]) -> usize {
     let fits = |size: &usize| {
         let frames: Vec<_> = bytes[HEAD..].chunks_exact(FRAME_HEAD + size).collect();
         let mut pairs = frames.windows(2);
         pairs.any(|pair| {
             let [one, other] = [Frame::read(pair[0]), Frame::read(pair[1])];
-            one.salts == other.salts && one.salts != [0, 0]
+            let follows = || {
+                let sums = checksum(false, one.sums, &pair[1][..8]);
+                checksum(false, sums, &pair[1][FRAME_HEAD..]) == other.sums
+            };
+            one.salts == other.salts && one.salts != [0, 0] && follows()
         })
     };
-    let sizes = (9..=16).map(|power| 1_usize << power);
-    sizes.rev().find(fits).unwrap_or(4_096)
+    let mut sizes = (9..=16).map(|power| 1_usize << power);
+    sizes.find(fits).unwrap_or(4_096)
 }
 
 fn checksum(is_big: bool, [mut one, mut other]: [u32; 2], bytes: &[u8]) -> [u32; 2] {

@@ -69,7 +69,7 @@ fn size(step: &Transition) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use time::OffsetDateTime;
 
     use super::*;
@@ -78,7 +78,8 @@ mod tests {
         types::{Height, Nonce, TopicId, WindowKey},
     };
 
-    fn step(nonce: i64, report: usize) -> Transition {
+    /// A step about a window of this nonce.
+    pub(in crate::worker) fn step(nonce: i64) -> Transition {
         Transition {
             at: OffsetDateTime::UNIX_EPOCH,
             wallet: Wallet {
@@ -91,8 +92,8 @@ mod tests {
             },
             window_end: Height(nonce + 10),
             value: None,
-            report: Some("x".repeat(report)),
-            state: State::Due,
+            report: None,
+            state: State::Superseded,
         }
     }
 
@@ -100,7 +101,10 @@ mod tests {
     fn the_oldest_give_way_above_the_bound_and_are_counted() {
         let mut backlog = Backlog::default();
         for nonce in 0..20 {
-            backlog.add(vec![step(nonce, 1 << 20)]);
+            backlog.add(vec![Transition {
+                report: Some("x".repeat(1 << 20)),
+                ..step(nonce)
+            }]);
         }
         let kept: Vec<_> = backlog.steps().iter().map(|it| it.key.nonce.0).collect();
         assert_eq!(kept, (13..20).collect::<Vec<_>>());

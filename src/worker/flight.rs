@@ -57,6 +57,9 @@ pub(super) struct Flight {
     pub(super) origin: Origin,
     /// The hash of the transaction that was told to be submitted.
     pub(super) announced: String,
+    /// The hash of the transaction whose refusal was waited out, since a node may hold it that did not
+    /// tell: each is waited for once.
+    pub(super) waited_out: String,
     /// What was last told to stand in the way, so that it is told once.
     pub(super) told: String,
 }
@@ -136,6 +139,7 @@ impl Flight {
             asked_at: Height::default(),
             origin: Origin::Here,
             announced: String::new(),
+            waited_out: String::new(),
             told: String::new(),
         }
     }
@@ -198,11 +202,14 @@ impl Flight {
             }
             Step::Due | Step::Prepared(_) if self.is_in_time(height) => Want::Send,
             Step::Hindered if may_ask && self.is_in_time(height) => Want::Standing,
-            Step::Pending { since, .. } if may_ask && height >= since.plus(PATIENCE) => {
-                Want::Inclusion
-            }
+            Step::Pending { .. } if may_ask && self.is_overdue(height) => Want::Inclusion,
             _ => Want::Nothing,
         }
+    }
+
+    /// Whether a node took its transaction so long ago that a block should hold it.
+    pub(super) fn is_overdue(&self, height: Height) -> bool {
+        matches!(self.step, Step::Pending { since, .. } if height >= since.plus(PATIENCE))
     }
 
     /// Whether a transaction with this hash is an answer of ours to this window.

@@ -79,6 +79,17 @@ impl Ledger {
         }
     }
 
+    /// A transaction with this sequence was refused, and others were signed after it: the next signature
+    /// bears it all the same, unless a block spent it. It excludes the refused one should a node hold it
+    /// after all, and the others can't be in a block before it. Gives the sequence that follows them.
+    pub(super) fn reuse(&mut self, sequence: u64) -> u64 {
+        let next = self.account.sequence;
+        if sequence >= self.landed {
+            self.account.sequence = next.min(sequence);
+        }
+        next
+    }
+
     /// A block spent this sequence.
     pub(super) fn spent(&mut self, sequence: u64) {
         self.landed = self.landed.max(sequence.saturating_add(1));
@@ -141,6 +152,16 @@ mod tests {
             7,
             "another one follows it already"
         );
+    }
+
+    #[test]
+    fn a_refused_sequence_is_signed_again_though_others_follow_it_unless_a_block_spent_it() {
+        let mut ledger = ledger(5);
+        ledger.take(6);
+        assert_eq!((ledger.reuse(5), ledger.account().sequence), (7, 5));
+        ledger.take(6);
+        ledger.spent(5);
+        assert_eq!((ledger.reuse(5), ledger.account().sequence), (7, 7));
     }
 
     #[test]

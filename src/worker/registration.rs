@@ -46,6 +46,8 @@ struct Request {
     pause: Duration,
     /// The sequence of the transaction that is out.
     sequence: Option<u64>,
+    /// Why a node refused that transaction, while another may hold it.
+    refused: Option<String>,
 }
 
 /// News of a registration.
@@ -62,10 +64,13 @@ pub(super) enum Enrolment {
 }
 
 impl Enrolments {
-    /// The sequences of the registrations that are out.
+    /// The sequences of the registrations that nodes hold. One that is only in doubt has to make way for
+    /// an answer.
     pub(super) fn sequences(&self) -> impl Iterator<Item = u64> + '_ {
-        self.topics.values().filter_map(|request| request.sequence)
+        let held = self.topics.values().filter(|it| it.refused.is_none());
+        held.filter_map(|request| request.sequence)
     }
+
     /// The next news; none, for good, while nothing is under way.
     pub(super) async fn next(&mut self) -> Option<(TopicId, Enrolment)> {
         let news = self.news.join_next().await?.ok();
@@ -89,6 +94,7 @@ impl Submitter {
             not_before: now,
             pause: FIRST_PAUSE,
             sequence: None,
+            refused: None,
         });
         if request.is_running || now < request.not_before {
             return;
@@ -133,10 +139,12 @@ impl Submitter {
                 }
             }
             Enrolment::Asked(Err(error)) => Err((error.to_string(), "trying again by itself")),
-            Enrolment::Landed { tx: None, .. } => Err((
-                "the registration is in no block".to_owned(),
-                "trying again by itself",
-            )),
+            Enrolment::Landed { tx: None, .. } => {
+                let request = self.enrolments.topics.get_mut(&topic);
+                let refused = request.and_then(|request| request.refused.take());
+                let cause = "the registration is in no block".to_owned();
+                Err((refused.unwrap_or(cause), "trying again by itself"))
+            }
             Enrolment::Landed {
                 hash, tx: Some(tx), ..
             } => {
@@ -198,10 +206,17 @@ impl Submitter {
         let tx = sign(&chain, vec![message], terms, None).map_err(failed)?;
         let sent = chain.rpc.broadcast(&tx.bytes).await.map_err(failed)?;
         let answer = Answer::to_broadcast(&sent.answer);
-        if answer.next() == Next::AwaitInclusion {
+        let cause = format!(
+            "the chain refused the registration: {}",
+            refusal(sent.answer).log
+        );
+        let is_taken = answer.next() == Next::AwaitInclusion;
+        // Another node may hold it though this one refused it: signed anew it might be paid for twice.
+        if is_taken || sent.is_out {
             self.ledger.take(tx.sequence);
             if let Some(request) = self.enrolments.topics.get_mut(&topic) {
                 request.sequence = Some(tx.sequence);
+                request.refused = (!is_taken).then_some(cause);
             }
             self.enrolments
                 .news
@@ -219,10 +234,6 @@ impl Submitter {
             };
             self.ledger.obey(sequence);
         }
-        let cause = format!(
-            "the chain refused the registration: {}",
-            refusal(sent.answer).log
-        );
         self.mend_registration(topic, &answer, cause).await
     }
 

@@ -1,12 +1,11 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use time::OffsetDateTime;
 
 use super::*;
 use crate::{
-    store::{State, StoreError, Submission, Wallet},
-    types::{Height, Nonce, TopicId, WindowKey},
+    store::{StoreError, Submission, Wallet},
+    worker::backlog,
 };
 
 /// A journal in memory that may hang.
@@ -62,21 +61,7 @@ fn full() -> StoreError {
 }
 
 fn step(nonce: i64) -> Vec<Transition> {
-    vec![Transition {
-        at: OffsetDateTime::UNIX_EPOCH,
-        wallet: Wallet {
-            chain_id: "c".into(),
-            address: "a".into(),
-        },
-        key: WindowKey {
-            topic: TopicId(67),
-            nonce: Nonce(nonce),
-        },
-        window_end: Height(nonce + 10),
-        value: None,
-        report: None,
-        state: State::Superseded,
-    }]
+    vec![backlog::tests::step(nonce)]
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,6 +97,7 @@ async fn a_disk_that_hangs_is_told_once_and_holds_nothing_up() {
         written.clone().settled().await;
         // Nobody waits for what stands behind a write that hangs.
         assert_eq!(written.is_settled(), nonce == 2);
+        sleep(Duration::from_millis(1)).await;
     }
     let troubles = recording.count(|event| matches!(event, Event::Trouble { .. }));
     assert_eq!(troubles, 1);

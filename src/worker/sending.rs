@@ -194,9 +194,9 @@ impl Submitter {
         if !in_time || self.parts.dry_run || self.unreachable {
             return;
         }
-        // Several in a row may each take their time.
-        self.parts.life.beat();
-        match self.parts.chain.rpc.broadcast(&tx.bytes).await {
+        let (life, chain) = (self.parts.life.clone(), self.parts.chain.clone());
+        // Nodes may rightly take their time.
+        match life.during(chain.rpc.broadcast(&tx.bytes)).await {
             Ok(sent) => self.answered(tx, keys, sent).await,
             Err(error) => {
                 // Each further try would take as long: until the next tick nothing is sent.
@@ -256,8 +256,8 @@ impl Submitter {
 
     /// Reads the account again, after a refusal that says that ours is wrong.
     pub(super) async fn resync(&mut self, keys: &[WindowKey]) {
-        self.parts.life.beat();
-        match self.parts.chain.account().await {
+        let (life, chain) = (self.parts.life.clone(), self.parts.chain.clone());
+        match life.during(chain.account()).await {
             Ok(account) => self.ledger.resync(account),
             Err(error) => self.delay(keys, &error.to_string(), AGAIN),
         }
@@ -265,16 +265,15 @@ impl Submitter {
 
     /// Puts right what an answer says is wrong.
     pub(super) async fn mend(&mut self, answer: &Answer) -> Result<(), ChainError> {
-        let chain = self.parts.chain.clone();
-        self.parts.life.beat();
+        let (life, chain) = (self.parts.life.clone(), self.parts.chain.clone());
         match answer {
             Answer::Unreadable | Answer::OtherVersion => {
-                chain.emissions.redetect().await?;
+                life.during(chain.emissions.redetect()).await?;
             }
             Answer::Sequence { expected: None } | Answer::WrongSigner => {
-                self.ledger.resync(chain.account().await?);
+                self.ledger.resync(life.during(chain.account()).await?);
             }
-            Answer::FeeTooLow => self.ledger.reprice(chain.gas_price().await?),
+            Answer::FeeTooLow => self.ledger.reprice(life.during(chain.gas_price()).await?),
             _ => {}
         }
         Ok(())

@@ -96,7 +96,6 @@ impl Submitter {
             return;
         };
         flight.asking = false;
-        let is_pending = matches!(flight.step, Step::Pending { .. });
         match finding {
             Finding::Forecast(forecast) if matches!(flight.step, Step::Due) => {
                 if flight.value.is_none() {
@@ -120,7 +119,8 @@ impl Submitter {
                 self.land(tx.hash, Height(tx.height), tx.tx_result).await;
             }
             Finding::Inclusion(Inclusion::Admitted) => self.admitted(key),
-            Finding::Inclusion(Inclusion::Unknown) if is_pending => {
+            // Of several windows in one transaction the first sends it again for all.
+            Finding::Inclusion(Inclusion::Unknown) if flight.is_overdue(height) => {
                 if let Some(tx) = flight.tx().cloned() {
                     self.send_elsewhere(&tx);
                     self.launch(vec![key]).await;
@@ -144,13 +144,18 @@ impl Submitter {
     /// Not in a block after two: evicted, frozen with its node, kept by a node that passes nothing on,
     /// or its sequence went to another transaction. The same bytes to another node tell which.
     fn send_elsewhere(&mut self, tx: &Arc<SignedTx>) {
+        let mut was_taken = true;
         for flight in self.flights.values_mut() {
             if flight.tx().is_some_and(|it| it.hash == tx.hash) {
                 flight.uncertain = false;
                 flight.step = Step::Prepared(tx.clone());
+                was_taken &= flight.waited_out != tx.hash || flight.announced == tx.hash;
             }
         }
-        self.parts.chain.rpc.prefer_next();
+        // The one that refused it has not kept it, and the one that let wait is asked last already.
+        if was_taken {
+            self.parts.chain.rpc.prefer_next();
+        }
     }
 
     /// A window that an earlier run prepared for did not open, so that its transaction never left:

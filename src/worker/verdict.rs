@@ -54,9 +54,11 @@ impl Submitter {
                 self.resend_later(&tx, &keys, sent.answer, &answer);
                 return;
             }
-            // Signed anew it might come in twice over: another node may still take these bytes, and it
-            // is not told yet. A block tells, or the same bytes at the next node.
-            Next::Rebuild | Next::WaitAndRebuild | Next::Rewrite if sent.is_out => {
+            // Another node may still take these bytes, and it is not told yet. A block tells, or the same
+            // bytes sent again; a node that hangs for good must not keep the refusal from being mended.
+            Next::Rebuild | Next::WaitAndRebuild | Next::Rewrite
+                if sent.is_out && self.may_wait_out(&keys, &tx.hash) =>
+            {
                 self.tell_once(&keys, &refusal(sent.answer), &answer);
                 self.ledger.take(tx.sequence);
                 self.wait_for(&tx, &keys);
@@ -92,8 +94,23 @@ impl Submitter {
                 Verdict::Obey(sequence) => self.ledger.obey(sequence),
             }
         }
+        let is_free = !matches!(answer, Answer::Sequence { .. });
+        let next = is_free.then(|| self.ledger.reuse(tx.sequence));
         let refusal = refusal(sent.answer);
         self.refused_by_mempool(&keys, refusal, answer).await;
+        if let Some(next) = next.filter(|_| self.ledger.account().sequence > tx.sequence) {
+            // It is signed again, and what was signed after it keeps its number.
+            self.ledger.take(next.saturating_sub(1));
+        }
+    }
+
+    /// Whether a refusal of this transaction was not waited out before. It is from here on.
+    fn may_wait_out(&mut self, keys: &[WindowKey], hash: &str) -> bool {
+        let mut is_news = false;
+        for flight in self.flights_of(keys) {
+            is_news |= std::mem::replace(&mut flight.waited_out, hash.to_owned()) != hash;
+        }
+        is_news
     }
 
     /// The same bytes again at the next block, unless a node keeps refusing them for a reason that is

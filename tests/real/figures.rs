@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, fmt};
 
+use allora_worker::season;
 use serde_json::Value;
 
 use crate::{ledger::Window, worker::Worker};
@@ -64,35 +65,18 @@ impl Log {
 }
 
 /// The middle and the end of measured times.
-pub(crate) struct Spread {
-    sorted: Vec<f64>,
-}
+pub(crate) struct Spread(season::Spread);
 
 impl Spread {
     /// Of these times in milliseconds.
-    pub(crate) fn of(mut times: Vec<f64>) -> Self {
-        times.sort_by(f64::total_cmp);
-        Self { sorted: times }
-    }
-
-    /// The time that this many percent of all do not exceed.
-    fn percentile(&self, percent: usize) -> f64 {
-        let rank = (self.sorted.len() * percent).div_ceil(100);
-        let found = self.sorted.get(rank.saturating_sub(1));
-        found.copied().unwrap_or(f64::NAN)
+    pub(crate) fn of(times: Vec<f64>) -> Self {
+        Self(season::Spread::of(times))
     }
 }
 
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "p50 {:.1} ms, p99 {:.1} ms, at most {:.1} ms ({} measured)",
-            self.percentile(50),
-            self.percentile(99),
-            self.percentile(100),
-            self.sorted.len()
-        )
+        self.0.write(f, " ms")
     }
 }
 

@@ -90,6 +90,17 @@ impl<'a> Site<'a> {
         &self.wallet.mnemonic
     }
 
+    /// No worker of this site began anew in place, which nobody sees from outside.
+    pub(crate) fn assert_never_anew(&self) {
+        let log = self.data().join("artifacts/logs/worker_continuous.log");
+        let log = std::fs::read_to_string(log).expect("the worker's event log");
+        let anew = log
+            .lines()
+            .filter(|line| line.contains(r#""event":"begun_anew""#))
+            .collect::<Vec<_>>();
+        assert!(anew.is_empty(), "it began anew: {anew:?}");
+    }
+
     /// How the journal says that each topic's nonces ended, with the worker stopped.
     pub(crate) fn journal(&self, chain: &Chain) -> BTreeMap<(u64, i64), StateName> {
         let wallet = store::Wallet {

@@ -11,6 +11,16 @@ const BLOCKS: u32 = 4;
 
 #[tokio::test]
 async fn all_endpoints_that_were_of_another_chain_answer_windows_again() {
+    come_back(true).await;
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_another_chain_though_no_request_failed_on_the_way_there() {
+    come_back(false).await;
+}
+
+/// The URL leads elsewhere for some blocks; first a request fails, or none does.
+async fn come_back(fails: bool) {
     let stage = Stage::new().await;
     let worker = stage
         .worker_with(|setup| {
@@ -34,13 +44,15 @@ async fn all_endpoints_that_were_of_another_chain_answer_windows_again() {
         }]))
         .await;
     stage.block().await;
-    stage
-        .control(Control::Answer {
-            method: "*".into(),
-            times: 1,
-            with,
-        })
-        .await;
+    if fails {
+        stage
+            .control(Control::Answer {
+                method: "*".into(),
+                times: 1,
+                with,
+            })
+            .await;
+    }
     worker.node_trouble(&stage.devnet.rpc_url()).await;
     for _ in 0..BLOCKS {
         stage.block().await;

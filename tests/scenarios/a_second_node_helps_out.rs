@@ -9,7 +9,7 @@ use allora_worker::{
 };
 
 use crate::{
-    harness::Stage,
+    harness::{Stage, TOPIC, eventually},
     running::{Running, Setup},
 };
 
@@ -144,6 +144,65 @@ async fn while_a_node_that_hangs_may_hold_it_a_refusal_by_another_is_told_and_wa
     worker.successful(nonce).await;
     assert_eq!(refusals(&worker), 1);
     once(&stage, worker, nonce).await;
+}
+
+#[tokio::test]
+async fn a_node_that_hangs_for_good_keeps_no_refusal_by_the_other_from_being_mended() {
+    let stage =
+        Stage::with(|config| config.more_endpoints = vec![([127, 0, 0, 1], 0).into()]).await;
+    let worker = worker(&stage, [50, 300]).await;
+    for _ in 0..64 {
+        the_first(&stage, Answer::Swallow).await;
+    }
+    stage.control(Control::GasPrice(20)).await;
+    let nonce = stage.open_window().await;
+    worker.refused(1, 13).await;
+    for _ in 0..2 {
+        stage.block().await;
+    }
+    let submitted = worker.submitted(nonce).await;
+    let second = urls(&stage.devnet, |it| format!("http://{it}"))[1].clone();
+    assert!(matches!(submitted, Event::Submitted { endpoint, .. } if endpoint == second));
+    stage.block().await;
+    worker.successful(nonce).await;
+    once(&stage, worker, nonce).await;
+}
+
+#[tokio::test]
+async fn a_registration_that_one_node_refuses_and_another_may_hold_is_paid_for_once() {
+    let stage = three().await;
+    stage.register(TOPIC, false).await;
+    let script = r#"[
+        {"at": "now", "endpoint": 2, "for": 20, "fault": "refuse-check", "codespace": "sdk", "code": 13},
+        {"at": "now", "endpoint": 3, "for": 20, "fault": "refuse-check", "codespace": "sdk", "code": 13}
+    ]"#;
+    play(&stage, script).await;
+    the_first(&stage, Answer::Swallow).await;
+    let worker = stage.start_with(|setup| {
+        setup.network.rpc = urls(&stage.devnet, |it| format!("http://{it}"));
+        setup.network.ws = urls(&stage.devnet, |it| format!("ws://{it}/websocket"));
+        setup.chain.hedge_least = Duration::from_millis(50);
+        setup.chain.hedge_after = Duration::from_millis(200);
+    });
+    let sent = eventually(async || {
+        let told = &stage
+            .ask(&[("num_unconfirmed_txs", serde_json::json!({}))])
+            .await[0];
+        (told["n_txs"] == "1").then_some(())
+    });
+    assert!(sent.await.is_some(), "no registration was sent");
+    // The second node's refusal comes, and is held back for as long as the first may answer.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    stage.block().await;
+    worker
+        .expect("registered", |event| {
+            matches!(event, Event::Registered { .. })
+        })
+        .await;
+    let in_vain = |event: &Event| matches!(event, Event::TopicUnavailable { .. });
+    assert_eq!(worker.told.count(in_vain), 0);
+    assert_eq!(stage.truth().await.seen.len(), 1);
+    worker.stop().await;
 }
 
 #[tokio::test]

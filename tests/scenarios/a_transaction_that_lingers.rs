@@ -1,13 +1,17 @@
 //! A mempool drops or keeps a transaction, or has it already: it stays one transaction.
 
+use std::time::Duration;
+
 use allora_worker::{
     devnet::{Answer, Control, Indexer},
     ops::Event,
     store::StateName,
+    types::TopicId,
 };
 
 use crate::{
-    harness::{Stage, eventually},
+    ahead::{next_nonce, ready_for},
+    harness::{Stage, eventually, topic},
     running::Running,
 };
 
@@ -48,6 +52,34 @@ async fn what_was_evicted_is_sent_again_with_the_same_bytes() {
     let sent = hashes(&worker);
     assert_eq!(sent[0], sent[1]);
     assert_eq!(sent[0], truth.at(nonce)[0].hash);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn what_answers_several_windows_is_sent_again_once_for_all_of_them() {
+    let ids = [TopicId(1), TopicId(2), TopicId(3)];
+    let stage = Stage::with(|config| config.topics = ids.map(topic).to_vec()).await;
+    let worker = stage.worker().await;
+    let nonce = next_nonce(&stage).await;
+    ready_for(&stage, &ids, nonce).await;
+    stage.control(Control::HoldTransactions { blocks: 3 }).await;
+    stage.block().await;
+    for id in ids {
+        worker.submitted_in(id, nonce).await;
+    }
+    for _ in 0..2 {
+        stage.block().await;
+    }
+    sent_again(&worker).await;
+    // Time for each window's own question to be answered.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let again = |event: &Event| matches!(event, Event::SubmissionResent { .. });
+    assert_eq!(worker.told.count(again), ids.len());
+    stage.close_window(nonce).await;
+    for id in ids {
+        worker.counted_in(id, nonce).await;
+    }
+    assert_eq!(stage.truth().await.seen.len(), 1);
     worker.stop().await;
 }
 
@@ -106,7 +138,7 @@ async fn what_comes_too_late_for_its_window_is_never_included() {
 async fn a_broadcast_without_a_reply_is_repeated_with_the_same_bytes() {
     let stage = Stage::new().await;
     let worker = stage
-        .worker_with(|setup| setup.chain.request_timeout = std::time::Duration::from_millis(500))
+        .worker_with(|setup| setup.chain.request_timeout = Duration::from_millis(500))
         .await;
     let swallowed = Control::Answer {
         method: "broadcast_tx_sync".into(),

@@ -1,6 +1,14 @@
 //! The built program when it is frozen, when a task or the whole runtime hangs, and what it tells systemd.
 
-use std::{collections::BTreeSet, fs, os::unix::net::UnixDatagram, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::net::UnixDatagram,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -104,10 +112,10 @@ async fn hangs(point: &str, task: &str) {
     let pid = child.id().unwrap();
     home.told("ready", 1).await;
     let before = descriptors(pid);
+    let anew = home.told("beginning_anew", 1).await;
     let stuck = home.told("task_stuck", 1).await;
     let named: Vec<_> = stuck.iter().map(|event| &event["task"]).collect();
     assert!(named.iter().any(|name| *name == task), "{task}: {named:?}");
-    let anew = home.told("beginning_anew", 1).await;
     assert_eq!(anew[0]["pause_seconds"], 1, "{task}");
     home.told("begun_anew", 1).await;
     home.told("ready", 2).await;
@@ -220,26 +228,30 @@ async fn ends(home: &Home, mut command: Command, point: &str, remedy: &str) {
 
 /// systemd's end of the socket.
 struct Manager {
-    socket: UnixDatagram,
-    path: std::path::PathBuf,
+    said: Arc<Mutex<Vec<String>>>,
+    path: PathBuf,
 }
 
 impl Manager {
     fn of(home: &Home) -> Self {
         let path = home.folder.path().join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        Self { socket, path }
+        let said = Arc::<Mutex<Vec<String>>>::default();
+        let heard = Arc::clone(&said);
+        // The queue of such a socket is short: it is read all the time.
+        thread::spawn(move || {
+            let mut buffer = [0; 1_024];
+            while let Ok(read) = socket.recv(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
+                heard.lock().unwrap().push(text);
+            }
+        });
+        Self { said, path }
     }
 
     /// What was said since the last time.
     fn heard(&self) -> Vec<String> {
-        let mut buffer = [0; 1_024];
-        let mut heard = Vec::new();
-        while let Ok(read) = self.socket.recv(&mut buffer) {
-            heard.push(String::from_utf8_lossy(&buffer[..read]).into_owned());
-        }
-        heard
+        std::mem::take(&mut *self.said.lock().unwrap())
     }
 }
 
@@ -257,7 +269,7 @@ async fn systemd_is_told_that_it_lives_as_long_as_it_does() {
     let mut child = command
         .env("NOTIFY_SOCKET", &manager.path)
         .env("WATCHDOG_USEC", "2000000")
-        .env("ALLORA_FAILPOINT", "stall-submitter:80")
+        .env("ALLORA_FAILPOINT", "stall-submitter:150")
         .spawn()
         .unwrap();
     home.told("counted", 1).await;

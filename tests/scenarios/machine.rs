@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use allora_worker::devnet::DevnetTopic;
+use allora_worker::store::{Journal as _, Store, Submission};
 use serde_json::Value;
 use tokio::{
     process::{Child, Command},
@@ -16,8 +16,9 @@ use tokio::{
 };
 
 use crate::{
-    harness::{Stage, TOPIC, eventually},
+    harness::{Stage, eventually},
     operator::{Home, PATIENCE},
+    the_program_on_the_embedded_chain::paced,
 };
 
 const KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
@@ -71,36 +72,10 @@ impl Drop for Placed {
 
 impl Machine {
     pub(crate) async fn new(chain_id: &str) -> Self {
-        let stage = Stage::with(|config| {
-            config.chain_id = chain_id.into();
-            config.automatic_blocks = true;
-            config.block_time = Duration::from_millis(100);
-            config.topics = vec![DevnetTopic {
-                id: TOPIC,
-                epoch_length: 25,
-                window: 18,
-                ..DevnetTopic::default()
-            }];
-        })
-        .await;
+        let (stage, args) = paced(chain_id, 25, 18).await;
         let mut home = Home::new();
         home.key = KEY.into();
         fs::create_dir_all(home.artifact("")).unwrap();
-        let (rpc, ws) = (stage.devnet.rpc_url(), stage.devnet.ws_url());
-        let args = [
-            "run",
-            "--network",
-            "devnet",
-            "--chain-id",
-            chain_id,
-            "--rpc",
-            &rpc,
-            "--ws",
-            &ws,
-            "--prices",
-            "data/btcusd_1h_2023-01_2025-12.csv",
-        ];
-        let args = args.map(str::to_owned).to_vec();
         Self { stage, home, args }
     }
 
@@ -145,6 +120,17 @@ impl Machine {
         Placed { child, holder }
     }
 
+    /// What stands in the journal on the disk of a worker: read from a copy of it.
+    pub(crate) async fn journal(&self, placed: &Placed) -> Vec<Submission> {
+        let copy = self.home.folder.path().join("copy.db");
+        fs::copy(placed.artifact(&self.home, "worker.db"), &copy).unwrap();
+        // The log is there only while somebody writes.
+        let log = placed.artifact(&self.home, "worker.db-wal");
+        let _missing = fs::copy(log, copy.with_extension("db-wal"));
+        let store = Store::open(&copy).await.unwrap();
+        store.recent(&self.stage.wallet(), 1_000).await.unwrap()
+    }
+
     /// Waits until so many windows that opened after now are closed and answered once.
     pub(crate) async fn answers(&self, windows: usize) {
         let first = self.stage.height().await + 1;
@@ -169,6 +155,25 @@ impl Placed {
         let path = home.artifact(name);
         let root = PathBuf::from(format!("/proc/{}/root", self.holder));
         root.join(path.strip_prefix("/").unwrap())
+    }
+
+    /// A second worker would be refused, though the disk takes no number of the first one.
+    pub(crate) fn assert_locked(&self, home: &Home) {
+        let pidfile = self.artifact(home, "worker.pid");
+        let free = Sync::new("flock")
+            .arg("--nonblock")
+            .arg(&pidfile)
+            .arg("true")
+            .status();
+        let name = pidfile.display();
+        assert!(!free.unwrap().success(), "nobody holds {name}");
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn stop(&self) {
+        let pid = self.child.id().unwrap().to_string();
+        let told = Sync::new("kill").args(["-TERM", &pid]).status();
+        assert!(told.unwrap().success());
     }
 
     /// Takes all that is free of the disk.

@@ -181,3 +181,33 @@ async fn what_can_not_be_is_refused_with_its_remedy(
         assert!(said.contains(part), "{part} is not in: {said}");
     }
 }
+
+#[tokio::test]
+async fn a_worker_whose_rounds_hang_begins_anew_and_asks_again() {
+    let home = Home::new();
+    let network = Network::of(&home, "2").await;
+    let mut args = network.played("1h");
+    // With a time to run it would not begin anew: that would begin afresh as well.
+    let limit = args.iter().position(|it| *it == "--duration").unwrap();
+    args.drain(limit..limit + 2);
+    let mut command = home.command(&args);
+    command.stdout(std::process::Stdio::null());
+    command.env("ALLORA_OPS__STUCK_AFTER", "3s");
+    command.env("ALLORA_FAILPOINT", "stall-rounds:20");
+    let child = command.spawn().unwrap();
+    let pid = child.id().unwrap();
+    let stuck = home.told_by("predict", "task_stuck", 1).await;
+    assert_eq!(stuck[0]["task"], "rounds");
+    home.told_by("predict", "begun_anew", 1).await;
+    home.told_by("predict", "predict_ready", 2).await;
+    let starts = home.told_by("predict", "predict_starting", 2).await;
+    assert!(starts.iter().all(|it| it["pid"] == pid), "{starts:?}");
+    let events = home.events_of("predict");
+    let rounds = events
+        .iter()
+        .filter(|it| it["event"] == "predictions_collected");
+    let before = rounds.count();
+    home.told_by("predict", "predictions_collected", before + 1)
+        .await;
+    assert_eq!(terminate(child).await, Some(0));
+}

@@ -64,19 +64,11 @@ async fn a_disk_that_fills_up_costs_no_window_and_no_step() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let list = fs::read_to_string(placed.artifact(&machine.home, "predictions.json")).unwrap();
     assert!(list.contains(&format!("\"nonce\":{nonce},")), "{list}");
-    let copy = machine.home.folder.path().join("copy.db");
-    for more in ["", "-wal"] {
-        let from = placed.artifact(&machine.home, &format!("worker.db{more}"));
-        fs::copy(from, copy.with_extension(format!("db{more}"))).unwrap();
-    }
-    let store = Store::open(&copy).await.unwrap();
-    let all = store.recent(&machine.stage.wallet(), 1_000).await.unwrap();
-    let step = all.iter().find(|it| it.key.nonce.0 == nonce).unwrap();
+    let all = machine.journal(&placed).await;
+    let step = all.iter().find(|it| it.key.nonce.0 == nonce);
+    let step = step.unwrap_or_else(|| panic!("{nonce} is not among {all:#?}"));
     assert_eq!(step.state.name(), StateName::Counted);
-    let told = Sync::new("kill")
-        .args(["-TERM", &placed.child.id().unwrap().to_string()])
-        .status();
-    assert!(told.unwrap().success());
+    placed.stop();
     let said = said(&mut placed).await;
     assert_eq!(
         said.matches("the logs can't be written").count(),
@@ -94,18 +86,7 @@ async fn on_a_disk_that_is_full_at_the_start_the_journal_is_kept_in_memory_and_b
     let fill = "head -c 4m /dev/zero > \"$disk/ballast\" 2>/dev/null; true";
     let mut placed = machine.start(fill).await;
     machine.answers(2).await;
-    // A second worker is refused, though the disk has no room for the first one's number.
-    let pidfile = placed.artifact(&machine.home, "worker.pid");
-    let free = Sync::new("flock")
-        .arg("--nonblock")
-        .arg(&pidfile)
-        .arg("true")
-        .status();
-    assert!(
-        !free.unwrap().success(),
-        "nobody holds {}",
-        pidfile.display()
-    );
+    placed.assert_locked(&machine.home);
     placed.free(&machine.home);
     placed
         .told(&machine.home, "trouble", "the journal is kept in memory")
@@ -125,19 +106,9 @@ async fn on_a_disk_that_is_full_at_the_start_the_journal_is_kept_in_memory_and_b
         found => found,
     };
     assert!(found.is_some());
-    let again = "the disk takes the journal again";
-    placed.told(&machine.home, "stopping", again).await;
-    let copy = machine.home.folder.path().join("copy.db");
-    fs::copy(placed.artifact(&machine.home, "worker.db"), &copy).unwrap();
-    let store = Store::open(&copy).await.unwrap();
-    assert!(
-        store
-            .recent(&machine.stage.wallet(), 1_000)
-            .await
-            .unwrap()
-            .len()
-            >= 2
-    );
+    let stopping = placed.told(&machine.home, "stopping", "").await;
+    assert_eq!(stopping["signal"], "the disk takes the journal again");
+    assert!(machine.journal(&placed).await.len() >= 2);
     let _ = placed.child.start_kill();
     let _ = placed.child.wait().await;
 }
@@ -152,25 +123,8 @@ async fn a_disk_that_is_read_only_from_the_start_costs_no_window() {
     let before = "touch \"$disk/worker.pid\" && mount -o remount,ro \"$disk\"";
     let mut placed = machine.start(before).await;
     machine.answers(2).await;
-    let pidfile = placed.artifact(&machine.home, "worker.pid");
-    let free = Sync::new("flock")
-        .arg("--nonblock")
-        .arg(&pidfile)
-        .arg("true")
-        .status();
-    assert!(
-        !free.unwrap().success(),
-        "nobody holds {}",
-        pidfile.display()
-    );
-    let pid = placed.child.id().unwrap().to_string();
-    assert!(
-        Sync::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    placed.assert_locked(&machine.home);
+    placed.stop();
     let said = said(&mut placed).await;
     assert_eq!(
         said.matches("the logs can't be written").count(),

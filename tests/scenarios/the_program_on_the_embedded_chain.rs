@@ -86,14 +86,19 @@ async fn the_operators_lines_work(home: &Home) {
 
 /// A chain with quick blocks and long windows, and the arguments with which the program uses it.
 pub(crate) async fn quick(chain_id: &str) -> (Stage, Vec<String>) {
+    paced(chain_id, 40, 32).await
+}
+
+/// The same, with epochs and windows of so many blocks.
+pub(crate) async fn paced(chain_id: &str, epoch_length: i64, window: i64) -> (Stage, Vec<String>) {
     let stage = Stage::with(|config| {
         config.chain_id = chain_id.into();
         config.automatic_blocks = true;
         config.block_time = Duration::from_millis(100);
         config.topics = vec![DevnetTopic {
             id: TOPIC,
-            epoch_length: 40,
-            window: 32,
+            epoch_length,
+            window,
             ..DevnetTopic::default()
         }];
     })

@@ -96,7 +96,7 @@ impl Feed {
     pub(super) async fn follow(&mut self, endpoint: &str) -> Loss {
         let version = *self.versions.borrow_and_update();
         let limit = self.setup_limit();
-        let opened = timeout(limit, self.open(endpoint, version));
+        let opened = Box::pin(timeout(limit, self.open(endpoint, version)));
         let mut socket = match self.life.during(opened).await {
             Ok(Ok(socket)) => socket,
             Ok(Err(loss)) => return loss,

@@ -14,6 +14,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 
 use super::*;
+use crate::clock::JumpTeller;
 
 const CHAIN: &str = "allora-localnet-1";
 /// How long anything may take, on a machine that has other work as well.
@@ -113,6 +114,7 @@ async fn odd(with: Option<&'static str>) -> String {
 struct Watched {
     events: mpsc::Receiver<FeedEvent>,
     heads: watch::Sender<Height>,
+    jumps: JumpTeller,
     _cancel: tokio_util::sync::DropGuard,
 }
 
@@ -152,11 +154,13 @@ impl Watched {
             Some(rpc) => feed.knowing(rpc),
             None => feed,
         };
+        let jumps = JumpTeller::default();
         let cancel = CancellationToken::new();
-        tokio::spawn(feed.run(cancel.clone()));
+        tokio::spawn(feed.waking(jumps.jumps()).run(cancel.clone()));
         Self {
             events,
             heads,
+            jumps,
             _cancel: cancel.drop_guard(),
         }
     }
@@ -308,22 +312,54 @@ async fn a_node_that_rests_after_failures_is_connected_to_only_when_there_is_no_
 
 #[tokio::test]
 async fn connections_that_told_of_blocks_do_not_make_the_pauses_grow() {
-    let nodes = [Node::at(1).await, Node::at(2).await];
+    for (turn, retry_in) in pauses(3).await.into_iter().enumerate() {
+        let most = SHORTEST.mul_f64(1.2) * u32::from(turn > 0);
+        assert!(retry_in <= most, "turn {turn}: {retry_in:?}");
+    }
+}
+
+#[tokio::test]
+async fn connections_that_are_lost_with_each_block_are_opened_ever_more_seldom() {
+    let last = pauses(1).await[5];
+    assert!(last >= SHORTEST.mul_f64(0.8 * 4.0), "{last:?}");
+}
+
+const SHORTEST: Duration = Duration::from_millis(40);
+
+/// The pauses of a feed of two nodes, each of which drops its sockets after so many blocks.
+async fn pauses(blocks: i64) -> Vec<Duration> {
+    let nodes = [Node::at(1).await, Node::at(1 + blocks).await];
     let urls = nodes.each_ref().map(|node| node.url.clone());
-    let shortest = Duration::from_millis(40);
-    let mut feed = Watched::pausing(urls.to_vec(), SLOW, shortest);
-    for turn in 0..6 {
+    let mut feed = Watched::pausing(urls.to_vec(), SLOW, SHORTEST);
+    let mut pauses = Vec::new();
+    for (turn, first) in (0..6).zip((1..).step_by(usize::try_from(blocks).unwrap())) {
         let node = &nodes[turn % 2];
-        let height = i64::try_from(turn).unwrap() + 1;
         feed.connected(&node.url).await;
-        feed.block(height).await;
-        // What comes back there next is two blocks on.
+        for height in first..first + blocks {
+            node.height.send_replace(height);
+            feed.block(height).await;
+        }
         node.height.send_replace(-1);
         let FeedEvent::Lost { retry_in, .. } = feed.next().await else {
             panic!("it is lost");
         };
-        node.height.send_replace(height + 2);
-        let most = shortest.mul_f64(1.2) * u32::from(turn > 0);
-        assert!(retry_in <= most, "turn {turn}: {retry_in:?}");
+        // Where the next connection there begins.
+        node.height.send_replace(first + 2 * blocks);
+        pauses.push(retry_in);
     }
+    pauses
+}
+
+#[tokio::test]
+async fn a_socket_that_died_while_the_host_slept_is_left_when_it_wakes() {
+    let nodes = [Node::at(10).await, Node::at(10).await];
+    let urls = nodes.iter().map(|it| it.url.clone()).collect();
+    // Silence alone would be borne for longer than the test waits.
+    let mut feed = Watched::start(urls, WAIT * 3);
+    feed.connected(&nodes[0].url).await;
+    feed.block(10).await;
+    nodes[0].frozen.send_replace(true);
+    feed.jumps.tell();
+    feed.lost("no block for 3 s").await;
+    feed.connected(&nodes[1].url).await;
 }

@@ -56,7 +56,8 @@ impl Rpc {
     ///
     /// Of several answers one that says that a mempool has the transaction counts before any refusal,
     /// which may be due to our own copy: a refusal is held back for [`Self::hedged`]'s longest time while
-    /// another node may still answer.
+    /// another node may still answer. One that has not by then is given transactions last, until
+    /// [`Self::landed`].
     ///
     /// # Errors
     /// When no node answers, or all that do are behind; the bytes may have left all the same.
@@ -135,6 +136,10 @@ impl Rpc {
         let Some(refused) = refused else {
             return Err(self.nobody(tried, behind));
         };
+        // Whoever still lets wait is given the next transaction after the one that has answered.
+        for endpoint in race.silent() {
+            endpoint.doubt(true);
+        }
         if refused.is_settled {
             self.pin(&refused.endpoint);
         }

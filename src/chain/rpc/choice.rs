@@ -29,8 +29,10 @@ pub(super) struct Places {
     pub(super) reserve: Vec<usize>,
 }
 
-/// Orders the endpoints from the `first` on. One that rests is asked after all others have failed. When
-/// none is left that does not rest and is not doubted, all are asked: a window may be open.
+/// Orders the endpoints from the `first` on. One that answers comes before one that does not, though
+/// transactions that it was given led nowhere: it can tell why. One that rests is asked after all others
+/// have failed. When none is left that does not rest and is not doubted, all are asked: a window may be
+/// open.
 pub(super) fn choose(all: &[Standing], first: usize) -> Places {
     let count = all.len();
     let turned = (0..count).map(|step| first.wrapping_add(step) % count);
@@ -44,7 +46,7 @@ pub(super) fn choose(all: &[Standing], first: usize) -> Places {
     }
     own.sort_by_key(|&at| {
         let it = &all[at];
-        (it.is_doubted, it.is_open, it.is_last_resort)
+        (it.is_open, it.is_last_resort, it.is_doubted)
     });
     let is_good = |&at: &usize| !all[at].is_doubted && !all[at].is_open;
     if !own.iter().any(is_good) {
@@ -117,7 +119,10 @@ mod tests {
             let may_do = |it: &Standing| !it.is_open && !it.is_foreign && !it.is_doubted;
             if all.iter().any(may_do) {
                 prop_assert!(places.asked.iter().all(|&at| !all[at].is_open));
-                prop_assert!(may_do(&all[places.asked[0]]));
+            }
+            let answers = |it: &Standing| !it.is_open && !it.is_last_resort;
+            if all.iter().any(|it| answers(it) && !it.is_foreign) {
+                prop_assert!(answers(&all[places.asked[0]]));
             }
         }
     }
@@ -137,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn where_all_closed_ones_led_nowhere_an_open_one_is_tried_before_them() {
+    fn where_all_closed_ones_led_nowhere_an_open_one_is_asked_after_them_without_a_long_wait() {
         let doubted = Standing {
             is_doubted: true,
             ..closed()
@@ -147,7 +152,12 @@ mod tests {
             ..closed()
         };
         let places = choose(&[doubted, open, doubted], 0);
-        assert_eq!((places.asked, places.reserve), (vec![1, 0, 2], vec![]));
+        assert_eq!((places.asked, places.reserve), (vec![0, 2, 1], vec![]));
+        let failed = Standing {
+            is_last_resort: true,
+            ..closed()
+        };
+        assert_eq!(choose(&[failed, doubted], 0).asked, [1, 0]);
         let places = choose(&[closed(), open, doubted], 1);
         assert_eq!((places.asked, places.reserve), (vec![0, 2], vec![1]));
     }

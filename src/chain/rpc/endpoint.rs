@@ -322,6 +322,8 @@ impl Endpoint {
         let failure = Failure::foreign(&self.name, found, expected);
         let now = Instant::now();
         let mut health = hold(&self.health);
+        // Before each further request it has to name the right one.
+        health.is_verified = false;
         health.is_shut_out = true;
         health.failed(&failure, self.shared.rest());
         let is_news = health.foreign.trouble(now, now);

@@ -68,7 +68,7 @@ pub struct EndpointHealth {
     pub probe_in: Option<Duration>,
     /// Whether the last transactions that it was given led nowhere: others are given them first.
     pub is_doubted: bool,
-    /// The time within which 19 of 20 of its answers to queries come; none until it has answered some.
+    /// The time within which 4 of 5 of its answers to queries come; none until it has answered some.
     pub usual_query: Option<Duration>,
     /// The same for broadcasts; as for queries until it has taken some.
     pub usual_broadcast: Option<Duration>,

@@ -18,6 +18,8 @@ pub(super) struct Race<T: 'static, C> {
     /// Those that rest: asked when all others have failed, or let wait for long.
     reserve: VecDeque<Arc<Endpoint>>,
     running: JoinSet<Told<T>>,
+    /// Those that were asked and have not answered.
+    silent: Vec<Arc<Endpoint>>,
     call: C,
     /// How long the next is not asked.
     delay: Duration,
@@ -41,6 +43,7 @@ where
             waiting: order.asked.into(),
             reserve: order.reserve.into(),
             running: JoinSet::new(),
+            silent: Vec::new(),
             call,
             delay,
             most,
@@ -56,7 +59,7 @@ where
         loop {
             tokio::select! {
                 Some(done) = self.running.join_next() => match done {
-                    Ok(answer) => return Some(answer),
+                    Ok(answer) => return Some(self.heard(answer)),
                     // A request that panicked gives no answer.
                     Err(_) => self.go_on(),
                 },
@@ -74,9 +77,19 @@ where
     pub(super) async fn late(&mut self) -> Option<Told<T>> {
         loop {
             if let Ok(answer) = self.running.join_next().await? {
-                return Some(answer);
+                return Some(self.heard(answer));
             }
         }
+    }
+
+    fn heard(&mut self, answer: Told<T>) -> Told<T> {
+        self.silent.retain(|it| !Arc::ptr_eq(it, &answer.0));
+        answer
+    }
+
+    /// The endpoints that were asked and have not answered.
+    pub(super) fn silent(&self) -> &[Arc<Endpoint>] {
+        &self.silent
     }
 
     /// Whether endpoints are left that do not rest, asked or not.
@@ -116,6 +129,7 @@ where
         };
         self.next_at = Instant::now() + pause;
         let answer = (self.call)(Arc::clone(&endpoint));
+        self.silent.push(Arc::clone(&endpoint));
         self.running.spawn(async move { (endpoint, answer.await) });
     }
 }

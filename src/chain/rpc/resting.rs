@@ -51,7 +51,8 @@ impl Endpoint {
         let Some(since) = health.breaker.open_for(now) else {
             return;
         };
-        if health.told.trouble(now, now - since) {
+        // That it is of another chain was told at once.
+        if !health.is_shut_out && health.told.trouble(now, now - since) {
             let cause = self.lasting(&health);
             drop(health);
             let endpoint = self.name.clone();

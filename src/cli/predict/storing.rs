@@ -3,14 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use sha2::{Digest as _, Sha256};
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::database;
 use crate::{
     cli::failure::Failure,
     config::Predicting,
-    ops::{Reporter, TaskGroup},
+    ops::{Event, Reporter, TaskGroup},
     predict::{Outbox, OutboxOptions},
     store::{
         DatabaseUrl, PredictionConfigRepository as _, PredictionDb, PredictionStore, StoreError,
@@ -20,6 +23,9 @@ use crate::{
 
 /// How long the start waits for a database that is slow to answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// Pause before the worker begins anew because of a damaged outbox: one that is damaged again and again
+/// must not keep it from its work.
+const LEAST: Duration = Duration::from_secs(10);
 
 /// The way into the database. It ends last, so that what the others put at their end is kept.
 pub(super) struct Storing {
@@ -63,6 +69,37 @@ impl Storing {
             }
         });
         Ok(Self { outbox, stop, task })
+    }
+
+    /// Has the worker begin anew when the outbox is found damaged: the start mends it. Where nothing begins
+    /// anew, it goes on as it is.
+    pub(super) fn follow(&self, group: &mut TaskGroup, begins_anew: bool, reporter: &Reporter) {
+        let (damaged, shutdown) = (self.outbox.damaged(), group.shutdown());
+        let reporter = reporter.clone();
+        group.spawn_minor("outbox's file", move || {
+            let (mut damaged, shutdown) = (damaged.clone(), shutdown.clone());
+            let reporter = reporter.clone();
+            async move {
+                if damaged.wait_for(|it| *it).await.is_ok() {
+                    let when = if begins_anew {
+                        "the worker begins anew in a moment and"
+                    } else {
+                        "the next start"
+                    };
+                    reporter.emit(Event::Trouble {
+                        cause: "the outbox is damaged".into(),
+                        remedy: format!(
+                            "{when} keeps all that can be read and sets the damaged file aside"
+                        ),
+                    });
+                    sleep(LEAST).await;
+                    if begins_anew {
+                        shutdown.request_restart("the outbox is damaged");
+                    }
+                }
+                std::future::pending::<()>().await;
+            }
+        });
     }
 
     /// Keeps what was put, and waits for that.

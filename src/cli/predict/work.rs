@@ -42,7 +42,7 @@ pub(super) fn work(args: &WorkArgs) -> ExitCode {
             let plan = Plan {
                 reporter: &reporter,
                 ops: &ops,
-                never: None,
+                never: args.duration.map(|_| "start it again"),
                 clock: FastClock::default(),
             };
             let code = process::conduct(&plan, |life| live(life, start));
@@ -109,11 +109,14 @@ fn choose(settings: &Predicting, args: &WorkArgs) -> Result<Chosen, StoreError> 
 /// From the first signal handler to the last task; gives why it ended.
 async fn live(life: Life, start: Start) -> Result<String, Failure> {
     let shutdown = life.shutdown.clone();
-    let mut group = life.group(start.reporter.clone());
+    let reporter = start.reporter.clone();
+    let mut group = life.group(reporter.clone());
     let worker = tokio::select! {
         opened = open(&mut group, start, &life.clock) => opened?,
         reason = shutdown.requested() => return Ok(reason),
     };
+    let storing = &worker.storing;
+    storing.follow(&mut group, life.begins_anew, &reporter);
     let ending = group.join().await;
     worker.close().await;
     process::asked(&ending)?;

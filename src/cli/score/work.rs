@@ -26,7 +26,7 @@ pub(super) fn work(args: &ScoreArgs) -> ExitCode {
             let plan = Plan {
                 reporter: &reporter,
                 ops: &ops,
-                never: args.once.then_some("run it again"),
+                never: (args.once || args.duration.is_some()).then_some("run it again"),
                 clock: FastClock::default(),
             };
             let code = process::conduct_alone(&plan, |life| live(life, start));

@@ -129,6 +129,7 @@ impl Append {
     async fn append(&mut self, rows: &[Row], stop: &CancellationToken) -> bool {
         let mut stopped: Option<Instant> = None;
         while let Err(cause) = self.file.append(rows).await {
+            self.file.met(&cause);
             if self.troubles.due() {
                 self.trouble(
                     format!(
@@ -160,7 +161,10 @@ impl Append {
     async fn trim(&mut self) {
         match self.file.trim(self.losses.cap).await {
             Ok(lost) => self.losses.lose(lost),
-            Err(cause) => tracing::warn!(%cause, "the outbox can't be trimmed"),
+            Err(cause) => {
+                self.file.met(&cause);
+                tracing::warn!(%cause, "the outbox can't be trimmed");
+            }
         }
         self.losses.tell(&self.reporter, false);
     }

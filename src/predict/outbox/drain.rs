@@ -241,6 +241,7 @@ impl<C: Connect> Drain<C> {
         }
         self.stored(i64::MAX, 0, 0);
         if let Err(cause) = self.around.file.shrink().await {
+            self.around.file.met(&cause);
             tracing::warn!(%cause, "the outbox can't be shrunk");
         }
         Step::Empty

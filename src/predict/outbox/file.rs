@@ -10,13 +10,17 @@ use futures_util::TryStreamExt;
 use sqlx::{
     ConnectOptions, QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool,
     sqlite::{
-        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
-        SqliteSynchronous,
+        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous,
     },
 };
 
+use tokio::sync::watch;
+
 use super::row::Row;
-use crate::predict::PredictError;
+use crate::{
+    predict::PredictError,
+    store::{self, Lives, one_connection},
+};
 
 const LAYOUT: i64 = 1;
 
@@ -55,6 +59,8 @@ pub(super) struct File {
     facts: AtomicU64,
     bytes: AtomicU64,
     newest: AtomicI64,
+    /// Whether it was found damaged.
+    damaged: watch::Sender<bool>,
 }
 
 impl File {
@@ -79,10 +85,7 @@ impl File {
             .row_buffer_size(16)
             .disable_statement_logging();
         // One connection: appending and draining take turns, each for one small transaction.
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
+        let pool = one_connection(Lives::OnDisk)
             .connect_with(options)
             .await
             .map_err(failed)?;
@@ -92,9 +95,17 @@ impl File {
             facts: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             newest: AtomicI64::new(0),
+            damaged: watch::Sender::new(false),
         };
-        file.prepare().await?;
-        file.count().await.map_err(failed)?;
+        let ready = async {
+            file.prepare().await?;
+            file.count().await.map_err(failed)
+        };
+        if let Err(error) = ready.await {
+            // SQLite removes a file's log when it closes it, and by then another may have its name.
+            file.pool.close().await;
+            return Err(error);
+        }
         Ok(file)
     }
 
@@ -235,7 +246,20 @@ impl File {
         self.path.display().to_string()
     }
 
+    /// Becomes true when SQLite finds the file damaged.
+    pub(super) fn damaged(&self) -> watch::Receiver<bool> {
+        self.damaged.subscribe()
+    }
+
+    /// Takes note of an error: a file that is damaged stays so until a start mends it.
+    pub(super) fn met(&self, cause: &sqlx::Error) {
+        if store::is_damage(cause) && !self.damaged.send_replace(true) {
+            store::mark_damaged(&self.path);
+        }
+    }
+
     pub(super) fn failed(&self, cause: sqlx::Error) -> PredictError {
+        self.met(&cause);
         PredictError::Outbox {
             path: self.path.clone(),
             cause,

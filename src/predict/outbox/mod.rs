@@ -203,6 +203,13 @@ impl Outbox {
         self.store.clone()
     }
 
+    /// Becomes true when the file is found damaged: what is on it is stored after the next start, which
+    /// mends it.
+    #[must_use]
+    pub fn damaged(&self) -> watch::Receiver<bool> {
+        self.file.damaged()
+    }
+
     /// What waits on disk now.
     #[must_use]
     pub fn waiting(&self) -> Waiting {

@@ -74,6 +74,7 @@ fn memory_and_descriptors_stay_flat_on_the_real_node() {
         .collect();
     assert!(faults.is_empty(), "{faults:#?}{}", worker.last_words());
     assert_no_strays(&ledger, &txs, begun);
+    site.assert_never_anew();
     assert_flat(&slopes, minutes);
     finish(worker, &node, &site, &chain, &windows);
 }

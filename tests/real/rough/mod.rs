@@ -83,6 +83,7 @@ fn show(binary: &Path, schedule: &[Vec<Act>], seed: u64) -> Report {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert_no_strays(&ledger, &txs, begun);
     runs.end();
+    site.assert_never_anew();
     report.assert_journal(&site.journal(&chain));
     report
 }

@@ -1,5 +1,7 @@
 //! Transactions: who takes them, and whose refusal counts.
 
+use std::time::Duration;
+
 use super::kit::{CHAIN, Node, nobody, pool, pool_at};
 use crate::chain::rpc::Rpc;
 
@@ -44,7 +46,8 @@ async fn a_frozen_node_costs_the_hedge_and_its_pin() {
 #[tokio::test]
 async fn transactions_stay_with_the_node_that_took_the_last_wherever_questions_go() {
     let (first, second) = (Node::at(9).await, Node::at(9).await);
-    let pool = pool(&[first.url(), second.url()]);
+    let never = Duration::from_secs(600);
+    let pool = pool(&[first.url(), second.url()]).hedged(never, never);
     first.set(|it| it.html = true);
     pool.broadcast(b"1").await.unwrap();
     first.set(|it| it.html = false);

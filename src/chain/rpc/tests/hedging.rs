@@ -23,8 +23,9 @@ fn pool_of((first, second): &(Node, Node)) -> Rpc {
 
 /// The first answers after the second has been asked as well.
 async fn both_answer(nodes: &(Node, Node)) -> Sent {
-    nodes.0.takes(180);
-    pool_of(nodes).broadcast(b"tx").await.unwrap()
+    nodes.0.takes(450);
+    let pool = pool_of(nodes).hedged(ms(300), ms(300));
+    pool.broadcast(b"tx").await.unwrap()
 }
 
 #[tokio::test]
@@ -95,6 +96,20 @@ async fn a_refusal_is_held_back_for_a_while_only_and_told_with_its_doubt() {
     let sent = pool_of(&nodes).broadcast(b"tx").await.unwrap();
     assert_eq!(sent.answer.unwrap().code, 13);
     assert!(sent.maybe_elsewhere && sent.is_out);
+}
+
+#[tokio::test]
+async fn the_one_that_lets_wait_is_doubted_and_not_the_one_that_refuses() {
+    let nodes = two().await;
+    nodes.0.set(|it| it.hangs = true);
+    nodes.1.refuses("sdk", 13, "insufficient fee");
+    let pool = pool_of(&nodes);
+    assert!(pool.broadcast(b"tx").await.unwrap().is_out);
+    let doubted = |place: usize| pool.health()[place].is_doubted;
+    assert_eq!((doubted(0), doubted(1)), (true, false));
+    let sent = pool.broadcast(b"tx").await.unwrap();
+    assert_eq!((sent.endpoint, sent.is_out), (nodes.1.url(), false));
+    assert_eq!(nodes.0.count(BROADCAST), 1);
 }
 
 #[tokio::test]

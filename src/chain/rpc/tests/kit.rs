@@ -219,7 +219,7 @@ pub(super) fn pool(urls: &[String]) -> Rpc {
 pub(super) fn brisk(urls: &[String]) -> Rpc {
     let ms = Duration::from_millis;
     let pool = Rpc::new(urls, Duration::from_secs(600)).unwrap();
-    pool.hedged(ms(100), ms(100)).resting(ms(20), ms(80))
+    pool.hedged(ms(100), ms(100)).resting(ms(100), ms(300))
 }
 
 /// The same, at a height.

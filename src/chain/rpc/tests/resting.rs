@@ -83,7 +83,7 @@ async fn when_all_rest_all_are_asked() {
 }
 
 #[tokio::test]
-async fn when_the_well_ones_led_nowhere_one_that_rests_is_tried() {
+async fn where_the_well_one_led_nowhere_one_that_rests_is_tried_once_a_probe_has_found_it_well() {
     let (first, second, rpc) = lasting().await;
     first.set(|it| it.html = true);
     wear_out(&rpc, 0).await;
@@ -91,7 +91,35 @@ async fn when_the_well_ones_led_nowhere_one_that_rests_is_tried() {
     second.refuses("sdk", 5, "insufficient funds");
     assert_eq!(rpc.broadcast(b"tx").await.unwrap().endpoint, second.url());
     rpc.prefer_next();
+    assert_eq!(rpc.broadcast(b"tx").await.unwrap().endpoint, second.url());
+    assert_eq!(first.count("broadcast_tx_sync"), 0);
+    rpc.endpoints[0].status().await.unwrap();
     assert_eq!(rpc.broadcast(b"tx").await.unwrap().endpoint, first.url());
+}
+
+#[tokio::test]
+async fn while_all_are_of_another_chain_they_are_asked_for_it_alone_and_it_is_told_once() {
+    let node = Node::at(9).await;
+    let rpc = brisk(&[node.url()]);
+    rpc.verify_chain(CHAIN).await.unwrap();
+    // No request fails on the way there.
+    node.set(|it| it.chain = "allora-elsewhere-1".into());
+    rpc.warm().await;
+    assert!(rpc.broadcast(b"tx").await.is_err());
+    assert!(rpc.tx("AB").await.is_err());
+    assert_eq!((node.count("broadcast_tx_sync"), node.count("tx")), (0, 0));
+    let asked = node.count("status");
+    until(|| node.count("status") >= asked + 4).await;
+    let notices = rpc.take_notices();
+    assert!(
+        matches!(&notices[..], [Notice::Trouble { .. }]),
+        "{notices:?}"
+    );
+    node.set(|it| it.chain = CHAIN.into());
+    until(|| rpc.health()[0].breaker == BreakerState::Closed).await;
+    let notices = rpc.take_notices();
+    assert!(matches!(&notices[..], [Notice::Well { .. }]), "{notices:?}");
+    assert_eq!(rpc.broadcast(b"tx").await.unwrap().endpoint, node.url());
 }
 
 #[tokio::test]

@@ -94,6 +94,7 @@ impl<C: Connect> Drain<C> {
 
     /// The file itself fails.
     pub(super) fn trouble(&mut self, done: &str, cause: &sqlx::Error) -> Step {
+        self.around.file.met(cause);
         if self.troubles.due() {
             self.around.reporter.emit(Event::Trouble {
                 cause: format!(

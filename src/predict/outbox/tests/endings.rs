@@ -97,18 +97,17 @@ async fn what_is_put_after_the_end_is_told_of() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_outbox_is_refused_with_what_to_do() {
+async fn a_file_that_is_no_outbox_is_set_aside_and_told_of() {
     let scene = Scene::new();
-    std::fs::write(
-        scene.path(),
-        "no database at all, but long enough for a header".repeat(9),
-    )
-    .unwrap();
-    let error = Outbox::open(&scene.path(), scene.options.clone())
-        .await
-        .err()
-        .unwrap();
-    assert!(error.to_string().contains("move the file away"), "{error}");
+    let content = "no database at all, but long enough for a header".repeat(9);
+    std::fs::write(scene.path(), &content).unwrap();
+    let running = scene.start().await;
+    running.stop().await;
+    let told = |event: &Event| matches!(event, Event::Trouble { cause, .. } if cause.contains("was damaged"));
+    assert_eq!(scene.recording.count(told), 1);
+    let beside = std::fs::read_dir(scene.path().parent().unwrap()).unwrap();
+    let mut kept = beside.filter_map(|it| std::fs::read(it.ok()?.path()).ok());
+    assert!(kept.any(|it| it == content.as_bytes()));
 }
 
 #[tokio::test]

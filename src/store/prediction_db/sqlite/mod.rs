@@ -13,10 +13,13 @@ use std::{borrow::Cow, path::Path, str::FromStr as _, time::Duration};
 use sqlx::{
     ConnectOptions as _, Connection as _, SqlSafeStr, SqlitePool, Transaction,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::{super::StoreError, KnownConfigs};
+use super::{
+    super::{Lives, StoreError, one_connection},
+    KnownConfigs,
+};
 
 const MIGRATIONS: [(i64, &str, &str); 2] = [
     (
@@ -78,7 +81,7 @@ impl Sqlite {
             cause,
         };
         let options = SqliteConnectOptions::from_str("sqlite::memory:").map_err(failed)?;
-        let writer = one(&options).await.map_err(failed)?;
+        let writer = one(&options, Lives::InMemory).await.map_err(failed)?;
         migrate(&writer, &place).await?;
         Ok(Self {
             reader: writer.clone(),
@@ -93,10 +96,10 @@ impl Sqlite {
             place: place.clone(),
             cause,
         };
-        let writer = one(options).await.map_err(failed)?;
+        let writer = one(options, Lives::OnDisk).await.map_err(failed)?;
         migrate(&writer, &place).await?;
         let options = options.clone().pragma("query_only", "ON");
-        let reader = one(&options).await.map_err(failed)?;
+        let reader = one(&options, Lives::OnDisk).await.map_err(failed)?;
         Ok(Self {
             writer,
             reader,
@@ -126,13 +129,8 @@ fn is_locked(cause: &sqlx::Error) -> bool {
     code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
-async fn one(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    SqlitePoolOptions::new()
-        .max_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(options.clone())
-        .await
+async fn one(options: &SqliteConnectOptions, lives: Lives) -> Result<SqlitePool, sqlx::Error> {
+    one_connection(lives).connect_with(options.clone()).await
 }
 
 /// The migrator has no lock of its own for SQLite: one transaction around it is one.
