@@ -32,6 +32,7 @@ use std::{
 };
 
 use prost::Message;
+use reqwest::{Certificate, tls::Version};
 
 use self::{
     breaker::Rest,
@@ -42,7 +43,7 @@ use self::{
     latency::{Hedge, Kind},
 };
 use super::{ChainError, jsonrpc::Status};
-use crate::{leash::Leash, types::Height};
+use crate::{leash::Leash, tls::Trust, types::Height};
 
 pub use breaker::BreakerState;
 pub use broadcast::Sent;
@@ -78,12 +79,26 @@ impl Rpc {
     /// # Errors
     /// When a URL can't be used or TLS can't be set up.
     pub fn new(urls: &[String], timeout: Duration) -> Result<Self, ChainError> {
+        Self::trusting(urls, timeout, &Trust::default())
+    }
+
+    /// As [`Rpc::new`], with authorities beside the system's.
+    ///
+    /// # Errors
+    /// As [`Rpc::new`].
+    pub fn trusting(urls: &[String], timeout: Duration, trust: &Trust) -> Result<Self, ChainError> {
         crate::tls::install();
         if urls.is_empty() {
             let cause = "the list is empty: name at least one".into();
             return Err(bad("rpc", cause));
         }
+        let own = trust.own().iter().map(|it| Certificate::from_der(it));
+        let own: Vec<_> = own
+            .collect::<Result<_, _>>()
+            .map_err(|error| bad("rpc", error.to_string()))?;
         let client = reqwest::Client::builder()
+            .tls_version_min(Version::TLS_1_2)
+            .tls_certs_merge(own)
             .timeout(timeout)
             .connect_timeout(timeout)
             .tcp_nodelay(true)
@@ -96,7 +111,7 @@ impl Rpc {
         let shared = Arc::new(Shared::new(urls.len()));
         let endpoints = urls.iter().map(|url| {
             let name = redacted(url);
-            let transport = transport(url, &name, &client, timeout)?;
+            let transport = transport(url, &name, &client, timeout, trust)?;
             let shared = Arc::clone(&shared);
             Ok(Endpoint::new(name, transport, shared))
         });
@@ -267,6 +282,7 @@ fn transport(
     name: &str,
     client: &reqwest::Client,
     timeout: Duration,
+    trust: &Trust,
 ) -> Result<Transport, ChainError> {
     let (plain, is_grpc) = match url.strip_prefix(GRPC) {
         Some(plain) => (plain, true),
@@ -278,7 +294,7 @@ fn transport(
         return Err(bad(url, cause.into()));
     }
     if is_grpc {
-        let grpc = Grpc::new(plain, name.to_owned(), timeout);
+        let grpc = Grpc::new(plain, name.to_owned(), timeout, trust);
         let grpc = grpc.map_err(|cause| bad(url, cause))?;
         Ok(Transport::Grpc(Box::new(grpc)))
     } else {
@@ -289,8 +305,16 @@ fn transport(
 
 fn bad(url: &str, cause: String) -> ChainError {
     ChainError::BadUrl {
-        url: url.into(),
+        url: shown(url),
         cause,
+    }
+}
+
+/// A URL as it may be shown, or the key of the list that holds it.
+pub(super) fn shown(url: &str) -> String {
+    match url {
+        "rpc" | "ws" => url.to_owned(),
+        _ => redacted(url),
     }
 }
 
@@ -302,7 +326,8 @@ fn authority(url: &str) -> Option<(String, u16)> {
 }
 
 /// An endpoint as it may be shown: without user, password, path and query, which may hold a key.
-pub(super) fn redacted(url: &str) -> String {
+#[must_use]
+pub fn redacted(url: &str) -> String {
     let Ok(parsed) = reqwest::Url::parse(url) else {
         return "an unreadable URL".into();
     };

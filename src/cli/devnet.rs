@@ -24,6 +24,10 @@ pub(super) struct DevnetArgs {
     /// Where its RPC and WebSocket listen [default: 127.0.0.1:26657]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Let other machines in: anybody who reaches the address can spend from any wallet of this chain,
+    /// and speak as a model
+    #[arg(long)]
+    expose: bool,
     /// A topic that opens windows; may be repeated [default: 67]
     #[arg(long = "topic", value_name = "ID")]
     topics: Vec<u64>,
@@ -65,6 +69,10 @@ enum Failure {
     Chain(#[from] DevnetError),
     #[error(transparent)]
     Models(#[from] ModelsFailure),
+    #[error(
+        "{0} is not of this machine alone, and who reaches it needs no token: listen on 127.0.0.1, or say that it is meant with --expose"
+    )]
+    Exposed(SocketAddr),
     #[error("{0}: {1}")]
     Script(String, OrderError),
     #[error("can't read {0}: {1}; name a file with a script of faults")]
@@ -111,6 +119,11 @@ pub(super) fn devnet(args: &DevnetArgs) -> ExitCode {
 
 #[allow(clippy::print_stdout, reason = "this is the command line")]
 async fn serve(args: &DevnetArgs, shutdown: &Shutdown) -> Result<(), Failure> {
+    for address in args.listen.into_iter().chain(args.models.listens()) {
+        if !(args.expose || address.ip().is_loopback()) {
+            return Err(Failure::Exposed(address));
+        }
+    }
     let models = if args.models.models {
         Some(Models::start(&args.models).await?)
     } else {

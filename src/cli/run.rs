@@ -13,6 +13,7 @@ use super::{
     process::{self, Life, Plan},
     rooms,
     standby::{Farewell, Standby},
+    terminal,
 };
 use crate::{
     chain::Signer,
@@ -61,8 +62,14 @@ fn never_anew(settings: &Settings, args: &RunArgs) -> Option<&'static str> {
 
 fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
     let started = std::time::Instant::now();
-    let settings = Settings::load(&args.overrides())?;
+    let mut settings = Settings::load_asking(&args.overrides(), terminal::ask)?;
+    if !args.dry_run {
+        settings.consent()?;
+    }
     let signer = rooms::signer(settings.wallet()?)?;
+    // From here on the key is in the signer; its words are in the logs' mask alone.
+    let secrets = settings.secrets();
+    settings.wallet = None;
     let first = Event::Starting {
         version: env!("CARGO_PKG_VERSION"),
         network: settings.network_name.clone(),
@@ -71,13 +78,8 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
     };
     let mut options = ReporterOptions::new(settings.artifacts.clone());
     options.clock = Arc::new(args.clock.unwrap_or_default());
-    let (pidfile, reporter) = process::open_with(
-        options,
-        &settings.ops,
-        settings.secrets(),
-        first,
-        &settings.notices,
-    )?;
+    let (pidfile, reporter) =
+        process::open_with(options, &settings.ops, secrets, first, &settings.notices)?;
     let start = Start {
         settings,
         signer,

@@ -140,6 +140,7 @@ impl Standby {
             reporter: reporter.clone(),
             shutdown: group.shutdown(),
         });
+        let keeper = keeper.watched(group.pulse("standby"));
         group.spawn("standby", keeper.run(group.token()));
         let copied = Arc::clone(&journal);
         group.spawn_minor("journal copy", move || {

@@ -22,6 +22,7 @@ use crate::{
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Document {
     pub network: String,
+    pub real_coins: bool,
     pub data_dir: PathBuf,
     pub prices: Option<PathBuf>,
     pub chain_id: Option<String>,
@@ -46,6 +47,7 @@ pub(super) struct Document {
 /// The sections and keys of the first level, for hints on variables' names.
 pub(super) const KEYS: [&str; 20] = [
     "network",
+    "real_coins",
     "data_dir",
     "prices",
     "chain_id",
@@ -71,6 +73,7 @@ impl Default for Document {
     fn default() -> Self {
         Self {
             network: "testnet".into(),
+            real_coins: false,
             data_dir: "data".into(),
             prices: None,
             chain_id: None,

@@ -60,6 +60,14 @@ pub enum ConfigError {
         /// Where the `.env` file is looked for.
         env_file: PathBuf,
     },
+    /// Fees would be paid in real coins, and nobody has said that this is meant.
+    #[error(
+        "{chain_id} takes its fees in real coins: say that it is meant with --real-coins, or real_coins = true in the configuration; fees.max_fee and fees.max_fee_per_day limit them"
+    )]
+    RealCoins {
+        /// The chain's id.
+        chain_id: String,
+    },
 }
 
 impl ConfigError {

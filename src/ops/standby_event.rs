@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::phrase::{Words, good, span, warning};
+use crate::types::{Nonce, TopicId};
 
 /// Something that happened between the workers of one wallet: a line of the event log.
 #[allow(
@@ -41,6 +42,27 @@ pub enum StandbyEvent {
         /// Whether nothing was sent for so long; else it went on without the database.
         was_silent: bool,
     },
+    /// Two holders of the wallet's key answered a window: the chain took one answer and refused this
+    /// worker's.
+    SentTwice {
+        topic: TopicId,
+        nonce: Nonce,
+        /// Of the transaction that was refused.
+        hash: String,
+        /// Of the one that was taken, once its block is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        other: Option<String>,
+    },
+    /// Blocks hold two answers of this wallet to a window, which the chain is known not to allow.
+    AnsweredTwice {
+        topic: TopicId,
+        nonce: Nonce,
+        hashes: Vec<String>,
+    },
+    /// Others lead other wallets by the same database at present.
+    StandbyStrangers { own: String, others: Vec<String> },
+    /// This machine's clock and the database's differ.
+    StandbyClock { seconds: i64 },
 }
 
 impl StandbyEvent {
@@ -91,6 +113,36 @@ impl StandbyEvent {
                 };
                 good("🤝", "The wallet's lease is renewed again").with(format!("({before})"))
             }
+            Self::SentTwice {
+                topic,
+                nonce,
+                hash,
+                other,
+            } => {
+                let other = other
+                    .as_ref()
+                    .map_or_else(String::new, |it| format!(" {it}"));
+                warning(format!(
+                    "The window of topic {topic}, nonce {nonce} was sent two answers of this wallet: another holder of its key was first, whose transaction{other} counts; the chain refused this worker's {hash}; nothing has to be done if that was a change of leaders, else look who has the key"
+                ))
+            }
+            Self::AnsweredTwice {
+                topic,
+                nonce,
+                hashes,
+            } => warning(format!(
+                "The window of topic {topic}, nonce {nonce} holds several answers of this wallet: {}; report it to the project, with the logs of all workers of the wallet",
+                hashes.join(", ")
+            )),
+            Self::StandbyStrangers { own, others } => warning(format!(
+                "This worker is alone with its wallet {own} in the database of STANDBY_DATABASE_URL, where others lead {}: it stands by for none of them; if it should, give it the same MNEMONIC or PRIVATE_KEY",
+                others.join(", ")
+            )),
+            Self::StandbyClock { seconds } => warning(format!(
+                "This machine's clock is {} s {} that of the database which the workers of this wallet share: leases don't mind, but times in journal and logs do; have both set by NTP",
+                seconds.unsigned_abs(),
+                if *seconds < 0 { "behind" } else { "ahead of" }
+            )),
         }
     }
 }
@@ -172,6 +224,38 @@ mod tests {
             let (found, line) = told(event);
             assert_eq!(found, level);
             assert!(line.starts_with(wanted), "{line}");
+        }
+        let (topic, nonce) = (TopicId(67), Nonce(120));
+        let sent = |other| StandbyEvent::SentTwice {
+            topic,
+            nonce,
+            hash: "B".into(),
+            other,
+        };
+        for (event, wanted) in [
+            (sent(Some("A".into())), "whose transaction A counts"),
+            (sent(None), "refused this worker's B"),
+            (
+                StandbyEvent::AnsweredTwice {
+                    topic,
+                    nonce,
+                    hashes: vec!["A".into(), "B".into()],
+                },
+                "A, B",
+            ),
+            (
+                StandbyEvent::StandbyStrangers {
+                    own: "allo1x".into(),
+                    others: vec!["allo1y".into()],
+                },
+                "give it the same MNEMONIC",
+            ),
+            (StandbyEvent::StandbyClock { seconds: -12 }, "12 s behind"),
+            (StandbyEvent::StandbyClock { seconds: 12 }, "12 s ahead of"),
+        ] {
+            let (found, line) = told(event);
+            assert_eq!(found, Level::Warn);
+            assert!(line.contains(wanted), "{line}");
         }
         for (was_silent, wanted) in [(true, "nothing was sent for"), (false, "was away for")] {
             let event = StandbyEvent::StandbyRenewed {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 use tokio::{
     sync::{Mutex, Notify, watch},
     time::{sleep, timeout},
@@ -17,7 +18,7 @@ use tokio::{
 use super::Role;
 use crate::{
     leash::Leash,
-    store::{Journal, Lead, SharedSteps, Store, StoreError, Submission, Transition, Wallet},
+    store::{Journal, Lead, Sent, SharedSteps, Store, StoreError, Submission, Transition, Wallet},
 };
 
 /// Before the shared journal is tried again.
@@ -279,6 +280,24 @@ impl Journal for StandbyJournal {
                 found => return found,
             }
         }
+    }
+
+    /// The copy holds the bytes of all workers.
+    async fn sent_since(
+        &self,
+        wallet: &Wallet,
+        since: OffsetDateTime,
+    ) -> Result<Vec<Sent>, StoreError> {
+        while self.is_shared().await? {
+            match self.settle().await {
+                Err(cause) if cause.is_transient() => sleep(AGAIN).await,
+                done => {
+                    done?;
+                    break;
+                }
+            }
+        }
+        self.local.sent_since(wallet, since).await
     }
 
     async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError> {

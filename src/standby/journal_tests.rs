@@ -308,3 +308,17 @@ async fn a_journal_of_ones_own_is_what_an_empty_shared_one_begins_with() {
     other.journal.append(&[prepared(3)]).await.unwrap();
     assert_eq!(shared.nonces(), [1, 2, 3]);
 }
+
+#[tokio::test]
+async fn the_fees_of_another_leader_count_too() {
+    let shared = Shared::new().await;
+    let local = Store::in_memory().await.unwrap();
+    let desk = Desk::of(&shared, &local, true).await;
+    desk.journal.take_up(None, 1).await.unwrap();
+    shared.store.append(&[prepared(9)]).await.unwrap();
+    shared.steps.lock().unwrap().push((1, prepared(9)));
+    let since = OffsetDateTime::now_utc() - Duration::from_secs(60);
+    let sent = desk.journal.sent_since(&wallet(), since).await.unwrap();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].hash, "HASH9");
+}

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use time::OffsetDateTime;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout},
@@ -10,13 +11,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::{LeadNote, Role, StandbyConfig, WithoutDatabase};
 use crate::{
+    failpoint::stall,
     leash::Leash,
     ops::{Event, Reporter, Shutdown, StandbyEvent},
+    pulse::Pulse,
     store::{Claim, Down, Lead, Seen, StoreError, Wallet, WalletLeases},
 };
 
 /// After another's lapse, so that it has lapsed for the server, too.
 const SURELY: Duration = Duration::from_millis(10);
+/// How far this machine's clock may be from the server's before that is told.
+const CLOCKS: Duration = Duration::from_secs(5);
 /// How often it is told that the database can't be asked.
 const REPEAT: Duration = Duration::from_secs(600);
 
@@ -54,6 +59,9 @@ pub struct Keeper {
     /// The token that was told last, and whether somebody held it.
     told: Option<(i64, bool)>,
     complained: Option<Instant>,
+    /// Whether it was looked who else uses the database.
+    surveyed: bool,
+    life: Pulse,
     /// Since when nothing may be sent, or the worker goes on alone.
     troubled: Option<(Instant, Trouble)>,
 }
@@ -81,8 +89,17 @@ impl Keeper {
             down_since: None,
             told: None,
             complained: None,
+            surveyed: false,
+            life: Pulse::unwatched(),
             troubled: None,
         }
+    }
+
+    /// Gives signs of life there.
+    #[must_use]
+    pub fn watched(mut self, life: Pulse) -> Self {
+        self.life = life;
+        self
     }
 
     /// Waits, leads, and, once another one leads, does nothing more. It ends with `cancel` alone; the lease
@@ -99,12 +116,14 @@ impl Keeper {
         let token = self.wait().await;
         self.lead(token).await;
         // The process is about to end.
-        std::future::pending::<()>().await;
+        let life = self.life.clone();
+        life.during(std::future::pending::<()>()).await;
     }
 
     /// Waits for the lease; gives its token.
     async fn wait(&mut self) -> i64 {
         loop {
+            self.life.beat();
             let begun = Instant::now();
             let leases = Arc::clone(&self.parts.leases);
             let wallet = self.parts.wallet.clone();
@@ -113,6 +132,7 @@ impl Keeper {
                 Ok(seen) => {
                     self.down_since = None;
                     self.steady_since.get_or_insert(begun);
+                    self.survey().await;
                     self.note_sign(seen.as_ref(), begun);
                     if let Some(token) = self.take(seen.as_ref()).await {
                         return token;
@@ -128,10 +148,38 @@ impl Keeper {
                     }
                 }
             }
-            tokio::select! {
-                () = sleep_until((begun + pause).max(Instant::now() + SURELY * 2)) => {}
-                () = leases.given_back(&wallet) => {}
-            }
+            let woken = async {
+                tokio::select! {
+                    () = sleep_until((begun + pause).max(Instant::now() + SURELY * 2)) => {}
+                    () = leases.given_back(&wallet) => {}
+                }
+            };
+            self.life.during(woken).await;
+        }
+    }
+
+    /// Tells, once, what looks like a mistake: a wallet beside those of others, and a clock that is not the
+    /// server's.
+    async fn survey(&mut self) {
+        if self.surveyed {
+            return;
+        }
+        let leases = Arc::clone(&self.parts.leases);
+        let wallet = self.parts.wallet.clone();
+        let Ok(survey) = self.asked(leases.survey(&wallet)).await else {
+            return;
+        };
+        self.surveyed = true;
+        if !survey.others.is_empty() {
+            self.emit(StandbyEvent::StandbyStrangers {
+                own: wallet.address,
+                others: survey.others,
+            });
+        }
+        let ahead = OffsetDateTime::now_utc() - survey.now;
+        if ahead.unsigned_abs() > CLOCKS {
+            let seconds = ahead.whole_seconds();
+            self.emit(StandbyEvent::StandbyClock { seconds });
         }
     }
 
@@ -260,7 +308,8 @@ impl Keeper {
         let third = self.parts.config.third();
         let mut next = Instant::now() + third;
         loop {
-            sleep_until(next).await;
+            self.life.during(sleep_until(next)).await;
+            stall("standby").await;
             let begun = Instant::now();
             let sent = self.parts.leash.now();
             let leases = Arc::clone(&self.parts.leases);

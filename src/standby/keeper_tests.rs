@@ -10,7 +10,11 @@ use tokio::{
 };
 
 use super::*;
-use crate::{ops::Recording, store::Taken};
+use crate::{
+    ops::Recording,
+    pulse::{Pulses, Weight},
+    store::{Survey, Taken},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HEARTBEAT: Duration = Duration::from_secs(3);
@@ -29,6 +33,10 @@ struct Table {
     server: Mutex<Server>,
     given: Notify,
     renewals: AtomicI64,
+    /// Other wallets that somebody leads.
+    others: Vec<String>,
+    /// How far the server's clock is ahead.
+    drift: Duration,
 }
 
 impl Table {
@@ -38,6 +46,8 @@ impl Table {
             server: Mutex::new(Server::Up),
             given: Notify::new(),
             renewals: AtomicI64::new(0),
+            others: Vec::new(),
+            drift: Duration::ZERO,
         })
     }
 
@@ -84,6 +94,14 @@ impl WalletLeases for Table {
             left: until.saturating_duration_since(Instant::now()),
             sign: self.renewals.load(Ordering::Relaxed),
         }))
+    }
+
+    async fn survey(&self, _: &Wallet) -> Result<Survey, StoreError> {
+        self.reached().await?;
+        Ok(Survey {
+            others: self.others.clone(),
+            now: OffsetDateTime::now_utc() + self.drift,
+        })
     }
 
     async fn take(&self, _: &Wallet, claim: &Claim) -> Result<Option<Taken>, StoreError> {
@@ -148,6 +166,7 @@ struct Stand {
     told: Recording,
     shutdown: Shutdown,
     cancel: CancellationToken,
+    pulses: Pulses,
     note: std::path::PathBuf,
 }
 
@@ -174,7 +193,9 @@ impl Stand {
         let role = watch::Sender::new(Role::Waiting);
         let (shutdown, cancel) = (Shutdown::new(), CancellationToken::new());
         let note = folder.join(name);
+        let pulses = Pulses::default();
         let stand = Self {
+            pulses: pulses.clone(),
             leash: leash.clone(),
             role: role.subscribe(),
             told,
@@ -197,6 +218,7 @@ impl Stand {
             reporter,
             shutdown,
         });
+        let keeper = keeper.watched(pulses.pulse("standby", Weight::Vital));
         tokio::spawn(keeper.run(cancel));
         stand
     }
@@ -212,6 +234,10 @@ impl Stand {
     fn was_told(&self, fits: impl Fn(&StandbyEvent) -> bool) -> usize {
         let fits = |event: &Event| matches!(event, Event::Standby(event) if fits(event));
         self.told.count(fits)
+    }
+
+    fn beats(&self) -> u64 {
+        self.pulses.show()[0].beats
     }
 
     /// As kill -9.
@@ -454,4 +480,48 @@ async fn a_server_whose_clock_jumps_makes_nobody_lapse() {
         sleep(Duration::from_millis(300)).await;
         assert!(one.leads() && !two.leads());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_gives_signs_of_life_whatever_the_server_does() {
+    let (table, folder) = (Table::new(), tempfile::tempdir().unwrap());
+    let one = Stand::start(&table, "one", folder.path());
+    pass(SECOND).await;
+    let two = Stand::start(&table, "two", folder.path());
+    pass(SECOND).await;
+    let both = || [one.beats(), two.beats()];
+    for server in [Server::Up, Server::Silent, Server::Down, Server::Up] {
+        table.set(server);
+        let before = both();
+        pass(SECOND * 20).await;
+        let after = both();
+        for (before, after) in before.iter().zip(after) {
+            assert!(after >= before + 10, "{server:?}: {before} {after}");
+        }
+    }
+    // Until the process begins anew.
+    table.hold_as("two");
+    pass(SECOND * 2).await;
+    assert_eq!(*one.role.borrow(), Role::Lost);
+    let before = one.beats();
+    pass(SECOND * 20).await;
+    assert!(one.beats() >= before + 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_wallet_and_a_clock_that_is_off_are_told_once() {
+    let (mut table, folder) = (Table::new(), tempfile::tempdir().unwrap());
+    let server = Arc::get_mut(&mut table).unwrap();
+    server.others = vec!["allo1y".into()];
+    server.drift = SECOND * 60;
+    table.hold_as("two");
+    let one = Stand::start(&table, "one", folder.path());
+    pass(HEARTBEAT * 5).await;
+    assert!(one.leads());
+    let stranger = |it: &StandbyEvent| {
+        matches!(it, StandbyEvent::StandbyStrangers { own, others }
+            if own == "allo1x" && *others == ["allo1y"])
+    };
+    let clock = |it: &StandbyEvent| matches!(it, StandbyEvent::StandbyClock { seconds } if (-61..=-59).contains(seconds));
+    assert_eq!((one.was_told(stranger), one.was_told(clock)), (1, 1));
 }

@@ -1,11 +1,11 @@
 //! The journal in SQL.
 
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
 use super::{
-    Journal, SignedTx, State, Store, StoreError, Submission, Transition, Wallet,
+    Journal, Sent, SignedTx, State, Store, StoreError, Submission, Transition, Wallet,
     journal_rows::{Columns, corrupt, submission},
     outcomes_sql,
 };
@@ -37,6 +37,21 @@ const LATEST: &str = "SELECT j.*, \
         (SELECT max(n.id) FROM journal n WHERE n.chain_id = j.chain_id AND n.address = j.address \
             AND n.topic = j.topic AND n.nonce = j.nonce)";
 
+/// Blocks before the newest nonce in which a day may lie: 24 hours of blocks of a second are 86 400.
+const DAY_OF_BLOCKS: i64 = 100_000;
+
+/// Transactions that a node took or a block holds, and those whose windows' newest step is that they
+/// were prepared: they may be out.
+const SENT: &str = "SELECT t.hash, t.bytes, min(j.at) AS at \
+    FROM journal j JOIN transactions t ON t.hash = j.tx_hash \
+    WHERE j.chain_id = ?1 AND j.address = ?2 AND j.at >= ?3 \
+        AND j.nonce > (SELECT max(m.nonce) - ?4 FROM journal m \
+            WHERE m.chain_id = ?1 AND m.address = ?2) \
+        AND (j.state IN ('broadcast', 'included') OR (j.state = 'prepared' AND NOT EXISTS \
+            (SELECT 1 FROM journal n WHERE n.chain_id = j.chain_id AND n.address = j.address \
+                AND n.topic = j.topic AND n.nonce = j.nonce AND n.id > j.id))) \
+    GROUP BY t.hash ORDER BY at";
+
 #[async_trait]
 impl Journal for Store {
     async fn append(&self, steps: &[Transition]) -> Result<(), StoreError> {
@@ -61,6 +76,31 @@ impl Journal for Store {
     async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError> {
         let sql = format!("{LATEST} ORDER BY j.nonce DESC, j.topic");
         self.submissions(sql, wallet, limit.into()).await
+    }
+
+    async fn sent_since(
+        &self,
+        wallet: &Wallet,
+        since: OffsetDateTime,
+    ) -> Result<Vec<Sent>, StoreError> {
+        let rows = sqlx::query(SENT)
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .bind(nanoseconds(since))
+            .bind(DAY_OF_BLOCKS)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        let sent = |row: &SqliteRow| {
+            Ok(Sent {
+                at: date(row.try_get("at")?),
+                bytes: row.try_get("bytes")?,
+                hash: row.try_get("hash")?,
+            })
+        };
+        rows.iter()
+            .map(|row| sent(row).map_err(|cause: sqlx::Error| corrupt(&cause)))
+            .collect()
     }
 
     async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError> {

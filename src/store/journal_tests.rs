@@ -1,7 +1,10 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::*;
-use crate::types::{Height, Nonce, TopicId, WindowKey};
+use crate::{
+    store::Refusal,
+    types::{Height, Nonce, TopicId, WindowKey},
+};
 
 fn wallet() -> Wallet {
     Wallet {
@@ -34,6 +37,14 @@ fn signed(mark: u8) -> Arc<SignedTx> {
     })
 }
 
+fn refusal() -> Refusal {
+    Refusal {
+        codespace: "sdk".into(),
+        code: 32,
+        log: "account sequence mismatch".into(),
+    }
+}
+
 #[tokio::test]
 async fn what_was_appended_outlives_the_process() {
     let folder = tempfile::tempdir().unwrap();
@@ -64,4 +75,48 @@ async fn the_windows_of_one_transaction_share_its_bytes() {
         .await
         .unwrap();
     assert_eq!(kept, 1);
+}
+
+#[tokio::test]
+async fn what_was_handed_to_a_node_is_found_by_its_time_and_what_was_withdrawn_is_not() {
+    let store = Store::in_memory().await.unwrap();
+    let broadcast = |mark: u8| State::Broadcast {
+        hash: format!("HASH{mark}"),
+        endpoint: "e".into(),
+    };
+    for (nonce, state) in [
+        // Taken, and refused by its block: it paid.
+        (1, State::Prepared(signed(1))),
+        (1, broadcast(1)),
+        (1, State::Rejected(refusal())),
+        // Signed ahead and withdrawn.
+        (2, State::Prepared(signed(2))),
+        (2, State::Superseded),
+        // Refused by the mempool.
+        (3, State::Prepared(signed(3))),
+        (3, State::Rejected(refusal())),
+        // It may be out.
+        (4, State::Prepared(signed(4))),
+        // One transaction for two windows, in a block.
+        (5, State::Prepared(signed(5))),
+        (6, State::Prepared(signed(5))),
+        (5, broadcast(5)),
+        (6, broadcast(5)),
+        (5, State::Counted),
+    ] {
+        store.append(&[step(nonce, state)]).await.unwrap();
+    }
+    let since = OffsetDateTime::now_utc() - Duration::from_secs(60);
+    let sent = store.sent_since(&wallet(), since).await.unwrap();
+    let hashes: Vec<_> = sent.iter().map(|it| it.hash.as_str()).collect();
+    assert_eq!(hashes, ["HASH1", "HASH4", "HASH5"]);
+    assert_eq!(sent[2].bytes, signed(5).bytes);
+    assert!(sent.iter().all(|it| it.at >= since));
+    let later = OffsetDateTime::now_utc() + Duration::from_secs(60);
+    assert!(store.sent_since(&wallet(), later).await.unwrap().is_empty());
+    let other = Wallet {
+        address: "allo1y".into(),
+        ..wallet()
+    };
+    assert!(store.sent_since(&other, since).await.unwrap().is_empty());
 }

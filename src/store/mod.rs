@@ -36,7 +36,9 @@ pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
 pub(crate) use check::{damage, mark as mark_damaged};
 pub(crate) use connection::{Lives, one_connection};
 pub use database::Store;
-pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
+pub use journal::{
+    Journal, Refusal, Sent, SignedTx, State, StateName, Submission, Transition, Wallet,
+};
 pub use leases::{Beat, Held, Known, LeaseRepository, Sign};
 pub use loss::{Loss, Mended, Salvage};
 pub(crate) use mend::{Replacement, finish as finish_mending};
@@ -59,7 +61,7 @@ pub use scores::{
 pub use series::{Interval, Origin, Series};
 pub use shelter::{Opened, Shelter};
 pub use standby_db::{LedJournal, StandbyDb};
-pub use wallet_leases::{Claim, Lead, Seen, SharedSteps, Taken, WalletLeases};
+pub use wallet_leases::{Claim, Lead, Seen, SharedSteps, Survey, Taken, WalletLeases};
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 
 use super::{StoreError, Submission, Transition, Wallet};
 
@@ -26,6 +27,15 @@ pub struct Seen {
     pub left: Duration,
     /// Changes with each renewal.
     pub sign: i64,
+}
+
+/// What else a worker should know of the leases' database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// Other wallets of the same chain that somebody leads at present: some of them.
+    pub others: Vec<String>,
+    /// The server's clock.
+    pub now: OffsetDateTime,
 }
 
 /// What a worker asks for that takes a lease.
@@ -62,6 +72,12 @@ pub trait WalletLeases: Send + Sync + 'static {
     /// # Errors
     /// When the database can't be reached; [`StoreError::down`] tells whether it is away for all.
     async fn look(&self, wallet: &Wallet) -> Result<Option<Seen>, StoreError>;
+
+    /// Who else is there, and what time it is.
+    ///
+    /// # Errors
+    /// As [`WalletLeases::look`].
+    async fn survey(&self, wallet: &Wallet) -> Result<Survey, StoreError>;
 
     /// Takes a lease that nobody holds, or that has lapsed where that is allowed; none when it can't be
     /// taken.

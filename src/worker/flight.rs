@@ -1,6 +1,6 @@
 //! One window's answer on its way: which step it is at, and what may follow.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -52,14 +52,18 @@ pub(super) struct Flight {
     pub(super) too_dear: Option<Height>,
     /// Whether the chain is being asked about this window.
     pub(super) asking: bool,
-    /// The height at which it was last asked.
+    /// The height at which it was last asked, and when that was.
     pub(super) asked_at: Height,
+    pub(super) asked: Option<Instant>,
     pub(super) origin: Origin,
     /// The hash of the transaction that was told to be submitted.
     pub(super) announced: String,
     /// The hash of the transaction whose refusal was waited out, since a node may hold it that did not
     /// tell: each is waited for once.
     pub(super) waited_out: String,
+    /// The hash of the transaction that was refused because its sequence number was spent or the chain had
+    /// an answer already, so that another one of this wallet may have been taken.
+    pub(super) contested: Option<String>,
     /// What was last told to stand in the way, so that it is told once.
     pub(super) told: String,
 }
@@ -84,20 +88,42 @@ pub(super) enum Step {
     Hindered,
     /// Signed and journaled. From here on the same bytes are sent, never others.
     Prepared(Arc<SignedTx>),
-    /// In a mempool since a height.
-    Pending { tx: Arc<SignedTx>, since: Height },
+    /// In a mempool since a height and a time.
+    Pending {
+        tx: Arc<SignedTx>,
+        since: Height,
+        at: Instant,
+    },
     /// In a block; the window's close tells whether it counts.
     Included,
 }
 
-/// Blocks after which a transaction that no event told of is asked for.
+/// Blocks after which a transaction that no event told of is asked for. Where blocks aren't heard of, the
+/// time that they and half a block more take.
 const PATIENCE: i64 = 2;
+const PATIENCE_IN_HALVES: u32 = 5;
 /// Refusals because of another answer in the same transaction, before an answer goes alone.
 const MOST_DELAYS: u32 = 2;
 /// Signatures between two blocks.
 const MAX_HASTE: u32 = 3;
 
-/// What a flight wants when a block has passed.
+/// The present, as the submitter knows it. The height is a past one while no blocks are heard of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Present {
+    pub(super) height: Height,
+    pub(super) at: Instant,
+    /// The usual time between two blocks.
+    pub(super) block_time: Duration,
+}
+
+impl Present {
+    /// Whether so much time has passed since then that blocks must have come.
+    fn is_long_after(self, then: Instant) -> bool {
+        self.at.saturating_duration_since(then) >= self.block_time * PATIENCE_IN_HALVES / 2
+    }
+}
+
+/// What a flight wants when a block or some time has passed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Want {
     Nothing,
@@ -137,9 +163,11 @@ impl Flight {
             too_dear: None,
             asking: false,
             asked_at: Height::default(),
+            asked: None,
             origin: Origin::Here,
             announced: String::new(),
             waited_out: String::new(),
+            contested: None,
             told: String::new(),
         }
     }
@@ -178,8 +206,9 @@ impl Flight {
         flight
     }
 
-    /// What to do now that `height` has passed.
-    pub(super) fn want(&self, height: Height) -> Want {
+    /// What to do at present.
+    pub(super) fn want(&self, now: Present) -> Want {
+        let height = now.height;
         if self.asking {
             return Want::Nothing;
         }
@@ -202,14 +231,25 @@ impl Flight {
             }
             Step::Due | Step::Prepared(_) if self.is_in_time(height) => Want::Send,
             Step::Hindered if may_ask && self.is_in_time(height) => Want::Standing,
-            Step::Pending { .. } if may_ask && self.is_overdue(height) => Want::Inclusion,
+            Step::Pending { .. }
+                if (may_ask || self.asked.is_some_and(|then| now.is_long_after(then)))
+                    && self.is_overdue(now) =>
+            {
+                Want::Inclusion
+            }
             _ => Want::Nothing,
         }
     }
 
-    /// Whether a node took its transaction so long ago that a block should hold it.
-    pub(super) fn is_overdue(&self, height: Height) -> bool {
-        matches!(self.step, Step::Pending { since, .. } if height >= since.plus(PATIENCE))
+    /// Whether a node took its transaction so long ago that a block should hold it, heard of or not.
+    pub(super) fn is_overdue(&self, now: Present) -> bool {
+        matches!(self.step, Step::Pending { since, at, .. }
+            if now.height >= since.plus(PATIENCE) || now.is_long_after(at))
+    }
+
+    /// Whether a node took its transaction, and no block is known to hold it.
+    pub(super) const fn is_pending(&self) -> bool {
+        matches!(self.step, Step::Pending { .. })
     }
 
     /// Whether a transaction with this hash is an answer of ours to this window.

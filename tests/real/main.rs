@@ -34,6 +34,8 @@
     reason = "a test's helpers fail like the test itself"
 )]
 
+use gate as postgres_gate;
+
 mod a_bad_topic;
 mod another_hand;
 mod answers;

@@ -345,6 +345,8 @@ struct Show<'a> {
     longest: Duration,
     /// The hashes that were taken into a mempool, by nonce.
     hashes: BTreeMap<i64, BTreeSet<String>>,
+    /// What the workers told: windows that were sent twice, and those that were answered twice.
+    told: BTreeSet<(&'static str, i64)>,
 }
 
 impl<'a> Show<'a> {
@@ -362,6 +364,7 @@ impl<'a> Show<'a> {
                     .to_owned(),
             longest: Duration::ZERO,
             hashes: BTreeMap::new(),
+            told: BTreeSet::new(),
         }
     }
 
@@ -397,6 +400,12 @@ impl<'a> Show<'a> {
             let (nonce, hash) = (event["nonce"].as_i64(), event["hash"].as_str());
             let hashes = self.hashes.entry(nonce.expect("a nonce")).or_default();
             hashes.insert(hash.expect("a hash").to_owned());
+        }
+        for name in ["sent_twice", "answered_twice"] {
+            for event in worker.events().iter().filter(|it| is(it, name)) {
+                self.told
+                    .insert((name, event["nonce"].as_i64().expect("a nonce")));
+            }
         }
     }
 
@@ -435,14 +444,19 @@ impl<'a> Show<'a> {
                 _ => twice.push(window.nonce),
             }
         }
+        let told = |name| self.told.iter().filter(|it| it.0 == name).count();
         say(&format!(
             "{}nobody led for {} ms at the longest\nwindows: {last}\nanswered: {answered}\n\
-             answered twice: {}\nsent twice: {sent_twice}\nmissed: {}",
+             answered twice: {}\nsent twice: {sent_twice}\nmissed: {}\n\
+             the workers told of {} sent twice and {} answered twice",
             self.table,
             self.longest.as_millis(),
             twice.len(),
-            missed.len()
+            missed.len(),
+            told("sent_twice"),
+            told("answered_twice")
         ));
+        assert_eq!(told("answered_twice"), 0);
         assert!(twice.is_empty(), "answered twice: {twice:?}");
         assert!(
             unexcused.is_empty(),

@@ -95,6 +95,24 @@ async fn one_of_many_takes_a_lease_and_its_token_grows() {
 }
 
 #[tokio::test]
+async fn who_else_is_there_is_told_with_the_servers_time() {
+    let Some(place) = postgres().await else {
+        return;
+    };
+    let own = place.db.survey(&wallet()).await.unwrap();
+    assert!(own.others.is_empty(), "{own:?}");
+    let drift = time::OffsetDateTime::now_utc() - own.now;
+    assert!(drift.unsigned_abs() < LIMIT, "{drift}");
+    let other = allora_worker::store::Wallet {
+        address: "allo1other".into(),
+        ..wallet()
+    };
+    let seen = place.db.survey(&other).await.unwrap();
+    assert_eq!(seen.others, [wallet().address]);
+    place.clear().await;
+}
+
+#[tokio::test]
 async fn what_has_lapsed_is_taken_and_its_owner_writes_no_more() {
     let Some(place) = postgres().await else {
         return;

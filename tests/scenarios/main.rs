@@ -21,6 +21,12 @@ mod harness;
 mod journal_suite;
 mod machine;
 mod operator;
+#[path = "../real/gate.rs"]
+#[allow(dead_code, reason = "the tests on the real node use more of it")]
+mod postgres_gate;
+#[path = "../real/postgres_server.rs"]
+#[allow(dead_code, reason = "the tests on the real node use more of it")]
+mod postgres_server;
 #[path = "../prediction_store/mod.rs"]
 mod prediction_store;
 mod running;
@@ -60,9 +66,11 @@ mod a_worker_that_hangs_begins_anew;
 mod a_worker_without_tiingo_forecasts;
 mod models_are_scored_and_ranked;
 mod models_are_told_asked_and_stored;
+mod nothing_secret_gets_out;
 mod prices_are_kept_by_hand;
 mod the_disk_does_what_it_likes;
 mod the_examples_in_python;
 mod the_past_is_walked_again;
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;
+mod two_workers_share_a_wallet;

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tonic::{
     Code, Request, Response,
     client::Grpc as Client,
-    transport::{Channel, ClientTlsConfig, Endpoint, Uri},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri},
 };
 
 use super::{codec::Bytes, endpoint::QueryAnswer, failure::Failure, translate};
@@ -27,6 +27,7 @@ use crate::{
     },
     failpoint::failpoint,
     leash::{Leash, PastEnd},
+    tls::Trust,
     types::Height,
 };
 
@@ -56,7 +57,12 @@ impl Grpc {
     ///
     /// # Errors
     /// Why the URL can't be used.
-    pub(super) fn new(url: &str, name: String, limit: Duration) -> Result<Self, String> {
+    pub(super) fn new(
+        url: &str,
+        name: String,
+        limit: Duration,
+        trust: &Trust,
+    ) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|error| format!("{error}"))?;
         let is_encrypted = uri.scheme_str() == Some("https");
         let endpoint = Endpoint::from(uri)
@@ -66,7 +72,9 @@ impl Grpc {
             .keep_alive_timeout(limit)
             .keep_alive_while_idle(true);
         let endpoint = if is_encrypted {
+            let own = trust.pem().map(Certificate::from_pem);
             let roots = ClientTlsConfig::new().with_native_roots();
+            let roots = roots.ca_certificates(own);
             endpoint
                 .tls_config(roots)
                 .map_err(|error| error.to_string())?

@@ -21,7 +21,7 @@ use crate::{
         AbciQuery, BlockOf, BlockResults, BroadcastSync, HeaderOf, Request, Response, RpcError,
         Status, Tx,
     },
-    failpoint::failpoint,
+    failpoint::{failpoint, freeze},
     leash::{Leash, PastEnd},
     types::Height,
 };
@@ -176,6 +176,9 @@ impl Body for Leashed {
             return Poll::Ready(None);
         };
         let allowed = self.leash.check();
+        if allowed.is_ok() {
+            freeze("after-leash");
+        }
         Poll::Ready(Some(allowed.map(|()| Frame::data(text))))
     }
 

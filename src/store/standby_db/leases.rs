@@ -12,13 +12,17 @@ use sqlx::{
 use tokio::time::sleep;
 
 use super::{
-    super::{Claim, Lead, Seen, StoreError, Taken, Wallet, WalletLeases},
+    super::{Claim, Lead, Seen, StoreError, Survey, Taken, Wallet, WalletLeases},
     StandbyDb,
 };
 
 const LOOK: &str = "SELECT owner, token, (extract(epoch FROM renewed) * 1000000)::bigint AS sign, \
     GREATEST(extract(epoch FROM until - now()), 0)::double precision AS left_seconds \
     FROM standby_leases WHERE chain_id = $1 AND address = $2";
+
+const SURVEY: &str = "SELECT now() AS now, ARRAY(SELECT address FROM standby_leases \
+    WHERE chain_id = $1 AND address <> $2 AND owner IS NOT NULL AND until > now() \
+    ORDER BY address LIMIT 5) AS others";
 
 const TAKE: &str = "INSERT INTO standby_leases AS l (chain_id, address, owner, token, until, renewed) \
     VALUES ($1, $2, $3, 1, now() + make_interval(secs => $4), now()) \
@@ -68,6 +72,24 @@ impl WalletLeases for StandbyDb {
                 })
             })
             .fetch_optional(&mut connection)
+            .await;
+        let found = found.map_err(|cause| self.leases.failed(cause))?;
+        self.leases.put_back(connection);
+        Ok(found)
+    }
+
+    async fn survey(&self, wallet: &Wallet) -> Result<Survey, StoreError> {
+        let mut connection = self.on(&self.leases).await?;
+        let found = sqlx::query(SURVEY)
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .try_map(|row: PgRow| {
+                Ok(Survey {
+                    others: row.try_get("others")?,
+                    now: row.try_get("now")?,
+                })
+            })
+            .fetch_one(&mut connection)
             .await;
         let found = found.map_err(|cause| self.leases.failed(cause))?;
         self.leases.put_back(connection);

@@ -1,0 +1,123 @@
+//! `wallet`: the file with the key.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, IsTerminal as _, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Subcommand};
+use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
+
+use super::{failure::Failure, process, rooms, terminal};
+use crate::config::{WalletSecret, locked, secret_file};
+
+/// Characters that a passphrase must have: fewer are guessed in spite of what each guess costs.
+const SHORTEST: usize = 10;
+
+/// Flags of `wallet`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct WalletArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum Command {
+    /// Lock a mnemonic or a private key with a passphrase, in a file for `MNEMONIC_FILE`
+    Encrypt(EncryptArgs),
+}
+
+/// Flags of `wallet encrypt`.
+#[derive(Args, Clone, Debug)]
+struct EncryptArgs {
+    /// The file to make, in the format of age; it must not be there yet
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// A file with the mnemonic or the private key [default: asked for, or read from standard input]
+    #[arg(long = "in", value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// A file with the passphrase [default: asked for]
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+/// Runs the command that the arguments ask for.
+pub(super) fn wallet(args: &WalletArgs) -> ExitCode {
+    let Command::Encrypt(args) = &args.command;
+    match encrypt(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refused) => process::refuse(&refused),
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "this is the command line")]
+fn encrypt(args: &EncryptArgs) -> Result<(), Failure> {
+    let secret = match &args.from {
+        Some(path) => WalletSecret::read(&secret_file(path)?, &path.display().to_string())?,
+        None => WalletSecret::read(&given()?, "standard input")?,
+    };
+    let address = rooms::signer(&secret)?.address().to_owned();
+    let passphrase = match &args.passphrase_file {
+        Some(path) => secret_file(path)?,
+        None => chosen()?,
+    };
+    let passphrase: SecretString = passphrase.trim_end_matches(['\r', '\n']).into();
+    if passphrase.expose_secret().chars().count() < SHORTEST {
+        return Err(Failure::lasting(format!(
+            "the passphrase has fewer than {SHORTEST} characters: choose several words by chance"
+        )));
+    }
+    let text = Zeroizing::new(format!("{}\n", secret.secret().expose_secret()));
+    let file = locked::lock(text.as_bytes(), &passphrase, locked::WORK)?;
+    keep(&args.out, &file)?;
+    let out = args.out.display();
+    println!("🔒 The wallet {address} is locked in {out}");
+    println!("   in .env            MNEMONIC_FILE=\"{out}\"");
+    println!("   its passphrase     asked for in a terminal, or WALLET_PASSPHRASE_FILE=\"…\"");
+    println!("   to open it again   age --decrypt {out}");
+    Ok(())
+}
+
+/// The secret from the terminal, or from a pipe.
+fn given() -> io::Result<Zeroizing<String>> {
+    if io::stdin().is_terminal() {
+        return terminal::ask("Mnemonic or private key (not shown): ");
+    }
+    let mut text = Zeroizing::new(String::with_capacity(1 << 10));
+    io::stdin().take(1 << 10).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn chosen() -> Result<Zeroizing<String>, Failure> {
+    let first = terminal::ask("Passphrase (not shown): ")?;
+    let again = terminal::ask("The same again: ")?;
+    if first != again {
+        return Err(Failure::lasting(
+            "the two passphrases differ: try it again".into(),
+        ));
+    }
+    Ok(first)
+}
+
+/// Writes a new file that is this user's alone.
+fn keep(path: &Path, text: &str) -> Result<(), Failure> {
+    let opened = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    let written = opened.and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|cause| {
+        Failure::lasting(format!(
+            "{} can't be made: {cause}; choose another --out",
+            path.display()
+        ))
+    })
+}
