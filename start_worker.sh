@@ -2,7 +2,7 @@
 # Starts the worker in the background: ./start_worker.sh [any flag of `allora-worker run`]
 #
 # Builds the release binary when it is missing or older than the sources, waits until the worker is
-# ready or has failed, and says where to look. Exit: 0 ready, 1 failed or running already, 2 still
+# ready, stands by or has failed, and says where to look. Exit: 0 ready or standing by, 1 failed or running already, 2 still
 # starting after ALLORA_START_TIMEOUT seconds (default 60; it goes on trying in the background).
 set -euo pipefail
 # One heap for all threads: glibc's heap of each thread keeps what it frees, and memory creeps up for days.
@@ -89,7 +89,7 @@ for ((waited = 0; waited < tenths; waited++)); do
             show
             exit 0
             ;;
-        waiting)
+        waiting | standby)
             echo "⏳ The worker runs: $(state_text "$state" message)"
             show
             exit 0

@@ -46,6 +46,7 @@ use crate::{
     learning::LearningConfig,
     market::MarketConfig,
     ops::{Artifacts, OpsConfig},
+    standby::StandbyConfig,
     types::TopicId,
     worker::{CompetitionConfig, TopicConfig, WorkerConfig},
 };
@@ -126,6 +127,10 @@ pub struct Settings {
     pub assets: BTreeMap<String, String>,
     /// `DATABASE_URL`; without one the Predict worker's own file serves.
     pub database_url: Option<SecretString>,
+    /// `[standby]`
+    pub standby: StandbyConfig,
+    /// `STANDBY_DATABASE_URL`; without one the worker is its wallet's only one.
+    pub standby_database_url: Option<SecretString>,
     /// `[learning]`
     pub learning: LearningConfig,
     /// `[ops]`
@@ -243,6 +248,8 @@ impl Settings {
             unit: document.models.unit,
             assets: document.predict.assets,
             database_url: sources.secret("DATABASE_URL"),
+            standby: document.standby,
+            standby_database_url: sources.secret("STANDBY_DATABASE_URL"),
             learning: document.learning,
             ops: document.ops,
             topics,
@@ -296,7 +303,7 @@ impl Settings {
         let wallet = self.wallet.iter().map(|it| it.secret().clone());
         let tokens = self.forecaster_tokens.values().cloned();
         let keys = self.tiingo_api_key.iter().cloned();
-        let url = self.database_url.iter();
+        let url = self.database_url.iter().chain(&self.standby_database_url);
         let url = url.filter(|url| predicting::holds_password(url.expose_secret()));
         let network = self.network.rpc.iter().chain(&self.network.ws);
         let endpoints = network.flat_map(|url| predicting::secrets_of(url));

@@ -18,6 +18,7 @@ pub mod forecast;
 pub mod forecasters;
 pub mod json;
 pub mod learning;
+pub mod leash;
 pub mod market;
 pub mod models;
 pub mod ops;
@@ -27,6 +28,7 @@ pub mod score;
 pub mod season;
 #[cfg(test)]
 mod spoil;
+pub mod standby;
 pub mod store;
 pub mod tls;
 pub mod types;

@@ -24,7 +24,7 @@ pub use config::{ChainConfig, FeeConfig, FeeTier, NetworkConfig};
 pub use decimal::{Decimal, DecimalError};
 pub use emissions::{
     Emissions, NetworkInference, OpenWindow, Params, Version, WindowStatus, answered_windows,
-    fee_of, has_many_outputs,
+    answers, fee_of, has_many_outputs,
 };
 pub use error::ChainError;
 pub use output::Output;

@@ -43,7 +43,7 @@ use self::{
     latency::{Hedge, Kind},
 };
 use super::{ChainError, jsonrpc::Status};
-use crate::{tls::Trust, types::Height};
+use crate::{leash::Leash, tls::Trust, types::Height};
 
 pub use breaker::BreakerState;
 pub use broadcast::Sent;
@@ -142,6 +142,20 @@ impl Rpc {
         // Nobody has asked yet.
         let _first = self.shared.rest.set(Rest { least, most });
         self
+    }
+
+    /// The same pool, which sends transactions as long as `leash` allows it: that is looked at when their
+    /// bytes are written, for each endpoint and each try. To be called once, before anything is sent.
+    #[must_use]
+    pub fn leashed(self, leash: Leash) -> Self {
+        let _first = self.shared.leash.set(leash);
+        self
+    }
+
+    /// Whether transactions may be sent now.
+    #[must_use]
+    pub fn may_send(&self) -> bool {
+        self.shared.leash().check().is_ok()
     }
 
     /// Takes note of a block, so that nodes that are well behind it are passed over.

@@ -22,6 +22,7 @@ mod rooms;
 mod run;
 mod score;
 mod season;
+mod standby;
 mod terminal;
 mod wallet;
 

@@ -21,6 +21,7 @@ use crate::{
     ops::OpsConfig,
     predict::BadPredictValue,
     score::BadScoreValue,
+    standby::BadStandbyValue,
     worker::{NoAsset, TopicConfig},
 };
 
@@ -46,6 +47,7 @@ impl<'a> Check<'a> {
         self.worker(document);
         self.topics(&document.topics, &document.predict.assets);
         self.rooms(document);
+        self.standby(document);
         self.ops(&document.ops);
         self.found
     }
@@ -187,6 +189,12 @@ impl<'a> Check<'a> {
         }
         if let Err(BadScoreValue { key, wrong, right }) = document.score.check() {
             self.expect(false, &["score", key], wrong, right);
+        }
+    }
+
+    fn standby(&mut self, document: &Document) {
+        if let Err(BadStandbyValue { key, wrong, right }) = document.standby.check() {
+            self.expect(false, &["standby", key], wrong, right);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     ops::OpsConfig,
     predict::PredictConfig,
     score::ScoreConfig,
+    standby::StandbyConfig,
     worker::{CompetitionConfig, TopicConfig, WorkerConfig},
 };
 
@@ -37,6 +38,7 @@ pub(super) struct Document {
     pub models: ModelsConfig,
     pub predict: PredictConfig,
     pub score: ScoreConfig,
+    pub standby: StandbyConfig,
     pub ops: OpsConfig,
     pub topics: Vec<TopicConfig>,
     pub competition: Option<CompetitionConfig>,
@@ -61,6 +63,7 @@ pub(super) const KEYS: [&str; 20] = [
     "models",
     "predict",
     "score",
+    "standby",
     "ops",
     "topics",
     "competition",
@@ -86,6 +89,7 @@ impl Default for Document {
             models: ModelsConfig::default(),
             predict: PredictConfig::default(),
             score: ScoreConfig::default(),
+            standby: StandbyConfig::default(),
             ops: OpsConfig::default(),
             topics: vec![TopicConfig::default()],
             competition: None,

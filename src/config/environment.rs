@@ -16,8 +16,9 @@ use super::{
 use crate::{ops, types::TopicId};
 
 /// The sections of a configuration file.
-const SECTIONS: [&str; 9] = [
-    "chain", "fees", "worker", "market", "forecast", "learning", "models", "predict", "ops",
+const SECTIONS: [&str; 10] = [
+    "chain", "fees", "worker", "market", "forecast", "learning", "models", "predict", "standby",
+    "ops",
 ];
 
 /// Variables of ours that are no keys of the configuration.
@@ -32,7 +33,7 @@ const RESERVED: [&str; 9] = [
     "ALLORA_WORKER_BIN",
     "ALLORA_WORKER_HOME",
 ];
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 8] = [
     "MNEMONIC",
     "MNEMONIC_FILE",
     "PRIVATE_KEY",
@@ -40,6 +41,7 @@ const SECRETS: [&str; 7] = [
     "WALLET_PASSPHRASE_FILE",
     "TIINGO_API_KEY",
     "DATABASE_URL",
+    "STANDBY_DATABASE_URL",
 ];
 /// The token for topics' forecasters; with an underscore and a topic's number, that topic's.
 const FORECASTER_TOKEN: &str = "FORECASTER_TOKEN";

@@ -152,8 +152,8 @@ impl Sources {
 }
 
 /// Secrets that systemd hands over as files, named as their variables in lower case: `mnemonic`,
-/// `private_key`, `wallet_passphrase`, `tiingo_api_key`, `database_url`, `forecaster_token`, and with
-/// an underscore and its number a topic's own.
+/// `private_key`, `wallet_passphrase`, `tiingo_api_key`, `database_url`, `standby_database_url`,
+/// `forecaster_token`, and with an underscore and its number a topic's own.
 fn credentials(
     variables: &[(String, String)],
     open: &mut Vec<Finding>,

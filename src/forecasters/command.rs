@@ -23,7 +23,7 @@ use super::{answer, failed, question};
 use crate::forecast::{Answer, Fallback, Forecaster, Question, Source};
 
 /// What a command does not inherit: our secrets, where they lie, and our supervisor's socket.
-const WITHHELD: [&str; 10] = [
+const WITHHELD: [&str; 11] = [
     "MNEMONIC",
     "MNEMONIC_FILE",
     "PRIVATE_KEY",
@@ -31,6 +31,7 @@ const WITHHELD: [&str; 10] = [
     "WALLET_PASSPHRASE_FILE",
     "TIINGO_API_KEY",
     "DATABASE_URL",
+    "STANDBY_DATABASE_URL",
     "CREDENTIALS_DIRECTORY",
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",

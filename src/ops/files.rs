@@ -111,6 +111,18 @@ impl Artifacts {
         self.named(&format!(".alone-{of}"))
     }
 
+    /// The number that this folder's worker is named by among those of its wallet.
+    #[must_use]
+    pub fn standby_id(&self) -> PathBuf {
+        self.named(".standby-id")
+    }
+
+    /// Says that this folder's worker led its wallet; `of` names the database that the workers share.
+    #[must_use]
+    pub fn standby_lead(&self, of: &str) -> PathBuf {
+        self.named(&format!(".standby-lead-{of}"))
+    }
+
     /// Candles that are kept apart from the database.
     #[must_use]
     pub fn candles(&self) -> PathBuf {

@@ -1,6 +1,6 @@
 //! The journal of submissions: every step of every window's answer, written before it is taken.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -261,4 +261,16 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// When the database can't be written.
     async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError>;
+
+    /// How long bytes wait for their steps to be written before they leave all the same: a disk takes
+    /// milliseconds, a busy one a second. A little longer than it takes until a write is said to hang, so
+    /// that those behind it are known not to be waited for.
+    fn patience(&self) -> Duration {
+        Duration::from_millis(2_050)
+    }
+
+    /// Whether bytes wait for their steps though earlier ones hang: others read them.
+    fn is_binding(&self) -> bool {
+        false
+    }
 }

@@ -1,6 +1,10 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::*;
+use crate::{
+    store::Refusal,
+    types::{Height, Nonce, TopicId, WindowKey},
+};
 
 fn wallet() -> Wallet {
     Wallet {
@@ -39,103 +43,6 @@ fn refusal() -> Refusal {
         code: 32,
         log: "account sequence mismatch".into(),
     }
-}
-
-#[tokio::test]
-async fn every_state_comes_back_as_it_was() {
-    let states = [
-        State::Due,
-        State::Prepared(signed(1)),
-        State::Broadcast {
-            hash: "HASH1".into(),
-            endpoint: "http://127.0.0.1:1".into(),
-        },
-        State::Included {
-            hash: "HASH1".into(),
-            height: Height(7),
-        },
-        State::Counted,
-        State::Outranked,
-        State::Rejected(refusal()),
-        State::Expired {
-            reason: "no node answered".into(),
-        },
-        State::Superseded,
-    ];
-    let store = Store::in_memory().await.unwrap();
-    for (nonce, state) in (100..).zip(&states) {
-        store.append(&[step(nonce, state.clone())]).await.unwrap();
-    }
-    let mut found = store.recent(&wallet(), 100).await.unwrap();
-    found.reverse();
-    let found: Vec<_> = found
-        .into_iter()
-        .map(|submission| submission.state)
-        .collect();
-    assert_eq!(found, states);
-}
-
-#[tokio::test]
-async fn what_is_not_final_is_found_with_its_bytes() {
-    let store = Store::in_memory().await.unwrap();
-    for (nonce, state) in [
-        (1, State::Prepared(signed(1))),
-        (1, State::Counted),
-        (2, State::Prepared(signed(2))),
-        (
-            2,
-            State::Broadcast {
-                hash: "HASH2".into(),
-                endpoint: "e".into(),
-            },
-        ),
-        (3, State::Prepared(signed(3))),
-    ] {
-        store.append(&[step(nonce, state)]).await.unwrap();
-    }
-    let open = store.unfinished(&wallet()).await.unwrap();
-    let found: Vec<_> = open
-        .iter()
-        .map(|s| (s.key.nonce.0, s.signed.clone()))
-        .collect();
-    assert_eq!(found, [(2, Some(signed(2))), (3, Some(signed(3)))]);
-    assert_eq!(open[0].value.as_deref(), Some("0.001"));
-    assert!(open[0].since <= OffsetDateTime::now_utc());
-}
-
-#[tokio::test]
-async fn refused_and_replaced_bytes_are_not_sent_again() {
-    let store = Store::in_memory().await.unwrap();
-    for (nonce, state) in [
-        (1, State::Prepared(signed(1))),
-        (1, State::Rejected(refusal())),
-        (2, State::Prepared(signed(2))),
-        (2, State::Superseded),
-        (2, State::Prepared(signed(3))),
-        (3, State::Prepared(signed(4))),
-        (3, State::Superseded),
-    ] {
-        store.append(&[step(nonce, state)]).await.unwrap();
-    }
-    let open = store.unfinished(&wallet()).await.unwrap();
-    let found: Vec<_> = open.iter().map(|s| s.signed.clone()).collect();
-    assert_eq!(found, [None, Some(signed(3))]);
-}
-
-#[tokio::test]
-async fn wallets_are_kept_apart_and_can_be_set_aside() {
-    let store = Store::in_memory().await.unwrap();
-    store.append(&[step(1, State::Due)]).await.unwrap();
-    let other = Wallet {
-        address: "allo1y".into(),
-        ..wallet()
-    };
-    assert!(store.recent(&other, 9).await.unwrap().is_empty());
-    store
-        .set_aside(&wallet(), "allora-localnet-1, first run")
-        .await
-        .unwrap();
-    assert!(store.recent(&wallet(), 9).await.unwrap().is_empty());
 }
 
 #[tokio::test]

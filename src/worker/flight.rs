@@ -61,6 +61,9 @@ pub(super) struct Flight {
     /// The hash of the transaction whose refusal was waited out, since a node may hold it that did not
     /// tell: each is waited for once.
     pub(super) waited_out: String,
+    /// The hash of the transaction that was refused because its sequence number was spent or the chain had
+    /// an answer already, so that another one of this wallet may have been taken.
+    pub(super) contested: Option<String>,
     /// What was last told to stand in the way, so that it is told once.
     pub(super) told: String,
 }
@@ -164,6 +167,7 @@ impl Flight {
             origin: Origin::Here,
             announced: String::new(),
             waited_out: String::new(),
+            contested: None,
             told: String::new(),
         }
     }

@@ -52,6 +52,9 @@ impl Submitter {
             }
             return;
         }
+        if matches!(answer, Answer::Sequence { .. } | Answer::AlreadySubmitted) {
+            self.contest(&keys, &hash);
+        }
         let newest = self.carried(&hash);
         let culprit = self.culprit(&hash, &newest, &refusal.log);
         for flight in self.flights_of(&keys) {
@@ -131,6 +134,7 @@ impl Submitter {
 
     /// The window is closed and the chain has told how.
     pub(super) fn close(&mut self, key: WindowKey, outcome: Outcome) {
+        self.tell_twice(key, &outcome.taken);
         let Some(flight) = self.flights.get(&key) else {
             return;
         };

@@ -29,6 +29,7 @@ mod standing;
 mod startup;
 mod steps;
 mod submitter;
+mod twice;
 mod upkeep;
 mod verdict;
 mod windows;
@@ -44,7 +45,7 @@ pub use bystander::Bystander;
 pub use competition::{Period, Phase};
 pub use config::{CompetitionConfig, NoAsset, TopicConfig, WorkerConfig};
 pub use parts::Tally;
-pub use startup::{StartError, connect};
+pub use startup::{StartError, connect, connect_leashed};
 
 use crate::{
     chain::{

@@ -14,6 +14,7 @@ use crate::{
         ChainConfig, ChainError, Emissions, FeeConfig, GasPrice, NetworkConfig, Rpc, Signer, Uallo,
         balance, fee_of, jsonrpc::SyncInfo, proto::emissions::Topic,
     },
+    leash::Leash,
     ops::{Event, Reporter},
     store::{Journal, Sent, StateName, StoreError},
     tls::Trust,
@@ -81,10 +82,34 @@ pub async fn connect(
     topics: &[TopicId],
     reporter: &Reporter,
 ) -> Result<Arc<Chain>, StartError> {
+    connect_leashed(
+        config,
+        network,
+        signer,
+        topics,
+        reporter,
+        Leash::unlimited(),
+    )
+    .await
+}
+
+/// As [`connect`]; transactions are sent as long as `leash` allows it.
+///
+/// # Errors
+/// As those of [`connect`].
+pub async fn connect_leashed(
+    config: &ChainConfig,
+    network: NetworkConfig,
+    signer: Signer,
+    topics: &[TopicId],
+    reporter: &Reporter,
+    leash: Leash,
+) -> Result<Arc<Chain>, StartError> {
     let trust = Trust::with_file(config.ca_file.as_deref()).map_err(ChainError::from)?;
     let rpc = Rpc::trusting(&network.rpc, config.request_timeout, &trust)?
         .hedged(config.hedge_least, config.hedge_after)
-        .resting(config.rest_min, config.rest_max);
+        .resting(config.rest_min, config.rest_max)
+        .leashed(leash);
     let rpc = Arc::new(rpc);
     let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
     for (endpoint, cause) in troubles {

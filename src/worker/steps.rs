@@ -46,8 +46,12 @@ impl Submitter {
                     self.ask(key, Question::Inclusion { hashes });
                 }
                 Want::Outcome => {
-                    let (end, hashes) = (flight.end, flight.hashes());
-                    self.ask(key, Question::Outcome { end, hashes });
+                    let question = Question::Outcome {
+                        end: flight.end,
+                        hashes: flight.hashes(),
+                        contested: flight.contested.is_some(),
+                    };
+                    self.ask(key, question);
                 }
             }
         }

@@ -128,7 +128,10 @@ impl Submitter {
             tokio::select! {
                 biased;
                 () = stop.cancelled(), if landing.is_none() => {
-                    landing = Some(Instant::now() + self.parts.stop_grace);
+                    // What is in the air is another worker's where this one may not send.
+                    let may_send = self.parts.chain.rpc.may_send();
+                    let grace = self.parts.stop_grace * u32::from(may_send);
+                    landing = Some(Instant::now() + grace);
                     self.stage.clear();
                     self.tell_stopping();
                 }

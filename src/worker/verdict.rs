@@ -41,6 +41,9 @@ impl Submitter {
             flight.uncertain |= sent.maybe_elsewhere;
         }
         let answer = Answer::to_broadcast(&sent.answer);
+        if matches!(answer, Answer::Sequence { .. } | Answer::AlreadySubmitted) {
+            self.contest(&keys, &tx.hash);
+        }
         match answer.next() {
             Next::AwaitInclusion => {
                 self.pending(&tx, &keys, &sent.endpoint);

@@ -17,8 +17,16 @@ mod doubles;
 mod events;
 mod gate;
 mod harness;
+#[path = "../journal_suite/mod.rs"]
+mod journal_suite;
 mod machine;
 mod operator;
+#[path = "../real/gate.rs"]
+#[allow(dead_code, reason = "the tests on the real node use more of it")]
+mod postgres_gate;
+#[path = "../real/postgres_server.rs"]
+#[allow(dead_code, reason = "the tests on the real node use more of it")]
+mod postgres_server;
 #[path = "../prediction_store/mod.rs"]
 mod prediction_store;
 mod running;
@@ -26,6 +34,7 @@ mod truth;
 mod twin;
 
 // The scenarios: the worker.
+mod a_journal_is_kept_in_sqlite;
 mod a_journal_or_a_forecast_that_fails;
 mod a_killed_worker_answers_once;
 mod a_model_of_the_operators_own;
@@ -64,3 +73,4 @@ mod the_examples_in_python;
 mod the_past_is_walked_again;
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;
+mod two_workers_share_a_wallet;

@@ -64,6 +64,14 @@ impl DatabaseUrl {
         }
     }
 
+    /// How a server is connected to, when it is one's.
+    pub(in crate::store) fn server(&self) -> Option<&PgConnectOptions> {
+        match &self.0 {
+            Kind::Sqlite(_) => None,
+            Kind::Postgres(options) => Some(options),
+        }
+    }
+
     /// The file, when it is one of SQLite's.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
