@@ -306,7 +306,8 @@ impl Settings {
         let url = self.database_url.iter().chain(&self.standby_database_url);
         let url = url.filter(|url| predicting::holds_password(url.expose_secret()));
         let network = self.network.rpc.iter().chain(&self.network.ws);
-        let endpoints = network.flat_map(|url| predicting::secrets_of(url));
+        let known = [&*self.network.chain_id, &*self.network_name];
+        let endpoints = network.flat_map(|url| predicting::secrets_of(url, &known));
         wallet
             .chain(keys)
             .chain(tokens)

@@ -87,8 +87,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Closes the process to others before it reads a secret. What is made for others to read, a report or
-/// a demo's chain, is left to the operator's own umask.
+/// Closes the process to others before it reads a secret; all commands read `.env`. What is made for others
+/// to read, a report or a demo's chain, is left to the operator's own umask.
 #[allow(clippy::print_stderr, reason = "before there is a log")]
 fn harden(command: &Command) {
     let is_open = matches!(
@@ -96,8 +96,9 @@ fn harden(command: &Command) {
         Command::Backtest(_) | Command::Devnet(_) | Command::Season(_) | Command::Locate(_)
     );
     if !is_open {
-        for notice in ops::harden() {
-            eprintln!("⚠️ {notice}");
-        }
+        ops::keep_private();
+    }
+    for notice in ops::harden() {
+        eprintln!("⚠️ {notice}");
     }
 }

@@ -1,13 +1,13 @@
 //! Files with secrets: read only when nobody else on the machine could have read or replaced them.
 
 use std::{
-    fs::{self, File, Metadata},
+    fs::{self, Metadata, OpenOptions},
     io::{self, Read},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use rustix::process::geteuid;
+use rustix::{fs::OFlags, process::geteuid};
 use zeroize::Zeroizing;
 
 use super::Finding;
@@ -37,12 +37,17 @@ pub(super) struct Guarded {
 }
 
 /// Reads a file and looks who has access to it. A link is followed: what counts is the file that it
-/// leads to, and every folder on both ways.
+/// leads to, every folder on the way to it, and the folders of the link.
 ///
 /// # Errors
 /// When it can't be read, is no ordinary file or is larger than any secret.
 pub(super) fn read(path: &Path, keeper: Keeper) -> io::Result<Guarded> {
-    let file = File::open(path)?;
+    // Not to wait for who might write into a pipe.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)?;
     let about = file.metadata()?;
     if !about.is_file() {
         let kind = io::ErrorKind::InvalidInput;
@@ -129,7 +134,11 @@ fn access(about: &Metadata, target: &Path, keeper: Keeper) -> Vec<Finding> {
                 "it holds secrets and other users have access to it (mode {:03o})",
                 about.mode() & 0o777
             ),
-            format!("chmod 600 {file}"),
+            if about.uid() == own {
+                format!("chmod 600 {file}")
+            } else {
+                format!("chown {own} {file} && chmod 600 {file}")
+            },
         );
     }
     found

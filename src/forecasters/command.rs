@@ -36,8 +36,9 @@ const WITHHELD: [&str; 11] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
 ];
-/// Nor variables that begin so: tokens, and our configuration, whose endpoints may hold keys.
-const WITHHELD_PREFIXES: [&str; 2] = ["FORECASTER_TOKEN", "ALLORA_"];
+/// Nor variables that begin so: tokens, our configuration, whose endpoints may hold keys, and what
+/// PostgreSQL's clients read, such as its password.
+const WITHHELD_PREFIXES: [&str; 3] = ["FORECASTER_TOKEN", "ALLORA_", "PG"];
 /// Bytes of standard error that are kept for the log: the last ones.
 const TAIL: usize = 4 << 10;
 /// Lines of it that are logged.

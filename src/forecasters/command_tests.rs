@@ -121,6 +121,8 @@ async fn one_runs_at_a_time() {
 #[case("CREDENTIALS_DIRECTORY", true)]
 #[case("ALLORA_RPC", true)]
 #[case("ALLORA_NETWORKS__MAINNET__WS", true)]
+#[case("STANDBY_DATABASE_URL", true)]
+#[case("PGPASSWORD", true)]
 #[case("PATH", false)]
 fn secrets_are_withheld(#[case] name: &str, #[case] withheld: bool) {
     assert_eq!(is_withheld(&OsString::from(name)), withheld);

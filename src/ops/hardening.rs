@@ -10,13 +10,16 @@ use rustix::{
 /// Set to `allow`, this variable leaves core dumps and debuggers as the system has them.
 pub const CORE_DUMPS: &str = "ALLORA_CORE_DUMPS";
 
-/// Hardens this process: no core dump is written of it, no other process of its user may read its
-/// memory or its environment (on Linux), and what it makes is its user's alone (umask 077). Has to be
-/// called before a secret is read, and again after the process began anew by `exec`, which undoes a
-/// part of it. Gives what could not be had, for the operator.
+/// What this process makes from here on is its user's alone.
+pub fn keep_private() {
+    umask(Mode::RWXG | Mode::RWXO);
+}
+
+/// Hardens this process: no core dump is written of it, and no other process of its user may read its
+/// memory or its environment (on Linux). Has to be called before a secret is read, and again after the
+/// process began anew by `exec`, which undoes a part of it. Gives what could not be had, for the operator.
 #[must_use = "the operator should be told"]
 pub fn harden() -> Vec<String> {
-    umask(Mode::RWXG | Mode::RWXO);
     if env::var_os(CORE_DUMPS).is_some_and(|it| it == "allow") {
         return vec![format!(
             "core dumps and debuggers are allowed ({CORE_DUMPS}): a dump holds the wallet's key"

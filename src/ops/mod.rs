@@ -43,7 +43,7 @@ pub use diagnostics::install_diagnostics;
 pub use error::OpsError;
 pub use event::{Event, WindowSource};
 pub use files::Artifacts;
-pub use hardening::{CORE_DUMPS, harden};
+pub use hardening::{CORE_DUMPS, harden, keep_private};
 pub use phrase::{Level, Words, complaint};
 pub use predict_event::PredictEvent;
 pub use prediction::{Basis, Prediction, Status};

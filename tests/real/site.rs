@@ -169,6 +169,9 @@ impl<'a> Site<'a> {
             "MNEMONIC_FILE",
             "PRIVATE_KEY",
             "TIINGO_API_KEY",
+            "DATABASE_URL",
+            "STANDBY_DATABASE_URL",
+            "CREDENTIALS_DIRECTORY",
             "ALLORA_FAILPOINT",
         ] {
             command.env_remove(secret);
