@@ -37,7 +37,7 @@ struct Print {
     /// Parts that the secret has: words, or one run of digits.
     parts: usize,
     salt: hmac::Key,
-    print: hmac::Tag,
+    tag: hmac::Tag,
 }
 
 impl Mask {
@@ -76,14 +76,15 @@ impl Print {
         let mut words = secret.split_whitespace();
         let parts = secret.split_whitespace().count();
         let is_phrase = parts >= FEWEST_WORDS && words.all(is_word);
-        if !is_phrase && !(parts == 1 && is_key(secret.trim())) {
+        let is_digits = parts == 1 && is_key(secret.trim());
+        if !(is_phrase || is_digits) {
             return None;
         }
         let mut random = Zeroizing::new([0; 32]);
         SystemRandom::new().fill(random.as_mut_slice()).ok()?;
         let salt = hmac::Key::new(hmac::HMAC_SHA256, random.as_slice());
-        let print = print(&salt, &mut secret.split_whitespace());
-        Some(Self { parts, salt, print })
+        let tag = tag(&salt, &mut secret.split_whitespace());
+        Some(Self { parts, salt, tag })
     }
 
     /// Where it stands in a line: words with anything but letters and digits between them.
@@ -100,7 +101,7 @@ impl Print {
         }
         let found = runs.windows(self.parts).find(|runs| {
             let mut parts = runs.iter().map(|(_, run)| *run);
-            parts.clone().all(fits) && self.print.as_ref() == print(&self.salt, &mut parts).as_ref()
+            parts.clone().all(fits) && self.tag.as_ref() == tag(&self.salt, &mut parts).as_ref()
         })?;
         let ((from, _), (last, run)) = (found.first()?, found.last()?);
         Some((*from, last + run.len()))
@@ -120,7 +121,7 @@ fn bare(text: &str) -> &str {
     text.strip_prefix("0x").unwrap_or(text)
 }
 
-fn print<'a>(salt: &hmac::Key, parts: &mut dyn Iterator<Item = &'a str>) -> hmac::Tag {
+fn tag(salt: &hmac::Key, parts: &mut dyn Iterator<Item = &str>) -> hmac::Tag {
     let mut text = Zeroizing::new(Vec::with_capacity(ROOM));
     for part in parts {
         text.extend(bare(part).bytes().map(|it| it.to_ascii_lowercase()));

@@ -206,7 +206,7 @@ async fn the_words_are_found_where_the_operator_put_them_alone(#[case] way: Way)
 
     // In its memory stands the signer's key. What the operator put into the environment stands where
     // the system keeps that.
-    let found = searched.memory(&scene.secrets).unwrap();
+    let found = searched.lasting_memory(&scene.secrets).unwrap();
     let in_environment = (way == Way::Environment).then_some("memory [stack]");
     let in_environment: Vec<&str> = in_environment.into_iter().collect();
     assert_eq!(places(&found, WORDS), in_environment, "{found:?}");
@@ -270,6 +270,7 @@ async fn a_worker_that_dies_leaves_no_core_though_its_shell_allows_one() {
 /// That the switch leaves dumps to the system shows that the test above could fail, where the system
 /// writes dumps into the working directory.
 #[tokio::test]
+#[allow(clippy::print_stdout, reason = "what is not shown is told")]
 async fn a_core_that_the_operator_allows_holds_the_key_and_not_the_words() {
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
     let scene = Scene::new(Way::File).await;

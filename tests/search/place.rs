@@ -6,7 +6,8 @@ use std::{
     io,
     os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
-    time::SystemTime,
+    thread,
+    time::{Duration, SystemTime},
 };
 
 use super::Secrets;
@@ -56,9 +57,24 @@ impl Searched<'_> {
         found
     }
 
+    /// What stands in its own memory each time that it is searched: what a signature leaves on a stack for
+    /// a moment is overwritten by the next call.
+    pub(crate) fn lasting_memory(&self, secrets: &Secrets) -> Option<Found> {
+        let mut lasting = self.memory(secrets)?;
+        for _ in 0..2 {
+            thread::sleep(Duration::from_millis(300));
+            let again = self.memory(secrets)?;
+            lasting.retain(|key, times| {
+                *times = (*times).min(again.get(key).copied().unwrap_or_default());
+                *times > 0
+            });
+        }
+        Some(lasting)
+    }
+
     /// What stands in its own memory, but for the pages that are those of files and of nobody else. None
     /// where it is closed to this user.
-    pub(crate) fn memory(&self, secrets: &Secrets) -> Option<Found> {
+    fn memory(&self, secrets: &Secrets) -> Option<Found> {
         let maps = unless_closed(fs::read_to_string(self.of("maps")))?;
         let memory = unless_closed(File::open(self.of("mem")))?;
         let mut found = Found::new();
