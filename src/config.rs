@@ -30,7 +30,7 @@ use std::{
 };
 
 use secrecy::{ExposeSecret as _, SecretString};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use self::{check::Check, document::Document, sources::Sources};
 pub use self::{
@@ -91,6 +91,15 @@ pub struct Surroundings {
     pub variables: Vec<(String, String)>,
     /// Who may be asked for the passphrase of a locked wallet's file.
     pub ask: Option<Ask>,
+}
+
+impl Drop for Surroundings {
+    fn drop(&mut self) {
+        // Any of them may be a secret.
+        for (_, value) in &mut self.variables {
+            value.zeroize();
+        }
+    }
 }
 
 /// The configuration as a whole, checked.
@@ -176,10 +185,8 @@ impl Settings {
     /// # Errors
     /// As [`Settings::load`].
     pub fn load_asking(overrides: &Overrides, ask: Ask) -> Result<Self, ConfigError> {
-        let around = Surroundings {
-            ask: Some(ask),
-            ..Surroundings::of_process()
-        };
+        let mut around = Surroundings::of_process();
+        around.ask = Some(ask);
         Self::load_from(overrides, &around)
     }
 

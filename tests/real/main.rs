@@ -75,6 +75,8 @@ mod price_server;
 mod proxy;
 mod rough;
 mod script;
+#[path = "../search/mod.rs"]
+mod search;
 mod secrets;
 mod several_outputs;
 mod sharing;

@@ -30,6 +30,8 @@ mod postgres_server;
 #[path = "../prediction_store/mod.rs"]
 mod prediction_store;
 mod running;
+#[path = "../search/mod.rs"]
+mod search;
 mod truth;
 mod twin;
 
@@ -73,4 +75,5 @@ mod the_examples_in_python;
 mod the_past_is_walked_again;
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;
+mod the_wallet_is_found_nowhere_else;
 mod two_workers_share_a_wallet;

@@ -9,7 +9,11 @@ use std::{
 };
 
 use bip39::Mnemonic;
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
+    process::Command,
+};
 
 use crate::operator::{Home, ended, terminate};
 
@@ -325,15 +329,75 @@ async fn a_wallet_is_locked_and_used_with_its_passphrase() {
 #[tokio::test]
 async fn the_demos_chain_is_not_opened_to_others_unasked() {
     let home = Home::new();
-    for flags in [
-        &["--listen", "0.0.0.0:0"][..],
-        &["--models", "--models-listen", "0.0.0.0:0"],
-    ] {
-        let (output, said) = home.run(&[&["devnet"], flags].concat()).await;
-        assert!(!output.status.success(), "{said}");
-        assert!(
-            said.contains("--expose") && said.contains("127.0.0.1"),
-            "{said}"
-        );
+    let chain = ["devnet", "--listen", "0.0.0.0:0"];
+    let (output, said) = home.run(&chain).await;
+    assert!(!output.status.success(), "{said}");
+    assert!(
+        said.contains("--expose") && said.contains("127.0.0.1"),
+        "{said}"
+    );
+    let models = ["devnet", "--models", "--models-listen", "0.0.0.0:0"];
+    let (output, said) = home.run(&[&models[..], &["--expose"]].concat()).await;
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("127.0.0.1"), "{said}");
+}
+
+#[tokio::test]
+async fn an_opened_chain_asks_for_its_token_and_a_worker_that_knows_it_answers() {
+    let chain = Home::new();
+    let args = ["devnet", "--listen", "127.0.0.1:0", "--expose"];
+    let mut child = chain.command(&args).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut urls = Vec::new();
+    while urls.len() < 2 {
+        let line = said.next_line().await.unwrap().unwrap();
+        let words = line.split_whitespace();
+        urls.extend(words.filter(|it| it.contains("token=")).map(str::to_owned));
     }
+    let (_, token) = urls[0].split_once("token=").unwrap();
+    let address = urls[0].trim_start_matches("http://").split('/').next();
+    let address = address.unwrap();
+    assert_eq!(token.len(), 32);
+    for (target, header, status) in [
+        ("/status", "", 401),
+        ("/websocket", "", 401),
+        ("/status?token=0123456789abcdef0123456789abcdef", "", 401),
+        ("/status", "Authorization: Bearer wrong\r\n", 401),
+        (
+            "/status",
+            &format!("Authorization: Bearer {token}\r\n"),
+            200,
+        ),
+        (&format!("/?token={token}"), "", 200),
+    ] {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        let request =
+            format!("GET {target} HTTP/1.1\r\nHost: x\r\n{header}Connection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        let expected = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&expected), "{target} {header}: {answer}");
+    }
+
+    let home = Home::new();
+    let [rpc, ws] = [&urls[0], &urls[1]];
+    let args = [
+        "run",
+        "--network",
+        "localnet",
+        "--chain-id",
+        "allora-devnet-1",
+    ];
+    let prices = "data/btcusd_1h_2023-01_2025-12.csv";
+    let more = ["--rpc", rpc, "--ws", ws, "--prices", prices];
+    let worker = home.start(&[&args[..], &more].concat());
+    home.told("counted", 1).await;
+    for path in files_below(&home.folder.path().join("data/artifacts")) {
+        let content = fs::read(&path).unwrap_or_default();
+        let is_told = String::from_utf8_lossy(&content).contains(token);
+        assert!(!is_told, "{}", path.display());
+    }
+    assert_eq!(terminate(worker).await, Some(0));
+    terminate(child).await;
 }
