@@ -32,10 +32,11 @@ const RESERVED: [&str; 9] = [
     "ALLORA_WORKER_BIN",
     "ALLORA_WORKER_HOME",
 ];
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 8] = [
     "MNEMONIC",
     "MNEMONIC_FILE",
     "PRIVATE_KEY",
+    "PRIVATE_KEY_FILE",
     "WALLET_PASSPHRASE",
     "WALLET_PASSPHRASE_FILE",
     "TIINGO_API_KEY",

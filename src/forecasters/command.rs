@@ -23,10 +23,11 @@ use super::{answer, failed, question};
 use crate::forecast::{Answer, Fallback, Forecaster, Question, Source};
 
 /// What a command does not inherit: our secrets, where they lie, and our supervisor's socket.
-const WITHHELD: [&str; 10] = [
+const WITHHELD: [&str; 11] = [
     "MNEMONIC",
     "MNEMONIC_FILE",
     "PRIVATE_KEY",
+    "PRIVATE_KEY_FILE",
     "WALLET_PASSPHRASE",
     "WALLET_PASSPHRASE_FILE",
     "TIINGO_API_KEY",

@@ -168,6 +168,7 @@ impl<'a> Site<'a> {
         for secret in [
             "MNEMONIC_FILE",
             "PRIVATE_KEY",
+            "PRIVATE_KEY_FILE",
             "TIINGO_API_KEY",
             "ALLORA_FAILPOINT",
         ] {
