@@ -29,4 +29,4 @@ pub use emissions::{
 pub use error::ChainError;
 pub use output::Output;
 pub use rpc::{BreakerState, EndpointHealth, EndpointKind, Hedging, Notice, Rpc, Sent, redacted};
-pub use signer::{Envelope, KeyError, Signer};
+pub use signer::{Envelope, KeyError, Signer, private_key_of};

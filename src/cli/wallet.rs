@@ -13,7 +13,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::{failure::Failure, process, rooms, terminal};
-use crate::config::{WalletSecret, locked, secret_file};
+use crate::{
+    chain::private_key_of,
+    config::{WalletSecret, locked, secret_file},
+};
 
 /// Characters that a passphrase must have: fewer are guessed in spite of what each guess costs.
 const SHORTEST: usize = 10;
@@ -27,14 +30,14 @@ pub(super) struct WalletArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 enum Command {
-    /// Lock a mnemonic or a private key with a passphrase, in a file for `MNEMONIC_FILE`
+    /// Lock a mnemonic's key, or a private key, with a passphrase, in a file for `PRIVATE_KEY_FILE`
     Encrypt(EncryptArgs),
 }
 
 /// Flags of `wallet encrypt`.
 #[derive(Args, Clone, Debug)]
 struct EncryptArgs {
-    /// The file to make, in the format of age; it must not be there yet
+    /// The file to make, PKCS#8 as PEM, which `openssl pkcs8` opens as well; it must not be there yet
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// A file with the mnemonic or the private key [default: asked for, or read from standard input]
@@ -71,15 +74,28 @@ fn encrypt(args: &EncryptArgs) -> Result<(), Failure> {
             "the passphrase has fewer than {SHORTEST} characters: choose several words by chance"
         )));
     }
-    let text = Zeroizing::new(format!("{}\n", secret.secret().expose_secret()));
-    let file = locked::lock(text.as_bytes(), &passphrase, locked::WORK)?;
+    let file = locked::lock(&*key_of(&secret)?, &passphrase, locked::COST)?;
     keep(&args.out, &file)?;
     let out = args.out.display();
-    println!("🔒 The wallet {address} is locked in {out}");
-    println!("   in .env            MNEMONIC_FILE=\"{out}\"");
+    println!("🔒 The key of {address} is locked in {out}");
+    println!("   in .env            PRIVATE_KEY_FILE=\"{out}\"");
     println!("   its passphrase     asked for in a terminal, or WALLET_PASSPHRASE_FILE=\"…\"");
-    println!("   to open it again   age --decrypt {out}");
+    println!("   to open it again   openssl pkcs8 -in {out}");
+    if matches!(secret, WalletSecret::Mnemonic(_)) {
+        println!("   the words          are not in it: keep them on paper, and remove them here");
+    }
     Ok(())
+}
+
+fn key_of(secret: &WalletSecret) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    match secret {
+        WalletSecret::Mnemonic(phrase) => Ok(private_key_of(phrase)?),
+        WalletSecret::PrivateKey(digits) => {
+            let mut key = Zeroizing::new([0; 32]);
+            hex::decode_to_slice(digits.expose_secret(), key.as_mut_slice())?;
+            Ok(key)
+        }
+    }
 }
 
 /// The secret from the terminal, or from a pipe.

@@ -54,7 +54,7 @@ pub enum ConfigError {
     },
     /// The network needs a key and none is set.
     #[error(
-        "no wallet: set MNEMONIC (or MNEMONIC_FILE, or PRIVATE_KEY) in the environment or in {env_file}, as .env.example shows; --network devnet needs none"
+        "no wallet: set MNEMONIC (or MNEMONIC_FILE, PRIVATE_KEY or PRIVATE_KEY_FILE) in the environment or in {env_file}, as .env.example shows; --network devnet needs none"
     )]
     NoWallet {
         /// Where the `.env` file is looked for.

@@ -36,7 +36,14 @@ fn without_long_texts(message: &str) -> String {
 
 fn right_key(key: &str, known: &str) -> String {
     let key = key.trim_matches('`').to_lowercase();
-    if ["mnemonic", "mnemonic_file", "private_key", "tiingo_api_key"].contains(&key.as_str()) {
+    let secrets = [
+        "mnemonic",
+        "mnemonic_file",
+        "private_key",
+        "private_key_file",
+        "tiingo_api_key",
+    ];
+    if secrets.contains(&key.as_str()) {
         return "secrets belong in .env or the environment, see .env.example".into();
     }
     let names: Vec<_> = known.split('`').skip(1).step_by(2).collect();

@@ -1,61 +1,125 @@
-//! A wallet's file that is locked with a passphrase: the published format age v1, with a passphrase as
-//! its one recipient. What `age --passphrase` makes is read, and what is made here `age --decrypt` opens.
+//! A private key that is locked with a passphrase: encrypted PKCS#8 (RFC 5958) by PBES2 (RFC 8018), as
+//! PEM. `openssl pkcs8` opens what is made here, and what `openssl pkcs8 -topk8` made is read.
 //!
-//! The format is <https://age-encryption.org/v1>. Of it this is what a file of one short text needs: the
-//! recipient `scrypt`, one chunk, with or without the armour of letters.
+//! The cipher, CBC, has no code that vouches for its text. What stands for it: the text must be a whole
+//! key of secp256k1, and fit the public key beside it.
 
-use base64::{
-    Engine,
-    prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD},
+use k256::{
+    PublicKey, Secp256k1, SecretKey,
+    elliptic_curve::{ALGORITHM_OID, sec1::ToEncodedPoint},
 };
-use ring::{
-    aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
-    hkdf, hmac,
-    rand::{SecureRandom, SystemRandom},
+use pkcs8::{
+    AlgorithmIdentifierRef, AssociatedOid, EncodePrivateKey, EncryptedPrivateKeyInfo, LineEnding,
+    PrivateKeyInfo, SecretDocument,
+    der::{Decode, ErrorKind, Header, SliceReader, pem::PemLabel},
+    pkcs5::{
+        EncryptionScheme,
+        pbes2::{self, Kdf, Pbkdf2Prf, ScryptParams},
+    },
 };
-use scrypt::Params;
+use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-const VERSION: &str = "age-encryption.org/v1";
-const SALT_LABEL: &[u8] = b"age-encryption.org/v1/scrypt";
-const ARMOUR: (&str, &str) = (
-    "-----BEGIN AGE ENCRYPTED FILE-----",
-    "-----END AGE ENCRYPTED FILE-----",
-);
-const COLUMNS: usize = 64;
-const FILE_KEY: usize = 16;
-const SALT: usize = 16;
-const TAG: usize = 16;
-/// The largest text of one chunk.
-const CHUNK: usize = 64 << 10;
-/// log2 of scrypt's cost: that of age, 256 MiB of memory and about a second for each guess.
-pub(crate) const WORK: u8 = 18;
-/// A file that asks for more, 1 GiB, is made to exhaust us.
-const MOST_WORK: u8 = 20;
+/// How every PEM begins, locked or not.
+const BEGIN: &[u8] = b"-----BEGIN ";
+const FIRST_LINE: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+/// What locks a key as well as we do.
+const AGAIN: &str = "`openssl pkcs8 -topk8 -scrypt -scrypt_p 16 -v2 aes-256-cbc`";
+/// The largest file, in bytes; a locked key has about 400.
+const LARGEST: usize = 4 << 10;
+/// Fewer mixed blocks or rounds than these lock nothing. The floor under N also bounds p·r.
+const LEAST_N: u64 = 1 << 10;
+const LEAST_ROUNDS: u32 = 1_000;
+/// A file that asks for more is made to exhaust us: N·r·p of 2^23 is 1 GiB of memory or some seconds.
+const MOST_BLOCKS: u64 = 1 << 23;
+const MOST_ROUNDS: u32 = 10_000_000;
+/// Rounds of PBKDF2 below which guesses are cheap, by OWASP's password storage cheat sheet.
+const STRONG_ROUNDS: u32 = 600_000;
 
-/// Why a file can't be opened or locked. No text of it is told.
+/// What a guess at the passphrase costs: scrypt's parameters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    /// Memory, in blocks: a power of two.
+    n: u64,
+    /// A block, in 128 bytes.
+    r: u16,
+    /// How often it is done over.
+    p: u16,
+}
+
+/// 16 MiB of memory, sixteen times. The openssl command refuses more than 32 MiB, so N can't be greater;
+/// p makes up for it in computing: N·r·p is that of N 2^18, r 8, p 1.
+pub(crate) const COST: Cost = Cost {
+    n: 1 << 14,
+    r: 8,
+    p: 16,
+};
+
+/// What tests spend.
+#[cfg(test)]
+pub(crate) const CHEAP: Cost = Cost {
+    n: LEAST_N,
+    r: 8,
+    p: 1,
+};
+
+impl Cost {
+    fn blocks(self) -> u64 {
+        let all = self.n.checked_mul(u64::from(self.r));
+        all.and_then(|it| it.checked_mul(u64::from(self.p)))
+            .unwrap_or(u64::MAX)
+    }
+}
+
+/// Why a file can't be opened or a key can't be locked. No text of it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LockError {
+    /// A PEM of something else, such as of a key that is not locked.
+    #[error(
+        "it is no locked key, whose first line is {FIRST_LINE}: make one \
+         with `allora-worker wallet encrypt`, or of an open one with `openssl pkcs8 -topk8 -scrypt`"
+    )]
+    NotLocked,
     /// Not the format, or cut short.
-    #[error("it is no whole file of age: copy it again")]
+    #[error("it is no whole locked key: copy the file again")]
     Broken,
-    /// For keys, or for several recipients.
-    #[error("it is not locked with a passphrase: make it with `age --passphrase`")]
-    NoPassphrase,
-    /// Made to exhaust whoever opens it.
-    #[error("it asks for 2^{0} of work, and 2^{MOST_WORK} is the most: lock it again")]
-    TooMuchWork(u8),
-    /// The passphrase does not fit, or bytes were changed.
-    #[error("the passphrase does not open it: check it, and that the file is whole")]
-    Wrong,
-    /// What was changed after the passphrase fitted.
-    #[error("it was changed since it was locked: restore it from a copy")]
-    Changed,
-    /// The text is longer than a wallet's.
-    #[error("the text has more than 64 KiB: a key has less")]
+    /// Larger than any key.
+    #[error("it has more than 4 KiB and a locked key has less: name the right file")]
     TooLong,
-    /// The system gives no randomness, or no memory.
+    /// An algorithm that is not known, or no longer good.
+    #[error(
+        "it is not locked by AES-CBC with scrypt or PBKDF2 of SHA-2: lock it again with {AGAIN}"
+    )]
+    Unknown,
+    /// Made to exhaust whoever opens it.
+    #[error(
+        "to open it takes more than scrypt's N*r*p of 2^23 or 10 million rounds of PBKDF2: lock it \
+         again with {AGAIN}"
+    )]
+    TooMuchWork,
+    /// As good as not locked.
+    #[error(
+        "to guess its passphrase takes no work, less than scrypt's N of 1024 or 1000 rounds of \
+         PBKDF2: lock it again with {AGAIN}"
+    )]
+    TooLittleWork,
+    /// The passphrase does not fit, or bytes were changed: without a code, they can't be told apart.
+    #[error(
+        "the passphrase does not open it, or it was changed: check the passphrase, and restore the \
+         file from a copy"
+    )]
+    Wrong,
+    /// A key with which nothing can be signed here.
+    #[error(
+        "it holds a key of another kind: the chain signs with secp256k1, so lock the wallet's own \
+         with `allora-worker wallet encrypt`"
+    )]
+    OtherKey,
+    /// The bytes are no key of the curve.
+    #[error("the private key is outside of secp256k1's range: copy it again")]
+    NoKey,
+    /// The system gives no randomness.
     #[error("the system gives no random bytes: start it again")]
     System,
 }
@@ -69,241 +133,182 @@ impl LockError {
     }
 }
 
-/// Whether a file is locked in this format.
-pub(crate) fn is_locked(bytes: &[u8]) -> bool {
-    let begin = bytes.trim_ascii_start();
-    begin.starts_with(ARMOUR.0.as_bytes()) || begin.starts_with(b"age-encryption.org/")
+/// Whether a text is a PEM, locked or not: no mnemonic and no digits.
+pub(crate) fn is_pem(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(BEGIN)
 }
 
-/// The text of a locked file.
+/// A locked key that can be opened at a bounded cost.
+#[derive(Debug)]
+pub(crate) struct Locked(SecretDocument);
+
+/// What was in a locked file.
+pub(crate) struct Opened {
+    /// The private key, big endian.
+    pub(crate) key: Zeroizing<[u8; 32]>,
+    /// Whether the public key stands beside it, and so vouches for it.
+    pub(crate) is_vouched: bool,
+}
+
+impl Locked {
+    /// Reads a file and looks what it would take to open it. It is not opened yet.
+    ///
+    /// # Errors
+    /// See [`LockError`].
+    pub(crate) fn read(file: &[u8]) -> Result<Self, LockError> {
+        if file.len() > LARGEST {
+            return Err(LockError::TooLong);
+        }
+        let text = std::str::from_utf8(file).map_err(|_| LockError::Broken)?;
+        // An editor's or a form's line ends and blanks.
+        let lines: Vec<_> = text.trim().lines().map(str::trim).collect();
+        if lines.first() != Some(&FIRST_LINE) {
+            return Err(LockError::NotLocked);
+        }
+        let tidy = lines.join("\n");
+        let (_, document) = SecretDocument::from_pem(&tidy).map_err(|_| LockError::Broken)?;
+        let locked = Self(document);
+        bounded(&locked.parameters()?.0.kdf)?;
+        Ok(locked)
+    }
+
+    /// What the operator should know of a lock that a guesser opens cheaply.
+    pub(crate) fn weakness(&self) -> Option<String> {
+        let cheap = match self.parameters().ok()?.0.kdf {
+            Kdf::Scrypt(it) if cost(&it).blocks() < COST.blocks() => format!(
+                "scrypt with N {}, r {}, p {}",
+                it.cost_parameter, it.block_size, it.parallelization
+            ),
+            Kdf::Pbkdf2(it) if it.iteration_count < STRONG_ROUNDS => {
+                format!("PBKDF2 with {} rounds", it.iteration_count)
+            }
+            _ => return None,
+        };
+        Some(format!(
+            "guesses at its passphrase are cheap ({cheap}): lock it again with {AGAIN}"
+        ))
+    }
+
+    /// The key, if the passphrase is right.
+    ///
+    /// # Errors
+    /// See [`LockError`].
+    pub(crate) fn open(&self, passphrase: &SecretString) -> Result<Opened, LockError> {
+        let (parameters, sealed) = self.parameters()?;
+        let mut text = Zeroizing::new(sealed.to_vec());
+        let passphrase = passphrase.expose_secret();
+        let opened = parameters.decrypt_in_place(passphrase, &mut text);
+        opened_key(opened.map_err(|refused| match refused {
+            pkcs8::pkcs5::Error::EncryptFailed | pkcs8::pkcs5::Error::DecryptFailed => {
+                LockError::Wrong
+            }
+            _ => LockError::Unknown,
+        })?)
+    }
+
+    fn parameters(&self) -> Result<(pbes2::Parameters<'_>, &[u8]), LockError> {
+        let info = EncryptedPrivateKeyInfo::try_from(self.0.as_bytes());
+        let info = info.map_err(|refused| match refused {
+            pkcs8::Error::Asn1(it) if matches!(it.kind(), ErrorKind::OidUnknown { .. }) => {
+                LockError::Unknown
+            }
+            _ if is_other_scheme(self.0.as_bytes()) => LockError::Unknown,
+            _ => LockError::Broken,
+        })?;
+        match info.encryption_algorithm {
+            EncryptionScheme::Pbes2(it) => Ok((it, info.encrypted_data)),
+            _ => Err(LockError::Unknown),
+        }
+    }
+}
+
+/// Locks a private key of 32 bytes, big endian, with a passphrase.
 ///
 /// # Errors
 /// See [`LockError`].
-pub(crate) fn unlock(
-    file: &[u8],
+pub(crate) fn lock(
+    key: &[u8; 32],
     passphrase: &SecretString,
-) -> Result<Zeroizing<Vec<u8>>, LockError> {
-    let bare;
-    let file = if file.trim_ascii_start().starts_with(ARMOUR.0.as_bytes()) {
-        bare = bare_of(file)?;
-        bare.as_slice()
-    } else {
-        file
-    };
-    let header = Header::read(file)?;
-    let file_key = header.open(passphrase)?;
-    let mac = hmac::Key::new(
-        hmac::HMAC_SHA256,
-        derive(&file_key, &[], b"header")?.as_ref(),
-    );
-    hmac::verify(&mac, header.signed, &header.mac).map_err(|_| LockError::Changed)?;
-    let (nonce, sealed) = header
-        .payload
-        .split_at_checked(SALT)
-        .ok_or(LockError::Broken)?;
-    if sealed.len() > CHUNK + TAG {
-        return Err(LockError::TooLong);
-    }
-    let key = derive(&file_key, nonce, b"payload")?;
-    open(&key, last_chunk(), sealed).ok_or(LockError::Changed)
-}
-
-/// Locks a text with a passphrase, in armour. `work` is log2 of scrypt's cost.
-///
-/// # Errors
-/// See [`LockError`].
-pub(crate) fn lock(text: &[u8], passphrase: &SecretString, work: u8) -> Result<String, LockError> {
-    if text.len() > CHUNK {
-        return Err(LockError::TooLong);
-    }
-    let mut file_key = Zeroizing::new([0; FILE_KEY]);
-    let (mut salt, mut nonce) = ([0; SALT], [0; SALT]);
+    cost: Cost,
+) -> Result<String, LockError> {
+    let key = SecretKey::from_bytes(key.into()).map_err(|_| LockError::NoKey)?;
+    let open = key.to_pkcs8_der().map_err(|_| LockError::NoKey)?;
+    let open = PrivateKeyInfo::try_from(open.as_bytes()).map_err(|_| LockError::NoKey)?;
+    let (mut salt, mut iv) = ([0; 16], [0; 16]);
     let random = SystemRandom::new();
-    for bytes in [file_key.as_mut_slice(), &mut salt, &mut nonce] {
+    for bytes in [&mut salt, &mut iv] {
         random.fill(bytes).map_err(|_| LockError::System)?;
     }
-    let wrapped = seal(
-        &stretch(passphrase, salt, work)?,
-        [0; NONCE_LEN],
-        file_key.as_slice(),
-    )?;
-    let mut file = format!(
-        "{VERSION}\n-> scrypt {} {work}\n{}\n---",
-        BASE64_STANDARD_NO_PAD.encode(salt),
-        BASE64_STANDARD_NO_PAD.encode(wrapped)
-    )
-    .into_bytes();
-    let mac = hmac::Key::new(
-        hmac::HMAC_SHA256,
-        derive(&file_key, &[], b"header")?.as_ref(),
-    );
-    let mac = BASE64_STANDARD_NO_PAD.encode(hmac::sign(&mac, &file));
-    file.extend_from_slice(format!(" {mac}\n").as_bytes());
-    file.extend_from_slice(&nonce);
-    file.extend(seal(
-        &derive(&file_key, &nonce, b"payload")?,
-        last_chunk(),
-        text,
-    )?);
-    Ok(armoured(&file))
+    let kdf = Kdf::Scrypt(ScryptParams {
+        salt: &salt,
+        cost_parameter: cost.n,
+        block_size: cost.r,
+        parallelization: cost.p,
+        key_length: None,
+    });
+    let encryption = pbes2::EncryptionScheme::Aes256Cbc { iv: &iv };
+    let parameters = pbes2::Parameters { kdf, encryption };
+    let sealed = open
+        .encrypt_with_params(parameters, passphrase.expose_secret())
+        .map_err(|_| LockError::Unknown)?;
+    let pem = sealed.to_pem(EncryptedPrivateKeyInfo::PEM_LABEL, LineEnding::LF);
+    Ok(pem.map_err(|_| LockError::Broken)?.to_string())
 }
 
-/// What stands before the text.
-struct Header<'a> {
-    salt: [u8; SALT],
-    work: u8,
-    wrapped: Vec<u8>,
-    /// What the code below vouches for.
-    signed: &'a [u8],
-    mac: Vec<u8>,
-    payload: &'a [u8],
+/// Whether what can't be read is locked by PBES1, PKCS#12 or another scheme than PBES2.
+fn is_other_scheme(der: &[u8]) -> bool {
+    let scheme = SliceReader::new(der).and_then(|mut reader| {
+        Header::decode(&mut reader)?;
+        AlgorithmIdentifierRef::decode(&mut reader)
+    });
+    scheme.is_ok_and(|it| it.oid != pbes2::PBES2_OID)
 }
 
-impl<'a> Header<'a> {
-    fn read(file: &'a [u8]) -> Result<Self, LockError> {
-        let mut rest = file;
-        if line(&mut rest)? != VERSION {
-            return Err(LockError::Broken);
-        }
-        let stanza = line(&mut rest)?;
-        let [_, kind, arguments @ ..] = &stanza.split(' ').collect::<Vec<_>>()[..] else {
-            return Err(LockError::Broken);
-        };
-        let ("scrypt", [salt, work]) = (*kind, arguments) else {
-            return Err(LockError::NoPassphrase);
-        };
-        let work = work
-            .parse()
-            .ok()
-            .filter(|it| *it > 0)
-            .ok_or(LockError::Broken)?;
-        if work > MOST_WORK {
-            return Err(LockError::TooMuchWork(work));
-        }
-        let salt = bytes(salt)?.try_into().map_err(|_| LockError::Broken)?;
-        let wrapped = bytes(line(&mut rest)?)?;
-        if wrapped.len() != FILE_KEY + TAG {
-            return Err(LockError::Broken);
-        }
-        let end = file.len() - rest.len() + "---".len();
-        let mac = line(&mut rest)?.strip_prefix("--- ");
-        // A passphrase must be the one recipient, so the header ends here.
-        let mac = bytes(mac.ok_or(LockError::NoPassphrase)?)?;
-        let signed = file.get(..end).ok_or(LockError::Broken)?;
-        Ok(Self {
-            salt,
-            work,
-            wrapped,
-            signed,
-            mac,
-            payload: rest,
-        })
-    }
-
-    fn open(&self, passphrase: &SecretString) -> Result<Zeroizing<[u8; FILE_KEY]>, LockError> {
-        let key = stretch(passphrase, self.salt, self.work)?;
-        let opened = open(&key, [0; NONCE_LEN], &self.wrapped).ok_or(LockError::Wrong)?;
-        let mut file_key = Zeroizing::new([0; FILE_KEY]);
-        file_key.copy_from_slice(opened.get(..FILE_KEY).ok_or(LockError::Broken)?);
-        Ok(file_key)
+fn cost(of: &ScryptParams<'_>) -> Cost {
+    Cost {
+        n: of.cost_parameter,
+        r: of.block_size,
+        p: of.parallelization,
     }
 }
 
-/// The next line, which ends with a line feed.
-fn line<'a>(rest: &mut &'a [u8]) -> Result<&'a str, LockError> {
-    let end = rest
-        .iter()
-        .position(|it| *it == b'\n')
-        .ok_or(LockError::Broken)?;
-    let (line, after) = rest.split_at(end);
-    *rest = &after[1..];
-    std::str::from_utf8(line).map_err(|_| LockError::Broken)
-}
-
-fn bytes(text: &str) -> Result<Vec<u8>, LockError> {
-    BASE64_STANDARD_NO_PAD
-        .decode(text)
-        .map_err(|_| LockError::Broken)
-}
-
-fn bare_of(file: &[u8]) -> Result<Vec<u8>, LockError> {
-    let text = std::str::from_utf8(file).map_err(|_| LockError::Broken)?;
-    let inside = text.trim().strip_prefix(ARMOUR.0);
-    let inside = inside
-        .and_then(|it| it.strip_suffix(ARMOUR.1))
-        .ok_or(LockError::Broken)?;
-    let joined: String = inside.lines().map(str::trim).collect();
-    BASE64_STANDARD
-        .decode(joined)
-        .map_err(|_| LockError::Broken)
-}
-
-fn armoured(file: &[u8]) -> String {
-    let letters = BASE64_STANDARD.encode(file);
-    let mut text = format!("{}\n", ARMOUR.0);
-    for line in letters.as_bytes().chunks(COLUMNS) {
-        text.extend(line.iter().copied().map(char::from));
-        text.push('\n');
+/// Whether deriving the key takes a sensible time and memory, before it is done.
+fn bounded(kdf: &Kdf<'_>) -> Result<(), LockError> {
+    match kdf {
+        Kdf::Scrypt(it) => match cost(it) {
+            asked if asked.blocks() > MOST_BLOCKS => Err(LockError::TooMuchWork),
+            asked if asked.n < LEAST_N || asked.blocks() < LEAST_N => Err(LockError::TooLittleWork),
+            asked if !asked.n.is_power_of_two() => Err(LockError::Broken),
+            _ => Ok(()),
+        },
+        Kdf::Pbkdf2(it) if it.iteration_count > MOST_ROUNDS => Err(LockError::TooMuchWork),
+        Kdf::Pbkdf2(it) if it.iteration_count < LEAST_ROUNDS => Err(LockError::TooLittleWork),
+        Kdf::Pbkdf2(it) if it.prf != Pbkdf2Prf::HmacWithSha1 => Ok(()),
+        _ => Err(LockError::Unknown),
     }
-    text + ARMOUR.1 + "\n"
 }
 
-type Key = Zeroizing<[u8; 32]>;
-
-/// A passphrase made as dear to guess as `work` says.
-fn stretch(passphrase: &SecretString, salt: [u8; SALT], work: u8) -> Result<Key, LockError> {
-    let params = Params::new(work, 8, 1).map_err(|_| LockError::TooMuchWork(work))?;
-    let salt = [SALT_LABEL, &salt].concat();
-    let mut key = Zeroizing::new([0; 32]);
-    let text = passphrase.expose_secret().as_bytes();
-    scrypt::scrypt(text, &salt, &params, key.as_mut_slice()).map_err(|_| LockError::System)?;
-    Ok(key)
-}
-
-fn derive(file_key: &[u8; FILE_KEY], salt: &[u8], use_of: &[u8]) -> Result<Key, LockError> {
-    let mut key = Zeroizing::new([0; 32]);
-    let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(file_key);
-    extracted
-        .expand(&[use_of], hkdf::HKDF_SHA256)
-        .and_then(|it| it.fill(key.as_mut_slice()))
-        .map_err(|_| LockError::System)?;
-    Ok(key)
-}
-
-/// The nonce of the one chunk: the first, and the last.
-const fn last_chunk() -> [u8; NONCE_LEN] {
-    let mut nonce = [0; NONCE_LEN];
-    nonce[NONCE_LEN - 1] = 1;
-    nonce
-}
-
-fn cipher(key: &Key) -> Option<LessSafeKey> {
-    let key = UnboundKey::new(&CHACHA20_POLY1305, key.as_slice()).ok()?;
-    Some(LessSafeKey::new(key))
-}
-
-fn seal(key: &Key, nonce: [u8; NONCE_LEN], text: &[u8]) -> Result<Vec<u8>, LockError> {
-    let nonce = Nonce::assume_unique_for_key(nonce);
-    // Room for the tag: a buffer that grows would leave the text behind.
-    let mut sealed = Vec::with_capacity(text.len() + TAG);
-    sealed.extend_from_slice(text);
-    let done = cipher(key).map(|it| it.seal_in_place_append_tag(nonce, Aad::empty(), &mut sealed));
-    if !matches!(done, Some(Ok(()))) {
-        sealed.zeroize();
-        return Err(LockError::System);
+/// The key of an open PKCS#8. What is none comes of a wrong passphrase or of changed bytes.
+fn opened_key(open: &[u8]) -> Result<Opened, LockError> {
+    let info = PrivateKeyInfo::try_from(open).map_err(|_| LockError::Wrong)?;
+    let kind = info.algorithm.assert_oids(ALGORITHM_OID, Secp256k1::OID);
+    kind.map_err(|_| LockError::OtherKey)?;
+    let beside = info.public_key;
+    // This compares the public key of RFC 5915, and not that of RFC 5958.
+    let key = SecretKey::try_from(info).map_err(|_| LockError::Wrong)?;
+    let public = key.public_key();
+    if beside.is_some_and(|it| PublicKey::from_sec1_bytes(it).ok() != Some(public)) {
+        return Err(LockError::Wrong);
     }
-    Ok(sealed)
-}
-
-fn open(key: &Key, nonce: [u8; NONCE_LEN], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let mut text = Zeroizing::new(sealed.to_vec());
-    let nonce = Nonce::assume_unique_for_key(nonce);
-    let length = cipher(key)?
-        .open_in_place(nonce, Aad::empty(), &mut text)
-        .ok()?
-        .len();
-    text.truncate(length);
-    Some(text)
+    // Its one form is its horizontal coordinate behind a sign; the other begins with it as well.
+    let point = public.to_encoded_point(true);
+    let is_vouched = open.windows(32).any(|it| it == &point.as_bytes()[1..]);
+    let mut bytes = Zeroizing::new([0; 32]);
+    bytes.copy_from_slice(&Zeroizing::new(key.to_bytes()));
+    Ok(Opened {
+        key: bytes,
+        is_vouched,
+    })
 }
 
 #[cfg(test)]

@@ -10,12 +10,20 @@ use super::{
     ConfigError,
     environment::Environment,
     guard::{self, Keeper},
-    locked,
+    locked::{self, LockError, Locked},
 };
 
 /// The phrase of the embedded chain, which has no real coins: BIP-39's first test vector.
 const DEVNET_PHRASE: &str = "abandon abandon abandon abandon abandon abandon abandon abandon \
                              abandon abandon abandon about";
+
+/// The variables that name a wallet.
+const NAMES: [&str; 4] = [
+    "MNEMONIC",
+    "MNEMONIC_FILE",
+    "PRIVATE_KEY",
+    "PRIVATE_KEY_FILE",
+];
 
 /// What the wallet's key is made from.
 #[derive(Clone, Debug)]
@@ -38,9 +46,20 @@ impl WalletSecret {
     /// # Errors
     /// What is wrong with it, without a word of it.
     pub fn read(text: &str, place: &str) -> Result<Self, ConfigError> {
+        if locked::is_pem(text.as_bytes()) {
+            let right = "give the words, or a private key in digits; an open PEM is locked by \
+                         `openssl pkcs8 -topk8 -scrypt -scrypt_p 16 -v2 aes-256-cbc`";
+            return Err(ConfigError::refused(place, "it is a PEM", right));
+        }
         let is_key = text.split_whitespace().count() == 1;
         let read = if is_key { private_key } else { mnemonic };
         read(text, place)
+    }
+
+    /// A private key in digits.
+    fn of_key(key: &[u8; 32]) -> Self {
+        let digits = Zeroizing::new(hex::encode(key));
+        Self::PrivateKey(digits.as_str().into())
     }
 
     /// The secret itself, such as a log's mask needs it.
@@ -68,19 +87,19 @@ pub(super) struct Search<'a> {
     pub(super) sources: &'a [&'a Environment],
     /// Where relative paths start.
     pub(super) root: &'a Path,
-    /// Who may be asked for the passphrase of a locked file.
+    /// Who may be asked for the passphrase of a locked key.
     pub(super) ask: Option<Ask>,
 }
 
 impl Search<'_> {
     /// The wallet's secret from the first source that sets one, and where it stands. None as well for a
-    /// locked file without a passphrase where nobody may be asked for it.
+    /// locked key without a passphrase where nobody may be asked for it.
     pub(super) fn wallet(
         &self,
         notices: &mut Vec<String>,
     ) -> Result<Option<(WalletSecret, String)>, ConfigError> {
         for source in self.sources {
-            let set: Vec<_> = ["MNEMONIC", "MNEMONIC_FILE", "PRIVATE_KEY"]
+            let set: Vec<_> = NAMES
                 .into_iter()
                 .filter_map(|name| {
                     source
@@ -98,49 +117,62 @@ impl Search<'_> {
             };
             let text = secret.expose_secret();
             let read = match *name {
-                "MNEMONIC" if locked::is_locked(text.as_bytes()) => {
-                    self.locked(text.as_bytes(), place, notices)?
-                }
                 "MNEMONIC" => Some(mnemonic(text, place)?),
-                "PRIVATE_KEY" => Some(private_key(text, place)?),
-                _ => self.file(Path::new(text.trim()), place, notices)?,
+                "PRIVATE_KEY" => self.key(text.as_bytes(), place, notices)?,
+                name => self.file(name, Path::new(text.trim()), place, notices)?,
             };
             return Ok(read.map(|read| (read, place.clone())));
         }
         Ok(None)
     }
 
-    /// A file with a mnemonic, open or locked with a passphrase; in a locked one may be a private key.
+    /// A file with a mnemonic, or with a private key.
     fn file(
         &self,
+        name: &str,
         path: &Path,
         place: &str,
         notices: &mut Vec<String>,
     ) -> Result<Option<WalletSecret>, ConfigError> {
         let path = self.root.join(path);
-        let right = "name a file that holds the mnemonic, and nothing else";
-        let bytes = guarded(&path, place, right, notices)?;
+        let is_key = name == "PRIVATE_KEY_FILE";
+        let what = if is_key { "private key" } else { "mnemonic" };
+        let right = format!("name a file that holds the {what}, and nothing else");
+        let bytes = guarded(&path, place, &right, notices)?;
         let place = format!("{place} ({})", path.display());
-        if locked::is_locked(&bytes) {
-            return self.locked(&bytes, &place, notices);
+        if is_key {
+            return self.key(&bytes, &place, notices);
         }
         mnemonic(text_of(&bytes, &place)?, &place).map(Some)
     }
 
-    fn locked(
+    /// A private key in digits, or one that is locked with a passphrase.
+    fn key(
         &self,
-        file: &[u8],
+        text: &[u8],
         place: &str,
         notices: &mut Vec<String>,
     ) -> Result<Option<WalletSecret>, ConfigError> {
+        if !locked::is_pem(text) {
+            return private_key(text_of(text, place)?, place).map(Some);
+        }
+        let refuse = |refused: LockError| {
+            let (wrong, right) = refused.halves();
+            ConfigError::refused(place, wrong, right)
+        };
+        let locked = Locked::read(text).map_err(refuse)?;
         let Some(passphrase) = self.passphrase(place, notices)? else {
             return Ok(None);
         };
-        let text = locked::unlock(file, &passphrase).map_err(|refused| {
-            let (wrong, right) = refused.halves();
-            ConfigError::refused(place, wrong, right)
-        })?;
-        WalletSecret::read(text_of(&text, place)?, place).map(Some)
+        let opened = locked.open(&passphrase).map_err(refuse)?;
+        notices.extend(locked.weakness().map(|it| format!("{place}: {it}")));
+        if !opened.is_vouched {
+            notices.push(format!(
+                "{place}: it holds no public key, so nothing shows whether it was changed: see that \
+                 the wallet's address is yours"
+            ));
+        }
+        Ok(Some(WalletSecret::of_key(&opened.key)))
     }
 
     /// The passphrase from the first source that sets one, or from the operator.
@@ -199,6 +231,14 @@ fn text_of<'a>(bytes: &'a [u8], place: &str) -> Result<&'a str, ConfigError> {
 
 /// Checks a phrase. Its words are never told, only the place of a wrong one.
 fn mnemonic(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
+    if locked::is_pem(text.as_bytes()) {
+        let right = "a key, locked or in digits, belongs in PRIVATE_KEY_FILE or PRIVATE_KEY";
+        return Err(ConfigError::refused(
+            place,
+            "it is a PEM and no mnemonic",
+            right,
+        ));
+    }
     let lower = Zeroizing::new(text.to_lowercase());
     // A buffer that grows would leave words behind.
     let mut phrase = Zeroizing::new(String::with_capacity(lower.len()));
@@ -238,7 +278,8 @@ fn private_key(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
         return Ok(WalletSecret::PrivateKey(digits.into()));
     }
     let wrong = format!("it has {} characters or is not hexadecimal", digits.len());
-    let right = "a private key has 64 hexadecimal digits; a mnemonic belongs in MNEMONIC";
+    let right =
+        "a private key has 64 hexadecimal digits; a mnemonic belongs in MNEMONIC or MNEMONIC_FILE";
     Err(ConfigError::refused(place, wrong, right))
 }
 

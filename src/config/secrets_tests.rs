@@ -102,28 +102,28 @@ fn private(folder: &Path, name: &str, text: &str) {
 }
 
 #[test]
-fn a_locked_file_is_opened_with_a_passphrase_from_a_file_a_credential_or_the_operator() {
+fn a_locked_key_is_opened_with_a_passphrase_from_a_file_a_credential_or_the_operator() {
     let folder = tempfile::tempdir().unwrap();
     let key = "ab".repeat(32);
-    for (name, text) in [("words.age", VALID), ("key.age", &key)] {
-        let file = locked::lock(text.as_bytes(), &"correct horse".into(), 4).unwrap();
-        private(folder.path(), name, &file);
-    }
+    let file = locked::lock(&[0xab; 32], &"correct horse".into(), locked::CHEAP).unwrap();
+    private(folder.path(), "wallet.pem", &file);
+    private(folder.path(), "digits", &format!("0x{key}\n"));
     private(folder.path(), "passphrase", "correct horse\n");
-    let words = of("MNEMONIC_FILE", "words.age");
+    let named = of("PRIVATE_KEY_FILE", "wallet.pem");
+    let held = of("PRIVATE_KEY", &file);
     for passphrase in [
         of("WALLET_PASSPHRASE_FILE", "passphrase"),
         of("WALLET_PASSPHRASE", "correct horse"),
     ] {
-        for (name, expected) in [("words.age", VALID), ("key.age", &key)] {
-            let file = of("MNEMONIC_FILE", name);
-            let read = search(&[&file, &passphrase], folder.path());
+        for source in [&named, &held, &of("PRIVATE_KEY_FILE", "digits")] {
+            let read = search(&[source, &passphrase], folder.path());
             let (read, _) = read.unwrap().unwrap();
-            assert_eq!(read.secret().expose_secret(), expected);
+            assert!(matches!(read, WalletSecret::PrivateKey(_)));
+            assert_eq!(read.secret().expose_secret(), key);
         }
     }
     let asking = |ask: Option<Ask>| {
-        let sources = [&words];
+        let sources = [&named];
         let search = Search {
             sources: &sources,
             root: folder.path(),
@@ -140,7 +140,7 @@ fn a_locked_file_is_opened_with_a_passphrase_from_a_file_a_credential_or_the_ope
     let wrong: Ask = |_| Ok(Zeroizing::new("incorrect horse".into()));
     let refused = asking(Some(wrong)).unwrap_err().to_string();
     assert!(
-        refused.contains("words.age") && refused.contains("does not open it"),
+        refused.contains("wallet.pem") && refused.contains("does not open it"),
         "{refused}"
     );
     assert!(!refused.contains("incorrect horse"), "{refused}");
@@ -150,8 +150,51 @@ fn a_locked_file_is_opened_with_a_passphrase_from_a_file_a_credential_or_the_ope
     )
     .unwrap();
     let open = of("WALLET_PASSPHRASE_FILE", "passphrase");
-    let refused = search(&[&words, &open], folder.path()).unwrap_err();
+    let refused = search(&[&named, &open], folder.path()).unwrap_err();
     assert!(refused.to_string().contains("chmod 600"), "{refused}");
+}
+
+#[test]
+fn what_a_guesser_or_a_changed_file_could_use_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let vectors = include_str!("locked_vectors.txt");
+    let file = vectors.split_once("= no_public\n").unwrap().1;
+    let (file, _) = file.split_once("= ").unwrap();
+    private(folder.path(), "wallet.pem", file);
+    let sources = [
+        &of("PRIVATE_KEY_FILE", "wallet.pem"),
+        &of("WALLET_PASSPHRASE", "correct horse"),
+    ];
+    let search = Search {
+        sources: &sources,
+        root: folder.path(),
+        ask: None,
+    };
+    let mut notices = Vec::new();
+    assert!(search.wallet(&mut notices).unwrap().is_some());
+    notices.retain(|it| it.contains("PRIVATE_KEY_FILE") && it.contains("wallet.pem"));
+    assert!(notices[0].contains("guesses at its passphrase are cheap"));
+    assert!(notices[1].contains("no public key"), "{notices:?}");
+}
+
+#[test]
+fn a_key_in_the_mnemonics_place_is_told_where_it_belongs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = locked::lock(&[0xab; 32], &"correct horse".into(), locked::CHEAP).unwrap();
+    private(folder.path(), "wallet.pem", &file);
+    for source in [of("MNEMONIC_FILE", "wallet.pem"), of("MNEMONIC", &file)] {
+        let refused = search(&[&source], folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("PRIVATE_KEY_FILE"), "{refused}");
+    }
+    private(folder.path(), "words", VALID);
+    let refused = search(&[&of("PRIVATE_KEY_FILE", "words")], folder.path());
+    let refused = refused.unwrap_err().to_string();
+    assert!(
+        refused.contains("MNEMONIC_FILE") && !refused.contains("swing"),
+        "{refused}"
+    );
+    let refused = WalletSecret::read(&file, "standard input").unwrap_err();
+    assert!(refused.to_string().contains("it is a PEM"), "{refused}");
 }
 
 #[test]

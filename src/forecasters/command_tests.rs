@@ -116,6 +116,7 @@ async fn one_runs_at_a_time() {
 #[rstest]
 #[case("MNEMONIC", true)]
 #[case("DATABASE_URL", true)]
+#[case("PRIVATE_KEY_FILE", true)]
 #[case("WALLET_PASSPHRASE_FILE", true)]
 #[case("FORECASTER_TOKEN_67", true)]
 #[case("CREDENTIALS_DIRECTORY", true)]

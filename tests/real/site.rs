@@ -168,6 +168,7 @@ impl<'a> Site<'a> {
         for secret in [
             "MNEMONIC_FILE",
             "PRIVATE_KEY",
+            "PRIVATE_KEY_FILE",
             "TIINGO_API_KEY",
             "DATABASE_URL",
             "STANDBY_DATABASE_URL",

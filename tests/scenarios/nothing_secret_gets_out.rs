@@ -233,6 +233,7 @@ async fn secrets_in_every_place_are_told_nowhere() {
         ("MNEMONIC", format!("{words} {}", planted.text())),
         ("PRIVATE_KEY", planted.text()),
         ("MNEMONIC_FILE", planted.text()),
+        ("PRIVATE_KEY_FILE", planted.text()),
         (
             "ALLORA_MARKET__BASE_URL",
             format!("http://me:{}@example.com", planted.text()),
@@ -283,13 +284,13 @@ async fn a_wallet_is_locked_and_used_with_its_passphrase() {
         "--passphrase-file",
         "passphrase",
         "--out",
-        "wallet.age",
+        "wallet.pem",
     ];
     let (output, said) = ended(by_shell(&home, "umask 022", &lock)).await;
     assert_eq!(output.status.code(), Some(0), "{said}");
     let at = said.find("allo1").unwrap();
     let address = said[at..].split_whitespace().next().unwrap();
-    let locked = root.join("wallet.age");
+    let locked = root.join("wallet.pem");
     assert_eq!(fs::metadata(&locked).unwrap().mode() & 0o777, 0o600);
     assert_eq!(planted.found_in(&fs::read(&locked).unwrap()), None);
     let (output, said) = ended(by_shell(&home, "umask 022", &lock)).await;
@@ -307,14 +308,14 @@ async fn a_wallet_is_locked_and_used_with_its_passphrase() {
         "--prices",
         "data/btcusd_1h_2023-01_2025-12.csv",
     ];
-    private(&root.join(".env"), "MNEMONIC_FILE=wallet.age\n");
+    private(&root.join(".env"), "PRIVATE_KEY_FILE=wallet.pem\n");
     let (output, said) = ended(by_shell(&home, "umask 022", &run)).await;
     assert_eq!(output.status.code(), Some(78), "{said}");
     assert!(said.contains("WALLET_PASSPHRASE_FILE"), "{said}");
 
     private(
         &root.join(".env"),
-        "MNEMONIC_FILE=wallet.age\nWALLET_PASSPHRASE_FILE=passphrase\n",
+        "PRIVATE_KEY_FILE=wallet.pem\nWALLET_PASSPHRASE_FILE=passphrase\n",
     );
     let mut command = home.command(&run);
     command
