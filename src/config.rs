@@ -10,6 +10,8 @@ mod check;
 mod document;
 mod environment;
 mod error;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod guard;
 mod hint;
 mod layer;

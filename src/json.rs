@@ -9,8 +9,13 @@ use std::borrow::Cow;
 use prost::bytes::Bytes;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use crate::limits::size;
+
 /// Lists and objects within one another; a deeper text is refused, as the reader recurses.
 const DEEPEST: usize = 100;
+
+/// Bytes of a text with bare words that are parsed: its reader takes a hundred times as much memory.
+const LONGEST_WITH_WORDS: usize = 1 << 20;
 
 /// A well-formed JSON text from a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +82,13 @@ impl Json {
     /// # Errors
     /// Where the text is of another shape.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, String> {
-        if self.has_bare_words {
+        if self.has_bare_words && self.text.len() > LONGEST_WITH_WORDS {
+            let (length, most) = (self.text.len(), size(LONGEST_WITH_WORDS));
+            Err(format!(
+                "a text of {length} bytes with NaN or Infinity in it, of which {most} are read at most: \
+                 leave out what is no number"
+            ))
+        } else if self.has_bare_words {
             json5::from_str(self.text()).map_err(|error| error.to_string())
         } else {
             serde_json::from_slice(&self.text).map_err(|error| error.to_string())

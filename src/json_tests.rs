@@ -77,6 +77,17 @@ fn a_text_too_deep_is_refused() {
 }
 
 #[test]
+fn a_long_text_with_bare_words_is_not_parsed() {
+    let long = format!("[NaN{}]", ",0".repeat(LONGEST_WITH_WORDS / 2));
+    let refused = read(&long).unwrap().parse::<Vec<f64>>().unwrap_err();
+    assert!(
+        refused.contains("1 MiB are read at most: leave out"),
+        "{refused}"
+    );
+    assert!(parse::<Vec<f64>>(&long).is_err());
+}
+
+#[test]
 fn bytes_that_are_no_text_are_refused() {
     assert!(Json::read(Bytes::from_static(b"\"\xff\"")).is_err());
 }

@@ -16,9 +16,12 @@ pub mod evaluate;
 mod failpoint;
 pub mod forecast;
 pub mod forecasters;
+#[cfg(test)]
+mod fuzz;
 pub mod json;
 pub mod learning;
 pub mod leash;
+mod limits;
 pub mod market;
 pub mod models;
 pub mod ops;

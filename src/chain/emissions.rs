@@ -1,5 +1,7 @@
 //! The one place that knows emissions v9 from v10: paths, type URLs, event names, shapes.
 
+#[cfg(test)]
+pub(super) mod fuzz;
 mod network;
 mod payload;
 mod version;

@@ -1,5 +1,7 @@
 //! Whatever a node sends, reading it neither panics nor invents a window.
 
+mod targets;
+
 use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -11,6 +13,8 @@ use super::{
     refused_message,
 };
 use crate::{spoil::spoil, types::Height};
+
+pub(crate) use targets::targets;
 
 /// A frame that opens the window of topic 67 with nonce 148.
 fn frame() -> String {

@@ -7,6 +7,20 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::limits;
+
+/// Bytes of a node's own words that are kept: they go into logs and the journal.
+const LONGEST_WORDS: usize = 4 << 10;
+
+/// A node's own words, cut to what is kept of them.
+pub(in crate::chain) fn in_short(text: String) -> String {
+    limits::cut(text, LONGEST_WORDS)
+}
+
+fn short<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    String::deserialize(from).map(in_short)
+}
+
 /// A request as sent to a node, over HTTP or a WebSocket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
@@ -80,10 +94,10 @@ pub struct RpcError {
     /// JSON-RPC's error code.
     pub code: i64,
     /// The error's class, such as `Internal error`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "short")]
     pub message: String,
     /// The text that matters, such as `tx already exists in cache`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "short")]
     pub data: String,
 }
 
@@ -138,7 +152,7 @@ pub struct AbciResponse {
     #[serde(default)]
     pub code: u32,
     /// Why not.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "short")]
     pub log: String,
     /// The module whose code it is.
     #[serde(default)]
@@ -157,7 +171,7 @@ pub struct BroadcastSync {
     /// 0: the transaction entered the mempool.
     pub code: u32,
     /// Why not.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "short")]
     pub log: String,
     /// The module whose code it is.
     #[serde(default)]
@@ -185,7 +199,7 @@ pub struct TxResult {
     #[serde(default)]
     pub code: u32,
     /// Why not.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "short")]
     pub log: String,
     /// The module whose code it is.
     #[serde(default)]

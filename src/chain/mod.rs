@@ -15,7 +15,7 @@ mod rpc;
 mod signer;
 
 #[cfg(test)]
-mod fuzz;
+pub(crate) mod fuzz;
 
 pub use account::{Account, GasPrice, balance};
 pub use amount::{NotAnAmount, Uallo};

@@ -12,6 +12,8 @@ mod choice;
 mod codec;
 mod endpoint;
 mod failure;
+#[cfg(test)]
+pub(super) mod fuzz;
 mod grpc;
 mod health;
 mod http;
@@ -53,6 +55,8 @@ pub use notice::Notice;
 
 /// What a node says of a transaction that it has already.
 pub(super) const IN_CACHE: &str = "tx already exists in cache";
+/// Redirects that are followed, on the same host.
+const MOST_REDIRECTS: usize = 3;
 /// How a URL of the application's gRPC begins, before `http` or `https`.
 const GRPC: &str = "grpc+";
 /// How long an endpoint may take at most before the next is asked beside it, unless told otherwise.
@@ -101,6 +105,7 @@ impl Rpc {
             .tls_certs_merge(own)
             .timeout(timeout)
             .connect_timeout(timeout)
+            .redirect(reqwest::redirect::Policy::custom(follow))
             .tcp_nodelay(true)
             .tcp_keepalive(Duration::from_secs(30))
             // A connection stays warm between windows, which may be an hour apart.
@@ -300,6 +305,20 @@ fn transport(
     } else {
         let http = Http::new(client.clone(), url.to_owned(), name.to_owned());
         Ok(Transport::Http(http))
+    }
+}
+
+/// Follows redirects on the same host alone: a node does not choose whom else this machine asks.
+fn follow(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Action {
+    let host = |url: &reqwest::Url| url.host_str().map(str::to_owned);
+    let first = attempt.previous().first();
+    let same = first.is_some_and(|first| host(first) == host(attempt.url()));
+    let is_safe =
+        first.is_some_and(|first| first.scheme() != "https") || attempt.url().scheme() == "https";
+    if same && is_safe && attempt.previous().len() <= MOST_REDIRECTS {
+        attempt.follow()
+    } else {
+        attempt.stop()
     }
 }
 

@@ -1,6 +1,6 @@
 //! `devnet`: the embedded chain, or a network of models, as a process of its own.
 
-use std::{fs, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 use tokio::sync::broadcast::error::RecvError;
@@ -14,6 +14,7 @@ use crate::{
         Control, Devnet, DevnetConfig, DevnetError, DevnetTopic, Order, OrderError, RandomFaults,
         check_endpoints, read_script,
     },
+    limits,
     ops::Shutdown,
     types::TopicId,
 };
@@ -201,7 +202,8 @@ fn script(args: &DevnetArgs) -> Result<Vec<Order>, Failure> {
         return Ok(Vec::new());
     };
     let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|cause| Failure::File(name.clone(), cause))?;
+    let text = limits::read_text(path, limits::WRITTEN)
+        .map_err(|cause| Failure::File(name.clone(), cause))?;
     let orders = read_script(&text).map_err(|cause| Failure::Script(name.clone(), cause))?;
     let endpoints = usize::from(args.endpoints);
     check_endpoints(&orders, endpoints).map_err(|cause| Failure::Script(name, cause))?;

@@ -15,6 +15,8 @@ use super::{
 };
 use crate::{ops, types::TopicId};
 
+/// Parts of a variable's name: no key lies deeper.
+const DEEPEST: usize = 8;
 /// The sections of a configuration file.
 const SECTIONS: [&str; 10] = [
     "chain", "fees", "worker", "market", "forecast", "learning", "models", "predict", "standby",
@@ -33,7 +35,7 @@ const RESERVED: [&str; 9] = [
     "ALLORA_WORKER_BIN",
     "ALLORA_WORKER_HOME",
 ];
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 9] = [
     "MNEMONIC",
     "MNEMONIC_FILE",
     "PRIVATE_KEY",
@@ -173,6 +175,11 @@ impl Environment {
         let key = variable.trim_start_matches("ALLORA_").to_lowercase();
         let path: Vec<_> = key.split("__").map(str::to_owned).collect();
         let first = path[0].as_str();
+        if path.len() > DEEPEST {
+            let right = "the sections are those of config/worker.toml".to_owned();
+            let wrong = "there is no such key";
+            return Err(ConfigError::refused(self.place(variable), wrong, right));
+        }
         if KEYS.contains(&first) {
             return Ok(Some(path));
         }

@@ -110,3 +110,10 @@ fn a_file_leaves_the_process_s_environment_alone_and_is_refused_when_it_is_open(
     let (_, found) = read("TIINGO_API_KEY=\nALLORA_NETWORK='devnet'\n", 0o644);
     assert!(found.is_empty());
 }
+
+#[test]
+fn a_name_of_a_thousand_sections_is_no_key() {
+    let name = format!("ALLORA_WORKER{}", "__A".repeat(30_000));
+    let read = Environment::new("", [(name, "1".to_owned())]).layer(&Table::new());
+    assert!(read.unwrap_err().to_string().contains("no such key"));
+}

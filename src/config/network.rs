@@ -4,7 +4,7 @@
 use std::{fs, io, path::Path};
 
 use super::{ConfigError, layer::Layer};
-use crate::chain::NetworkConfig;
+use crate::{chain::NetworkConfig, limits};
 
 const BUILT_IN: [(&str, &str); 4] = [
     ("devnet", include_str!("../../config/networks/devnet.toml")),
@@ -30,7 +30,7 @@ pub(super) fn load(root: &Path, name: &str) -> Result<(NetworkConfig, Layer), Co
     let read = if name.is_empty() || !name.chars().all(tame) {
         Err(io::ErrorKind::NotFound.into())
     } else {
-        fs::read_to_string(&path)
+        limits::read_text(&path, limits::WRITTEN)
     };
     let text = match read {
         Ok(text) => text,

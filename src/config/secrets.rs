@@ -230,7 +230,7 @@ fn text_of<'a>(bytes: &'a [u8], place: &str) -> Result<&'a str, ConfigError> {
 }
 
 /// Checks a phrase. Its words are never told, only the place of a wrong one.
-fn mnemonic(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
+pub(super) fn mnemonic(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
     if locked::is_pem(text.as_bytes()) {
         let right = "a key, locked or in digits, belongs in PRIVATE_KEY_FILE or PRIVATE_KEY";
         return Err(ConfigError::refused(
@@ -271,7 +271,7 @@ fn mnemonic(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
     Err(ConfigError::refused(place, wrong, right))
 }
 
-fn private_key(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
+pub(super) fn private_key(text: &str, place: &str) -> Result<WalletSecret, ConfigError> {
     let lower = Zeroizing::new(text.trim().to_lowercase());
     let digits = lower.strip_prefix("0x").unwrap_or(&lower);
     if digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit()) {

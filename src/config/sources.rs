@@ -17,7 +17,7 @@ use super::{
     layer::{self, Layer},
     secrets::{Ask, Search},
 };
-use crate::chain::NetworkConfig;
+use crate::{chain::NetworkConfig, limits};
 
 /// The layers in order, the strongest last.
 pub(super) struct Sources {
@@ -61,7 +61,7 @@ impl Sources {
 
     fn file(&mut self, path: &Path, may_be_missing: bool) -> Result<(), ConfigError> {
         let place = self.root.join(path);
-        match fs::read_to_string(&place) {
+        match limits::read_text(&place, limits::WRITTEN) {
             Ok(text) => {
                 let name = path.display().to_string();
                 let (layer, _) = Layer::file::<Document>(&name, &text)?;

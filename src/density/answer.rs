@@ -9,8 +9,10 @@ use super::{
     mixture::Density,
     raw::{Number, Object, RawAnswer, RawDensity},
 };
-use crate::json;
+use crate::{json, limits::size};
 
+/// Bytes of an answer that are read: in memory its densities take fifty times as much.
+const LONGEST: usize = 4 << 20;
 /// Characters of a model's own text that are shown.
 const SHORT: usize = 120;
 
@@ -31,6 +33,16 @@ pub enum Unreadable {
         "the answer is no list of densities and no number: {0}; have the model return a list with one item for each step"
     )]
     Form(String),
+    /// It is longer than what is read.
+    #[error(
+        "the answer has {given} bytes and {most} are read at most; have the model answer with fewer components"
+    )]
+    TooLong {
+        /// Bytes of the answer.
+        given: usize,
+        /// What is read, in words.
+        most: String,
+    },
     /// The list is empty.
     #[error(
         "the answer is an empty list: the model had no data; see that prices reach it before it is asked"
@@ -74,6 +86,10 @@ impl Answer {
     /// # Errors
     /// Where it holds no density for each step, and no finite number.
     pub fn read(text: &str, steps: u32) -> Result<Self, Unreadable> {
+        if text.len() > LONGEST {
+            let (given, most) = (text.len(), size(LONGEST));
+            return Err(Unreadable::TooLong { given, most });
+        }
         match json::parse(text).map_err(|error| Unreadable::Form(short(&error).into_owned()))? {
             RawAnswer::Number(value) if value.is_finite() => Ok(Self::Number(value)),
             RawAnswer::Number(value) => Err(Unreadable::NotFinite(value.to_string())),

@@ -236,3 +236,13 @@ fn a_models_text_is_cut_short() {
         assert!(refusal(&text).chars().count() < 500);
     }
 }
+
+#[test]
+fn an_answer_that_would_fill_the_memory_is_refused() {
+    let text = format!("[{}{{}}]", "{},".repeat(LONGEST / 3));
+    let refused = Answer::read(&text, 2).unwrap_err().to_string();
+    assert!(
+        refused.contains("4 MiB are read at most; have the model"),
+        "{refused}"
+    );
+}

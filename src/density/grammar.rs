@@ -93,8 +93,8 @@ fn mixture(
     }
     for (Object(component), weight) in components.iter().zip(weights) {
         let density = component.density.as_ref();
-        let Object(density) = density.ok_or("a component's `density` is missing; give one")?;
-        gather(density, share * (weight / sum), depth + 1, parts)?;
+        let density = density.ok_or("a component's `density` is missing; give one")?;
+        gather(&density.0, share * (weight / sum), depth + 1, parts)?;
     }
     Ok(())
 }

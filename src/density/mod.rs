@@ -6,6 +6,8 @@
 mod answer;
 mod budget;
 mod expected;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod grammar;
 mod mixture;
 mod part;

@@ -26,14 +26,14 @@ pub(super) struct RawDensity {
     #[serde(rename = "type")]
     pub(super) kind: Option<Text>,
     pub(super) name: Option<Text>,
-    pub(super) params: Option<Object<Params>>,
+    pub(super) params: Option<Box<Object<Params>>>,
     pub(super) components: Option<Vec<Object<Component>>>,
 }
 
 /// A part of a mixture.
 #[derive(Deserialize)]
 pub(super) struct Component {
-    pub(super) density: Option<Object<RawDensity>>,
+    pub(super) density: Option<Box<Object<RawDensity>>>,
     pub(super) weight: Option<Number>,
 }
 

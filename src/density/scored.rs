@@ -30,6 +30,17 @@ pub fn score(answer: &Answer, unit: Unit, closes: &[f64]) -> Result<Scored, TooC
     score_within(&Budget::new(OF_AN_ANSWER), answer, unit, closes)
 }
 
+/// As [`score`], within another effort.
+#[cfg(test)]
+pub(super) fn score_within_effort(
+    effort: u64,
+    answer: &Answer,
+    unit: Unit,
+    closes: &[f64],
+) -> Result<Scored, TooCostly> {
+    score_within(&Budget::new(effort), answer, unit, closes)
+}
+
 fn score_within(
     budget: &Budget,
     answer: &Answer,

@@ -9,6 +9,11 @@ const ZERO_EXPONENT_MIN: i64 = -2000;
 /// Numbers are taken from 1e-40 to 1e40.
 const BOUND: i64 = 40;
 
+/// Places behind the point that are written at most beyond a number's own digits.
+const LONGEST_PLACES: usize = 100_000;
+/// Beyond this exponent no number is written out.
+const LONGEST_EXPONENT: i64 = 100_000;
+
 /// A finite decimal: `digits` × 10^`exponent`.
 struct Decimal {
     negative: bool,
@@ -81,6 +86,9 @@ impl Decimal {
         if self.is_zero() {
             return Ok(());
         }
+        if self.exponent.abs() > LONGEST_EXPONENT {
+            return Err("value has an exponent out of range: value is out of range".into());
+        }
         let text = self.in_full();
         if self.adjusted() < -BOUND {
             return Err(format!(
@@ -125,7 +133,10 @@ impl Decimal {
         if places == 0 {
             return self.digits.clone();
         }
-        let padded = format!("{:0>width$}", self.digits, width = places + 1);
+        // No width in the format: those end at 65,535.
+        let zeros = (places.min(LONGEST_PLACES) + 1).saturating_sub(self.digits.len());
+        let padded = "0".repeat(zeros) + &self.digits;
+        let places = places.min(padded.len() - 1);
         let (whole, part) = padded.split_at(padded.len() - places);
         format!("{whole}.{part}")
     }

@@ -20,6 +20,9 @@ use serde_json::{Value, json};
 use super::{control::Answer, render, shared::Shared, ws};
 use crate::chain::jsonrpc::{Request, RpcError};
 
+/// Requests that one body may hold.
+const LARGEST_BATCH: usize = 100;
+
 /// All routes of the node.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -51,6 +54,10 @@ async fn methods() -> &'static str {
 async fn post(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let parsed: Result<Value, _> = serde_json::from_slice(&body);
     match parsed {
+        Ok(Value::Array(batch)) if batch.len() > LARGEST_BATCH => {
+            let cause = format!("batches of more than {LARGEST_BATCH} requests are not answered");
+            (StatusCode::INTERNAL_SERVER_ERROR, Json(parse_error(&cause))).into_response()
+        }
         Ok(Value::Array(batch)) => {
             let mut answers = Vec::new();
             for request in batch {
@@ -211,7 +218,7 @@ async fn by_path(
     }
 }
 
-fn uri_value(name: &str, text: &str) -> String {
+pub(super) fn uri_value(name: &str, text: &str) -> String {
     let bare = text.trim_matches('"');
     let Some(hex) = bare.strip_prefix("0x") else {
         return bare.into();
@@ -222,7 +229,7 @@ fn uri_value(name: &str, text: &str) -> String {
     hex::decode(hex.as_bytes()).map_or_else(|_| bare.into(), |bytes| BASE64.encode(&bytes))
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

@@ -16,6 +16,8 @@ mod emissions;
 mod events;
 mod execute;
 mod faults;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod http;
 mod matcher;
 mod mempool;

@@ -23,7 +23,7 @@ use super::{answer, failed, question};
 use crate::forecast::{Answer, Fallback, Forecaster, Question, Source};
 
 /// What a command does not inherit: our secrets, where they lie, and our supervisor's socket.
-const WITHHELD: [&str; 11] = [
+const WITHHELD: [&str; 12] = [
     "MNEMONIC",
     "MNEMONIC_FILE",
     "PRIVATE_KEY",

@@ -5,6 +5,8 @@ mod answer;
 mod command;
 mod config;
 mod error;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod http;
 pub mod network;
 mod question;

@@ -141,7 +141,7 @@ impl PriceSource for Coinbase {
 }
 
 /// The candles of an answer that ended at `cutoff` (unix seconds) or before, oldest first.
-fn read(
+pub(super) fn read(
     answer: &Answer,
     series: &Series,
     now: OffsetDateTime,

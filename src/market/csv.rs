@@ -1,17 +1,15 @@
 //! Prices from a CSV file.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::CsvReport;
-use crate::{forecast::Candle, store::Interval};
+use crate::{forecast::Candle, limits, store::Interval};
 
+/// Largest file that is read, bytes: minutes of 15 years.
+const LARGEST: usize = 512 << 20;
 pub(super) const COLUMNS: [&str; 6] = ["timestamp", "open", "high", "low", "close", "volume"];
 
 /// Why a file of prices can't be used at all.
@@ -103,14 +101,11 @@ pub fn read_csv_of(path: &Path, interval: Interval) -> Result<CsvPrices, CsvErro
         path: path.to_owned(),
         cause,
     };
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|mut file| file.read_to_end(&mut bytes))
-        .map_err(io)?;
+    let bytes = limits::read(path, LARGEST).map_err(io)?;
     parse(path, &bytes, interval)
 }
 
-fn parse(path: &Path, bytes: &[u8], interval: Interval) -> Result<CsvPrices, CsvError> {
+pub(super) fn parse(path: &Path, bytes: &[u8], interval: Interval) -> Result<CsvPrices, CsvError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bytes);
     let header = reader.headers().cloned().unwrap_or_default();

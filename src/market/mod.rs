@@ -10,6 +10,8 @@ mod csv;
 mod error;
 mod fetch;
 mod file;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod gaps;
 mod health;
 mod http;

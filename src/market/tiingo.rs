@@ -144,7 +144,7 @@ struct PriceRow {
 }
 
 /// The candles of an answer that ended at `cutoff` (unix seconds) or before.
-fn read(
+pub(super) fn read(
     answer: &Answer,
     series: &Series,
     now: OffsetDateTime,

@@ -1,5 +1,7 @@
 //! Whatever an orchestrator or a model sends, reading it neither panics nor spoils what is sound.
 
+mod targets;
+
 use proptest::{collection::vec, prelude::*, sample::Index};
 use prost::{Message, bytes::Bytes};
 use serde::de::IgnoredAny;
@@ -15,6 +17,8 @@ use super::{
     stub::StubItem,
 };
 use crate::spoil::spoil;
+
+pub(crate) use targets::targets;
 
 fn item(id: &str) -> serde_json::Value {
     let address = "127.0.0.1:50051".parse().expect("an address");

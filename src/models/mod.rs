@@ -46,6 +46,6 @@ pub use self::{
 };
 
 #[cfg(test)]
-mod fuzz;
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests;

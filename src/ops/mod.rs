@@ -7,6 +7,8 @@ mod diagnostics;
 mod error;
 mod event;
 mod files;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod hardening;
 mod log_file;
 mod mask;

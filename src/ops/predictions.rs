@@ -15,9 +15,12 @@ use super::{
 };
 use crate::{
     forecast::{Forecast, Source},
+    limits,
     types::{Height, Nonce, TopicId},
 };
 
+/// The largest file that is read, bytes.
+const LARGEST: usize = 64 << 20;
 /// Entries kept.
 const KEPT: usize = 1_000;
 /// Forecasts whose submission has not been heard of yet.
@@ -141,8 +144,12 @@ impl Predictions {
         if self.loaded {
             return Ok(());
         }
-        match fs::read(&self.path) {
+        match limits::read(&self.path, LARGEST) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+            // None that we write is as large.
+            Err(cause) if cause.kind() == io::ErrorKind::FileTooLarge => {
+                self.aside = Some(self.set_aside()?);
+            }
             Err(cause) => return Err(cause),
             Ok(bytes) => match parse(&bytes) {
                 Ok(earlier) => self.prepend(earlier),

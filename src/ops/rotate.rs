@@ -7,7 +7,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Read as _, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
@@ -15,6 +15,9 @@ use std::{
 use time::{OffsetDateTime, PrimitiveDateTime, macros::format_description};
 
 use super::log_file::Limits;
+
+/// The longest part of a line that is read at once, bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// Reads a line's time, when it bears one.
 pub(super) type Stamp = fn(&str) -> Option<OffsetDateTime>;
@@ -45,7 +48,7 @@ fn first_recent(file: &File, stamp: Stamp, since: OffsetDateTime) -> io::Result<
     let mut position = 0;
     loop {
         line.clear();
-        let read = reader.read_until(b'\n', &mut line)?;
+        let read = (&mut reader).take(LONGEST).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(position);
         }

@@ -15,6 +15,9 @@ use std::{
 
 use super::{Artifacts, OpsError};
 
+/// Bytes of a pidfile that are read.
+const LONGEST: u64 = 16 << 10;
+
 /// Holds the data folder's pidfile; dropped, it sets the folder free.
 #[derive(Debug)]
 pub struct Pidfile {
@@ -268,7 +271,8 @@ fn holder(file: &mut File) -> io::Result<String> {
     for _ in 0..20 {
         file.seek(SeekFrom::Start(0))?;
         content.clear();
-        file.read_to_string(&mut content)?;
+        let mut start = Read::by_ref(file).take(LONGEST);
+        start.read_to_string(&mut content)?;
         if content.ends_with('\n') {
             break;
         }
@@ -277,7 +281,7 @@ fn holder(file: &mut File) -> io::Result<String> {
     Ok(content)
 }
 
-fn line(content: &str, index: usize) -> String {
+pub(super) fn line(content: &str, index: usize) -> String {
     content.lines().nth(index).unwrap_or("unknown").to_owned()
 }
 

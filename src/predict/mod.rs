@@ -16,6 +16,8 @@ mod error;
 mod export;
 mod fact;
 mod feed;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod heard;
 mod library;
 mod news;

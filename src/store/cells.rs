@@ -35,6 +35,9 @@ pub(super) enum Kind {
 /// Texts and blobs above this are taken for nonsense.
 const LONGEST: usize = 64 << 20;
 
+/// SQLite's own bound on columns.
+const MOST_COLUMNS: usize = 2_000;
+
 /// Reads a page.
 pub(super) fn read(pages: &Pages, at: u32) -> Kind {
     let Some(page) = pages.page(at) else {
@@ -60,8 +63,10 @@ pub(super) fn read(pages: &Pages, at: u32) -> Kind {
         return Kind::Inner(below);
     }
     let skip = if is_inner { 4 } else { 0 };
+    // No more than the whole file holds, however often the page's cells lead to the same bytes.
+    let mut left = pages.bytes();
     let rows: Vec<_> = cells()
-        .filter_map(|cell| row(pages, &page, cell + skip, kind == 13))
+        .filter_map(|cell| row(pages, &page, cell + skip, kind == 13, &mut left))
         .collect();
     if kind == 13 {
         let bad = count - rows.len();
@@ -71,8 +76,9 @@ pub(super) fn read(pages: &Pages, at: u32) -> Kind {
     }
 }
 
-fn row(pages: &Pages, page: &[u8], mut at: usize, is_table: bool) -> Option<Row> {
+fn row(pages: &Pages, page: &[u8], mut at: usize, is_table: bool, left: &mut usize) -> Option<Row> {
     let length = usize::try_from(varint(page, &mut at)?).ok()?;
+    *left = left.checked_sub(length)?;
     let id = if is_table { varint(page, &mut at)? } else { 0 };
     let content = content(pages, page, at, length, is_table)?;
     let cells = record(&content)?;
@@ -126,6 +132,9 @@ fn record(content: &[u8]) -> Option<Vec<Cell>> {
     }
     let (mut cells, mut body) = (Vec::new(), head);
     while at < head {
+        if cells.len() == MOST_COLUMNS {
+            return None;
+        }
         let kind = varint(content, &mut at)?;
         cells.push(cell(kind, content, &mut body)?);
     }

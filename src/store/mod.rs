@@ -6,6 +6,8 @@ mod cells;
 mod check;
 mod connection;
 mod database;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod journal;
 mod journal_copy;
 mod journal_rows;

@@ -2,6 +2,7 @@
 //! read where SQLite gives up. The layout is that of <https://www.sqlite.org/fileformat2.html>.
 
 use std::{
+    collections::HashSet,
     ffi::OsString,
     fs::File,
     io,
@@ -24,7 +25,8 @@ pub(super) struct Pages {
     size: usize,
     /// Bytes of a page that the format uses.
     usable: usize,
-    /// Pages in all.
+    /// Pages of the file, and pages in all.
+    in_file: u32,
     count: u32,
 }
 
@@ -53,8 +55,10 @@ impl Pages {
         let reserved = if is_sound { usize::from(head[20]) } else { 0 };
         let in_file = len.div_ceil(size as u64);
         let count = u32::try_from(in_file).unwrap_or(u32::MAX);
+        let in_file = count;
         let count = count.max(log.newest_page());
         Ok(Self {
+            in_file,
             file,
             log,
             size,
@@ -65,6 +69,18 @@ impl Pages {
 
     pub(super) fn count(&self) -> u32 {
         self.count
+    }
+
+    /// The numbers of the pages that are there. A log may name any number, so they need not be in a row.
+    pub(super) fn present(&self) -> impl Iterator<Item = u32> {
+        let beyond = self.log.pages().filter(|page| *page > self.in_file);
+        (1..=self.in_file).chain(beyond)
+    }
+
+    /// Bytes that all pages that are there hold.
+    pub(super) fn bytes(&self) -> usize {
+        let pages = self.in_file as usize + self.log.pages().count();
+        pages.saturating_mul(self.usable)
     }
 
     pub(super) fn usable(&self) -> usize {
@@ -102,9 +118,9 @@ impl Pages {
         let Some(head) = self.page(1).filter(|head| head.starts_with(MAGIC)) else {
             return free;
         };
-        let mut trunk = number(&head, 32);
+        let (mut trunk, mut trunks) = (number(&head, 32), HashSet::new());
         while let Some(page) = self.page(trunk) {
-            if free.contains(&trunk) {
+            if !trunks.insert(trunk) {
                 break;
             }
             free.push(trunk);

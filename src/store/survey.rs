@@ -182,6 +182,7 @@ fn orphans(
         let owner = missing.iter().find(fits)?;
         Some((page, owner.table.clone()))
     };
-    let unnamed = (2..=pages.count()).filter(|page| !claimed.contains(page));
+    let present = pages.present().filter(|page| *page > 1);
+    let unnamed = present.filter(|page| !claimed.contains(page));
     unnamed.filter_map(owner).collect()
 }

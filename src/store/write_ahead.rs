@@ -38,15 +38,15 @@ impl WriteAhead {
     /// Reads a log; one that is missing or can't be read is empty.
     pub(super) fn open(path: &Path) -> Self {
         let read = fs::read(path).unwrap_or_default();
-        if read.len() <= HEAD + FRAME_HEAD {
-            return Self::default();
-        }
         let mut log = Self::of(&read);
         log.file = File::open(path).ok();
         log
     }
 
-    fn of(bytes: &[u8]) -> Self {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        if bytes.len() <= HEAD + FRAME_HEAD {
+            return Self::default();
+        }
         let head = Head::read(bytes);
         let size = head
             .as_ref()
@@ -111,6 +111,10 @@ impl WriteAhead {
 
     pub(super) fn newest_page(&self) -> u32 {
         self.frames.keys().next_back().copied().unwrap_or_default()
+    }
+
+    pub(super) fn pages(&self) -> impl Iterator<Item = u32> {
+        self.frames.keys().copied()
     }
 
     /// Fills in a page's newest content, if the log has it.

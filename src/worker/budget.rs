@@ -51,8 +51,13 @@ impl Budget {
         }
     }
 
-    /// Whether a fee may be paid now.
+    /// Whether a fee may be paid now. What a clock that was ahead dated after now counts as paid now.
     pub(super) fn allows(&mut self, fee: Uallo, now: OffsetDateTime) -> Result<(), Spent> {
+        let is_later = |it: &Fee| it.at > now;
+        if self.fees.back().is_some_and(is_later) || self.fees.front().is_some_and(is_later) {
+            self.fees.iter_mut().for_each(|it| it.at = it.at.min(now));
+            self.fees.make_contiguous().sort_by_key(|it| it.at);
+        }
         while self.fees.front().is_some_and(|it| it.at + DAY <= now) {
             self.fees.pop_front();
         }
@@ -166,6 +171,17 @@ mod tests {
         budget.forgive("B");
         assert_eq!(budget.spent(), Uallo(6));
         assert_eq!(budget.allows(Uallo(4), now), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_holds_nothing_up_for_longer_than_a_day() {
+        let mut budget = Budget::new(Uallo(10), Vec::new());
+        budget.pay("A", Uallo(6), START + Span::days(20));
+        let refused = budget.allows(Uallo(6), START).unwrap_err();
+        assert_eq!(refused.until, Some(START + DAY));
+        budget.pay("B", Uallo(3), START + Span::hours(1));
+        assert_eq!(budget.allows(Uallo(7), START + DAY), Ok(()));
+        assert_eq!(budget.spent(), Uallo(3));
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub(super) struct Flight {
     pub(super) waits: u32,
     /// Signatures since the last block: a bound on haste.
     pub(super) haste: u32,
+    /// How often the same was sent elsewhere since the last block: where none come, it is done ever less.
+    pub(super) in_vain: u32,
     /// Every signature that a block may still hold: hash and sequence.
     pub(super) signatures: Vec<(String, u64)>,
     /// Whether some of them may be out: a node took them, or did not tell.
@@ -107,6 +109,9 @@ const MOST_DELAYS: u32 = 2;
 /// Signatures between two blocks.
 const MAX_HASTE: u32 = 3;
 
+/// How often the time that is given to what was sent in vain is doubled while no block is heard of.
+const MOST_DOUBLINGS: u32 = 6;
+
 /// The present, as the submitter knows it. The height is a past one while no blocks are heard of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Present {
@@ -117,9 +122,12 @@ pub(super) struct Present {
 }
 
 impl Present {
-    /// Whether so much time has passed since then that blocks must have come.
-    fn is_long_after(self, then: Instant) -> bool {
-        self.at.saturating_duration_since(then) >= self.block_time * PATIENCE_IN_HALVES / 2
+    /// Whether so much time has passed since then that blocks must have come; after tries in vain it takes
+    /// longer.
+    fn is_long_after(self, then: Instant, in_vain: u32) -> bool {
+        let patience = self.block_time * PATIENCE_IN_HALVES / 2;
+        let passed = self.at.saturating_duration_since(then);
+        passed >= patience * (1 << in_vain.min(MOST_DOUBLINGS))
     }
 }
 
@@ -158,6 +166,7 @@ impl Flight {
             waits: 0,
             is_presigned: false,
             haste: 0,
+            in_vain: 0,
             signatures: Vec::new(),
             uncertain: false,
             too_dear: None,
@@ -232,7 +241,10 @@ impl Flight {
             Step::Due | Step::Prepared(_) if self.is_in_time(height) => Want::Send,
             Step::Hindered if may_ask && self.is_in_time(height) => Want::Standing,
             Step::Pending { .. }
-                if (may_ask || self.asked.is_some_and(|then| now.is_long_after(then)))
+                if (may_ask
+                    || self
+                        .asked
+                        .is_some_and(|then| now.is_long_after(then, self.in_vain)))
                     && self.is_overdue(now) =>
             {
                 Want::Inclusion
@@ -244,7 +256,7 @@ impl Flight {
     /// Whether a node took its transaction so long ago that a block should hold it, heard of or not.
     pub(super) fn is_overdue(&self, now: Present) -> bool {
         matches!(self.step, Step::Pending { since, at, .. }
-            if now.height >= since.plus(PATIENCE) || now.is_long_after(at))
+            if now.height >= since.plus(PATIENCE) || now.is_long_after(at, self.in_vain))
     }
 
     /// Whether a node took its transaction, and no block is known to hold it.

@@ -74,6 +74,10 @@ fn what_is_sent_is_asked_for_in_time_though_no_block_is_heard_of() {
     flight.asked = Some(sent + BLOCK.mul_f64(2.5));
     assert_eq!(flight.want(after(4.9)), Want::Nothing);
     assert_eq!(flight.want(after(5.0)), Want::Inclusion);
+    flight.in_vain = 2;
+    assert_eq!(flight.want(after(12.4)), Want::Nothing);
+    assert_eq!(flight.want(after(12.5)), Want::Inclusion);
+    flight.in_vain = 0;
     // Sent anew meanwhile.
     flight.step = Step::Pending {
         tx: tx(),

@@ -259,7 +259,8 @@ impl Submitter {
                 continue;
             }
             let Staged { parcel, written } = self.stage.parcels.remove(index);
-            written.settled().await;
+            let life = self.parts.life.clone();
+            life.during(written.settled()).await;
             failpoint("after-journal");
             let tx = parcel.tx.clone();
             self.adopt(parcel, true);

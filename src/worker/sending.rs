@@ -170,7 +170,8 @@ impl Submitter {
         }
         failpoint("before-journal");
         let steps = self.steps(&parcel, |it| State::Prepared(it.tx.clone()));
-        self.parts.scribe.write(steps).settled().await;
+        let (life, written) = (self.parts.life.clone(), self.parts.scribe.write(steps));
+        life.during(written.settled()).await;
         failpoint("after-journal");
         let tx = parcel.tx.clone();
         self.adopt(parcel, false);

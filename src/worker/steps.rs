@@ -164,6 +164,7 @@ impl Submitter {
         for flight in self.flights.values_mut() {
             if flight.tx().is_some_and(|it| it.hash == tx.hash) {
                 flight.uncertain = false;
+                flight.in_vain += 1;
                 flight.step = Step::Prepared(tx.clone());
                 was_taken &= flight.waited_out != tx.hash || flight.announced == tx.hash;
             }

@@ -209,6 +209,7 @@ impl Submitter {
                 self.pace.hear(height, now);
                 for flight in self.flights.values_mut() {
                     flight.haste = 0;
+                    flight.in_vain = 0;
                 }
                 self.done.retain(|key| key.nonce.0 > height.0 - REMEMBERED);
                 if self.stage.is_due(height) {

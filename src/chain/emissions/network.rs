@@ -98,7 +98,7 @@ impl Emissions {
     }
 }
 
-fn of_v9(answer: pb::LatestValueBundleResponse) -> Option<NetworkInference> {
+pub(super) fn of_v9(answer: pb::LatestValueBundleResponse) -> Option<NetworkInference> {
     let bundle = answer.network_inferences?;
     let nonce = bundle.reputer_request_nonce?.reputer_nonce?.block_height;
     let inferers = bundle.inferer_values.into_iter();
@@ -110,7 +110,7 @@ fn of_v9(answer: pb::LatestValueBundleResponse) -> Option<NetworkInference> {
     })
 }
 
-fn of_v10(answer: pb::GetLatestNetworkInferencesResponse) -> Option<NetworkInference> {
+pub(super) fn of_v10(answer: pb::GetLatestNetworkInferencesResponse) -> Option<NetworkInference> {
     let network = answer.network_inferences?;
     let is_single = network.combined_value.len() == 1;
     let inferers = network.inferer_values.into_iter();

@@ -268,6 +268,13 @@ impl Feed {
         Ok(socket)
     }
 
+    /// Whether a block is news, for `crate::fuzz`: what a node tells of itself is believed no further.
+    #[cfg(test)]
+    pub(in crate::chain) fn judge(&mut self, height: &str, time: time::OffsetDateTime) -> bool {
+        let height = Height(height.parse().unwrap_or_default());
+        matches!(self.pace.judge(height, time), Ok(true))
+    }
+
     /// What a frame tells, for the benchmarks: nothing when it ends the connection.
     #[doc(hidden)]
     #[must_use]

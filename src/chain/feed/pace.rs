@@ -41,7 +41,7 @@ impl Pace {
                     Ok(false)
                 };
             }
-            let blocks = u32::try_from(height.0 - best.0).unwrap_or(u32::MAX);
+            let blocks = u32::try_from(height.0.saturating_sub(best.0)).unwrap_or(u32::MAX);
             let span = Duration::try_from(time - at).map(|span| span / blocks);
             let fits = |pace| span.is_ok_and(|span| span.saturating_mul(FASTER) >= pace);
             let is_leap = height > best.plus(LEAP) && !self.median().is_some_and(fits);
@@ -119,6 +119,14 @@ mod tests {
         assert!(!pace.judge(Height(900), at(502)).unwrap());
         assert!(pace.judge(Height(901), at(502)).unwrap());
         assert_eq!(pace.told(), 7);
+    }
+
+    #[test]
+    fn heights_at_the_ends_of_numbers_are_no_obstacle() {
+        let mut pace = Pace::default();
+        assert!(pace.judge(Height(i64::MIN), at(1)).unwrap());
+        assert!(!pace.judge(Height(i64::MAX), at(2)).unwrap(), "a leap");
+        assert!(pace.behind(Some(Height(i64::MAX)), Height(1)).is_none());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tonic::{
 use super::{codec::Bytes, endpoint::QueryAnswer, failure::Failure, translate};
 use crate::{
     chain::{
-        jsonrpc::{BroadcastSync, RpcError, Status, Tx},
+        jsonrpc::{BroadcastSync, RpcError, Status, Tx, in_short},
         proto::cosmos::{
             base::tendermint::v1beta1::{
                 GetBlockByHeightRequest, GetBlockByHeightResponse, GetLatestBlockRequest,
@@ -110,7 +110,7 @@ impl Grpc {
             Err(refusal) => Ok(QueryAnswer {
                 code: refusal.code() as u32,
                 codespace: "grpc".into(),
-                log: refusal.message().to_owned(),
+                log: in_short(refusal.message().to_owned()),
                 ..QueryAnswer::default()
             }),
         }
@@ -175,7 +175,7 @@ impl Grpc {
             let error = RpcError {
                 code: i64::from(status.code() as i32),
                 message: format!("gRPC {:?}", status.code()),
-                data: status.message().to_owned(),
+                data: in_short(status.message().to_owned()),
             };
             Failure::refused(&self.name, error)
         })?;

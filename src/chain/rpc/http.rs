@@ -23,9 +23,12 @@ use crate::{
     },
     failpoint::{failpoint, freeze},
     leash::{Leash, PastEnd},
+    limits::{self, BodyError},
     types::Height,
 };
 
+/// The longest answer that is read, bytes: a full block's results have some.
+const LARGEST: usize = 64 << 20;
 const BROADCAST: &str = "broadcast_tx_sync";
 
 /// A node's address, and the connections to it.
@@ -35,6 +38,8 @@ pub(super) struct Http {
     url: String,
     name: String,
     next_id: AtomicU64,
+    /// The longest answer that is read, bytes.
+    most: usize,
 }
 
 impl Http {
@@ -45,6 +50,7 @@ impl Http {
             url,
             name,
             next_id,
+            most: LARGEST,
         }
     }
 
@@ -134,10 +140,17 @@ impl Http {
         }
         let status = answer.status();
         let busy = retry_after(answer.headers());
-        let body = answer
-            .bytes()
-            .await
-            .map_err(|error| fail(plain(&error), true))?;
+        let body = limits::body(answer, self.most).await;
+        let body = body.map_err(|error| match error {
+            BodyError::Broken(error) => fail(plain(&error), true),
+            BodyError::TooLong(most) => {
+                let most = limits::size(most);
+                fail(
+                    format!("its answer to {method} is longer than {most}; ask another node"),
+                    true,
+                )
+            }
+        })?;
         let response: Response = serde_json::from_slice(&body).map_err(|_| {
             let start: String = String::from_utf8_lossy(&body).chars().take(60).collect();
             fail(format!("HTTP {status} without JSON-RPC: {start:?}"), true).busy(busy)
@@ -193,7 +206,7 @@ impl Body for Leashed {
 }
 
 /// When a server may be asked again, as it says itself: in seconds, or at a time.
-fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
     let text = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?;
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
@@ -223,6 +236,44 @@ mod tests {
     fn read(text: &str) -> Option<Duration> {
         let value = HeaderValue::from_str(text).unwrap();
         retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value)]))
+    }
+
+    /// A node that answers with a body without end, in chunks.
+    async fn endless() -> (String, tokio::task::JoinHandle<u64>) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let sends = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let _asked = socket.read(&mut [0; 4_096]).await;
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+            let chunk = format!("1000\r\n{}\r\n", "[".repeat(0x1000));
+            let mut sent = socket.write_all(head.as_bytes()).await;
+            let mut count = 0;
+            while sent.is_ok() {
+                sent = socket.write_all(chunk.as_bytes()).await;
+                count += 0x1000;
+            }
+            count
+        });
+        (url, sends)
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_left() {
+        crate::tls::install();
+        let (url, sends) = endless().await;
+        let mut node = Http::new(reqwest::Client::new(), url, "node".into());
+        node.most = 1 << 16;
+        let refused = node.status().await.unwrap_err();
+        let told = format!("{refused:?}");
+        assert!(
+            told.contains("longer than 64 KiB; ask another node"),
+            "{told}"
+        );
+        drop(node);
+        // What the sockets hold between them, and no more.
+        assert!(sends.await.unwrap() < 32 << 20);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::IN_CACHE;
 use crate::chain::{
     jsonrpc::{
         Attribute, BroadcastSync, Event, NodeInfo, RpcError, Status, SyncInfo, Tx, TxResult,
+        in_short,
     },
     proto::cosmos::base::{
         abci::v1beta1::TxResponse,
@@ -53,10 +54,13 @@ pub(super) fn broadcast(answer: TxResponse) -> Result<BroadcastSync, RpcError> {
     };
     match (answer.codespace.as_str(), answer.code) {
         ("sdk", IN_MEMPOOL) => Err(error(IN_CACHE.into())),
-        ("sdk", NO_ROOM) => Err(error(format!("mempool is full: {}", answer.raw_log))),
+        ("sdk", NO_ROOM) => Err(error(in_short(format!(
+            "mempool is full: {}",
+            answer.raw_log
+        )))),
         _ => Ok(BroadcastSync {
             code: answer.code,
-            log: answer.raw_log,
+            log: in_short(answer.raw_log),
             codespace: answer.codespace,
             hash: answer.txhash,
         }),
@@ -70,7 +74,7 @@ pub(super) fn tx(answer: TxResponse) -> Tx {
         height: answer.height,
         tx_result: TxResult {
             code: answer.code,
-            log: answer.raw_log,
+            log: in_short(answer.raw_log),
             codespace: answer.codespace,
             gas_wanted: answer.gas_wanted,
             gas_used: answer.gas_used,

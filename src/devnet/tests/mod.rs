@@ -9,4 +9,4 @@ mod refused_in_block;
 mod scripted;
 mod sockets;
 mod told;
-mod wallet;
+pub(super) mod wallet;

@@ -18,7 +18,7 @@ const VECTOR: &str =
 
 /// What is signed beside the messages.
 #[derive(Clone)]
-pub(super) struct Terms {
+pub(in crate::devnet) struct Terms {
     pub(super) chain_id: String,
     pub(super) account_number: u64,
     pub(super) sequence: u64,
@@ -29,14 +29,14 @@ pub(super) struct Terms {
     pub(super) memo: String,
 }
 
-pub(super) struct Wallet {
+pub(in crate::devnet) struct Wallet {
     key: SigningKey,
     pub(super) address: AccountId,
 }
 
 impl Wallet {
     /// The wallet of the BIP-39 test vector, or another of the same words.
-    pub(super) fn number(index: u32) -> Self {
+    pub(in crate::devnet) fn number(index: u32) -> Self {
         let words = bip39::Mnemonic::parse(VECTOR).expect("the vector");
         let path: DerivationPath = format!("m/44'/118'/0'/0/{index}").parse().expect("a path");
         let key = SigningKey::derive_from_path(words.to_seed(""), &path).expect("a key");
@@ -44,7 +44,7 @@ impl Wallet {
         Self { key, address }
     }
 
-    pub(super) fn sign(&self, messages: Vec<Any>, terms: &Terms) -> Vec<u8> {
+    pub(in crate::devnet) fn sign(&self, messages: Vec<Any>, terms: &Terms) -> Vec<u8> {
         let body = Body::new(messages, terms.memo.clone(), terms.timeout);
         let coin = Coin {
             denom: terms.denom.parse().expect("a denomination"),
@@ -102,11 +102,11 @@ impl Wallet {
         }
     }
 
-    pub(super) fn submission(&self, nonce: i64, value: &str) -> Any {
+    pub(in crate::devnet) fn submission(&self, nonce: i64, value: &str) -> Any {
         any(&self.bundle(nonce, value, |_| {}))
     }
 
-    pub(super) fn registration(&self) -> Any {
+    pub(in crate::devnet) fn registration(&self) -> Any {
         let request = pb::RegisterRequest {
             sender: self.address.to_string(),
             topic_id: TOPIC.0,
@@ -128,7 +128,7 @@ pub(super) fn any(request: &pb::InsertWorkerPayloadRequest) -> Any {
 }
 
 /// What the test wallet signs on the devnet.
-pub(super) fn terms(sequence: u64) -> Terms {
+pub(in crate::devnet) fn terms(sequence: u64) -> Terms {
     Terms {
         chain_id: "allora-devnet-1".into(),
         account_number: 1,

@@ -5,7 +5,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use crate::models::item::Item;
+use crate::{limits::cut, models::item::Item};
+
+/// Bytes of an orchestrator's own words that are told.
+const LONGEST_WORDS: usize = 400;
+/// Models of a frame that can't be read, of which more are not told.
+const MOST_SPOILT: usize = 100;
 
 /// What a frame tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,12 +50,12 @@ impl Frame {
     pub(in crate::models) fn read(text: &str) -> Result<Self, String> {
         let raw: Raw<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if let Some(error) = raw.error {
-            return Ok(Self::Refused(error));
+            return Ok(Self::Refused(cut(error, LONGEST_WORDS)));
         }
         match raw.event.as_str() {
             "init" => Ok(Self::Listed(Told::read(raw.data)?)),
             "update" => Ok(Self::Updated(Told::read(raw.data)?)),
-            _ => Ok(Self::Unknown(raw.event)),
+            _ => Ok(Self::Unknown(cut(raw.event, LONGEST_WORDS))),
         }
     }
 }
@@ -68,7 +73,10 @@ impl Told {
         for item in raw {
             match Item::read(item.get()) {
                 Ok(item) => told.items.push(item),
-                Err(error) => told.spoilt.push(error),
+                Err(error) if told.spoilt.len() < MOST_SPOILT => {
+                    told.spoilt.push(cut(error, LONGEST_WORDS));
+                }
+                Err(_) => {}
             }
         }
         Ok(told)
@@ -167,6 +175,20 @@ mod tests {
         ] {
             assert!(Frame::read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn long_words_are_cut_and_many_faults_told_in_part() {
+        let long = "x".repeat(100_000);
+        let refusal = format!(r#"{{"error": "{long}"}}"#);
+        assert!(matches!(Frame::read(&refusal), Ok(Frame::Refused(words)) if words.len() < 500));
+        let odd = vec![format!(r#"{{"model_id": ["{long}"], "deployment_id": 1}}"#); 150];
+        let list = format!(r#"{{"event": "init", "data": [{}]}}"#, odd.join(","));
+        let Ok(Frame::Listed(told)) = Frame::read(&list) else {
+            panic!("a list")
+        };
+        assert_eq!(told.spoilt.len(), 100);
+        assert!(told.spoilt.iter().all(|words| words.len() < 500));
     }
 
     #[test]

@@ -14,6 +14,9 @@ mod orchestrator;
 mod reply;
 mod server;
 
+#[cfg(test)]
+pub(super) use self::model_file::read as read_list;
+
 pub use self::{
     behaviour::Behaviour,
     forecaster::{Forecaster, Style},

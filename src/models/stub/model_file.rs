@@ -2,13 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, fs,
+    fmt,
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
 
 use super::{StubItem, StubOrchestrator};
+use crate::limits;
+
+/// The largest file that is read, bytes: 200,000 models.
+const LARGEST: usize = 64 << 20;
 
 /// A file with a JSON object a line, or a JSON list of them, one for each model that runs. What changes
 /// in it is announced.
@@ -26,7 +30,7 @@ pub struct ModelFile {
 type Content = Result<String, String>;
 
 #[derive(Debug)]
-struct Known {
+pub(in crate::models) struct Known {
     item: StubItem,
     state: State,
 }
@@ -109,7 +113,7 @@ impl From<Entry> for Known {
     }
 }
 
-fn read(text: &str) -> Result<Vec<Known>, String> {
+pub(in crate::models) fn read(text: &str) -> Result<Vec<Known>, String> {
     let entries: Vec<Entry> = if text.trim_start().starts_with('[') {
         serde_json::from_str(text).map_err(|error| error.to_string())?
     } else {
@@ -148,7 +152,7 @@ impl ModelFile {
     /// leaves the file for a while. What is not the same in two looks is still being written; what
     /// makes no sense, or is gone, changes nothing.
     pub fn look(&mut self, orchestrator: &StubOrchestrator) -> Vec<Change> {
-        let text = fs::read_to_string(&self.path).map_err(|error| error.to_string());
+        let text = limits::read_text(&self.path, LARGEST).map_err(|error| error.to_string());
         let is_steady = self.seen.as_ref() == Some(&text);
         let is_done = self.done.as_ref() == Some(&text);
         self.seen = Some(text.clone());

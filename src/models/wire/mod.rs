@@ -3,6 +3,8 @@
 mod codec;
 mod connection;
 mod credentials;
+#[cfg(test)]
+pub(super) mod fuzz;
 mod gateway;
 mod health;
 mod secure;

@@ -65,7 +65,7 @@ pub(super) fn server_key(stream: &TlsStream<TcpStream>) -> Result<Vec<u8>, Fault
 }
 
 /// Whether the algorithm that stands first in the key is RSA.
-fn is_rsa(key: &[u8]) -> bool {
+pub(super) fn is_rsa(key: &[u8]) -> bool {
     // SEQUENCE and its length, of two to five bytes, then the algorithm's SEQUENCE and its length.
     let head = match key {
         [0x30, length, ..] if *length < 0x80 => 2,

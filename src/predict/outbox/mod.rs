@@ -9,6 +9,8 @@ mod append;
 mod connect;
 mod drain;
 mod file;
+#[cfg(test)]
+pub(super) mod fuzz;
 mod intake;
 mod left;
 mod mended;

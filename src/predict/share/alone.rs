@@ -2,6 +2,8 @@
 
 use std::{fs, io, path::PathBuf};
 
+use crate::limits;
+
 /// Says, in a file, whether this worker was the only one of a crunch at its last good heartbeat. One that
 /// was goes on with all models when it is started again while the database is away: nobody has them.
 #[derive(Debug)]
@@ -16,7 +18,7 @@ pub(super) struct AloneNote {
 
 impl AloneNote {
     pub(super) fn of(path: PathBuf, crunch_id: &str) -> Self {
-        let noted = fs::read_to_string(&path);
+        let noted = limits::read_text(&path, limits::WRITTEN);
         let was_alone = noted.is_ok_and(|noted| noted == crunch_id);
         Self {
             path,

@@ -115,7 +115,7 @@ pub(super) async fn until(what: &str, fits: impl Fn() -> bool) {
     panic!("never came: {what}");
 }
 
-pub(super) fn prediction(slot: i64, model: &str) -> Prediction {
+pub(in crate::predict::outbox) fn prediction(slot: i64, model: &str) -> Prediction {
     Prediction {
         crunch_id: CRUNCH.into(),
         config: ConfigKey("BTC/3600/60".into()),
@@ -146,7 +146,7 @@ pub(super) fn round(slot: i64, models: i64) -> Vec<Fact> {
     parts.chain([performed(slot)]).collect()
 }
 
-pub(super) fn performed(slot: i64) -> Fact {
+pub(in crate::predict::outbox) fn performed(slot: i64) -> Fact {
     Fact::Performed {
         crunch_id: CRUNCH.into(),
         config: ConfigKey("BTC/3600/60".into()),
@@ -154,7 +154,7 @@ pub(super) fn performed(slot: i64) -> Fact {
     }
 }
 
-pub(super) fn model(id: &str, seen: i64) -> ModelRecord {
+pub(in crate::predict::outbox) fn model(id: &str, seen: i64) -> ModelRecord {
     let at = BEGIN + Duration::from_secs(seen.unsigned_abs());
     ModelRecord {
         crunch_id: CRUNCH.into(),

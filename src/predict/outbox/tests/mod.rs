@@ -5,7 +5,7 @@ mod double;
 mod draining;
 mod endings;
 mod killed;
-mod kit;
+pub(super) mod kit;
 mod pruning;
 mod random;
 mod rows;
