@@ -45,7 +45,7 @@ pub(super) struct Document {
 }
 
 /// The sections and keys of the first level, for hints on variables' names.
-pub(super) const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 21] = [
     "network",
     "real_coins",
     "data_dir",
