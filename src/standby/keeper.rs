@@ -81,7 +81,7 @@ struct Failed {
 impl Keeper {
     /// A worker that stands by so far.
     #[must_use]
-    pub const fn new(parts: KeeperParts) -> Self {
+    pub fn new(parts: KeeperParts) -> Self {
         Self {
             parts,
             steady_since: None,

@@ -113,7 +113,13 @@ async fn a_message_over_grpc_is_withheld_at_the_end() {
         let _ = tokio::time::timeout(limit, client.read_to_end(&mut all)).await;
         all
     });
-    let grpc = Grpc::new(&url, "node".into(), Duration::from_millis(250)).unwrap();
+    let grpc = Grpc::new(
+        &url,
+        "node".into(),
+        Duration::from_millis(250),
+        &crate::tls::Trust::default(),
+    )
+    .unwrap();
     let mark = b"the bytes of a transaction";
     assert!(grpc.broadcast(mark, &Leash::drawn()).await.is_err());
     let all = read.await.unwrap();
