@@ -2,8 +2,9 @@
 # Starts the worker in the background: ./start_worker.sh [any flag of `allora-worker run`]
 #
 # Builds the release binary when it is missing or older than the sources, waits until the worker is
-# ready or has failed, and says where to look. Exit: 0 ready, 1 failed or running already, 2 still
-# starting after ALLORA_START_TIMEOUT seconds (default 60; it goes on trying in the background).
+# ready, stands by or has failed, and says where to look. Exit: 0 ready or standing by, 1 failed or
+# running already, 2 still starting after ALLORA_START_TIMEOUT seconds (default 60; it goes on trying in
+# the background).
 set -euo pipefail
 # One heap for all threads: glibc's heap of each thread keeps what it frees, and memory creeps up for days.
 export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
@@ -22,6 +23,8 @@ if needs_build "$binary"; then
         die "the build failed: see above"
 fi
 [[ -x $binary ]] || die "there is no worker at $binary"
+# What is made from here on is this user's alone.
+umask 077
 
 for flag in "$@"; do
     case $flag in
@@ -89,7 +92,7 @@ for ((waited = 0; waited < tenths; waited++)); do
             show
             exit 0
             ;;
-        waiting)
+        waiting | standby)
             echo "⏳ The worker runs: $(state_text "$state" message)"
             show
             exit 0

@@ -121,7 +121,7 @@ end_chain() {
 
 start_ours() {
   mark started ours
-  MNEMONIC=$ours_words env -u MNEMONIC_FILE -u PRIVATE_KEY -u TIINGO_API_KEY "$binary" run --network localnet --chain-id "$LOCALNET_CHAIN_ID" --topic "$topic" \
+  MNEMONIC=$ours_words env -u MNEMONIC_FILE -u PRIVATE_KEY -u PRIVATE_KEY_FILE -u TIINGO_API_KEY "$binary" run --network localnet --chain-id "$LOCALNET_CHAIN_ID" --topic "$topic" \
     --rpc "http://127.0.0.1:$((port + 10))" --ws "ws://127.0.0.1:$((port + 10))/websocket" \
     --data-dir "$LOCALNET_HOME/ours" --prices data/btcusd_1h_2023-01_2025-12.csv </dev/null >>"$work/ours.log" 2>&1 &
   pids[ours]=$!

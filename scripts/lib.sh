@@ -57,10 +57,12 @@ is_held() {
     [[ -n $pid ]] && is_worker "$pid"
 }
 
-# Whether a process of this number runs the worker: numbers are given again.
+# Whether a process of this number runs the worker: numbers are given again. The worker closes its
+# /proc/PID/exe to its own user; by which name it was started is open to all.
 is_worker() {
     local program
-    program=$(readlink "/proc/$1/exe" 2>/dev/null) || return 1
+    program=$(readlink "/proc/$1/exe" 2>/dev/null) ||
+        program=$(tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | head -n 1) || return 1
     [[ $program == */allora-worker* || $program == "$(readlink -f "$(worker_binary)")" ]]
 }
 

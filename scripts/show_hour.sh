@@ -3,7 +3,14 @@
 # memory, descriptors, threads, CPU time, log and database each 10 s, their slopes with standard errors,
 # and what became of the windows. Fails when memory, descriptors or threads are not flat.
 #
-#   scripts/show_hour.sh [[--minutes] MINUTES]   60 by default; a run below 30 is not judged
+# The rule: 16 topics open a window each every ten blocks, about 90 windows a minute. The first third is
+# the warm-up, in which at least 1,000 windows must open: then everything that is kept by count is full
+# (predictions.json, the newest 1,000, is the largest). Over the rest the line by least squares through
+# means of twelfths of the run must stay, with the whole of its 95 % interval, within 1 MiB an hour for
+# resident memory and for the heap (its anonymous part), 2 for descriptors, 1 for threads. What grows with each
+# window for good, by 200 bytes or more, shows.
+#
+#   scripts/show_hour.sh [[--minutes] MINUTES]   60 by default; a run below 40 is not judged
 #   ALLORA_WORKER_BIN=FILE                       runs another binary
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

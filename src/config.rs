@@ -12,34 +12,43 @@ mod environment;
 mod error;
 #[cfg(test)]
 pub(crate) mod fuzz;
+mod guard;
 mod hint;
 mod layer;
+pub(crate) mod locked;
 mod network;
 mod offline;
 mod predicting;
+mod published;
 mod root;
 mod secrets;
 mod sources;
 mod topics;
 
-use std::{collections::BTreeMap, env, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env, io,
+    path::{Path, PathBuf},
+};
 
 use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::{Zeroize, Zeroizing};
 
 use self::{check::Check, document::Document, sources::Sources};
 pub use self::{
     error::{ConfigError, Finding},
     offline::Offline,
     predicting::Predicting,
-    secrets::WalletSecret,
+    secrets::{Ask, WalletSecret},
 };
 use crate::{
-    chain::{ChainConfig, FeeConfig, NetworkConfig},
+    chain::{ChainConfig, FeeConfig, NetworkConfig, redacted},
     density::Unit,
     forecast::{BlendConfig, ForecastConfig},
     learning::LearningConfig,
     market::MarketConfig,
     ops::{Artifacts, OpsConfig},
+    standby::StandbyConfig,
     types::TopicId,
     worker::{CompetitionConfig, TopicConfig, WorkerConfig},
 };
@@ -65,6 +74,8 @@ pub struct Overrides {
     pub prices: Option<PathBuf>,
     /// `--no-register`
     pub no_register: bool,
+    /// `--real-coins`
+    pub real_coins: bool,
     /// `--host`, of the models' orchestrator
     pub host: Option<String>,
     /// `--port`, of the models' orchestrator
@@ -80,6 +91,17 @@ pub struct Surroundings {
     pub root: PathBuf,
     /// The environment's variables.
     pub variables: Vec<(String, String)>,
+    /// Who may be asked for the passphrase of a locked wallet's file.
+    pub ask: Option<Ask>,
+}
+
+impl Drop for Surroundings {
+    fn drop(&mut self) {
+        // Any of them may be a secret.
+        for (_, value) in &mut self.variables {
+            value.zeroize();
+        }
+    }
 }
 
 /// The configuration as a whole, checked.
@@ -91,6 +113,8 @@ pub struct Settings {
     pub artifacts: Artifacts,
     /// The network's name.
     pub network_name: String,
+    /// Whether fees may be paid in the real coins of mainnet.
+    pub real_coins: bool,
     /// The network. On `devnet` its lists are empty unless a node was given: then the embedded
     /// chain is started.
     pub network: NetworkConfig,
@@ -114,6 +138,10 @@ pub struct Settings {
     pub assets: BTreeMap<String, String>,
     /// `DATABASE_URL`; without one the Predict worker's own file serves.
     pub database_url: Option<SecretString>,
+    /// `[standby]`
+    pub standby: StandbyConfig,
+    /// `STANDBY_DATABASE_URL`; without one the worker is its wallet's only one.
+    pub standby_database_url: Option<SecretString>,
     /// `[learning]`
     pub learning: LearningConfig,
     /// `[ops]`
@@ -148,12 +176,24 @@ impl Surroundings {
         Self {
             root: root::find(home.as_deref(), &present, executable.as_deref()),
             variables,
+            ask: None,
         }
     }
 }
 
 impl Settings {
-    /// Reads and checks the configuration of this process.
+    /// As [`Settings::load`]; for the passphrase of a locked wallet's file the operator may be asked.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn load_asking(overrides: &Overrides, ask: Ask) -> Result<Self, ConfigError> {
+        let mut around = Surroundings::of_process();
+        around.ask = Some(ask);
+        Self::load_from(overrides, &around)
+    }
+
+    /// Reads and checks the configuration of this process. A wallet's file whose passphrase is not at
+    /// hand counts as none.
     ///
     /// # Errors
     /// When anything is wrong; see [`ConfigError`].
@@ -167,6 +207,7 @@ impl Settings {
     /// As [`Settings::load`].
     pub fn load_from(overrides: &Overrides, around: &Surroundings) -> Result<Self, ConfigError> {
         let sources = Sources::read(overrides, around)?;
+        sources.guarded()?;
         let mut document = sources.document()?;
         let (mut network, network_layer) = network::load(&around.root, &document.network)?;
         let mut notices = sources.notices.clone();
@@ -176,6 +217,8 @@ impl Settings {
             found.unwrap_or_else(|| "configuration".to_owned())
         };
         let mut found = Check::new(&place).all(&document, &network);
+        let ca_file = document.chain.ca_file.take();
+        document.chain.ca_file = ca_file.map(|path| around.root.join(path));
         let prices = document.prices.take().map(|path| around.root.join(path));
         if let Some(prices) = prices.as_ref().filter(|it| !it.is_file()) {
             found.push(Finding {
@@ -188,7 +231,7 @@ impl Settings {
         let topics = topics::choose(&overrides.topics, &document.topics, &mut notices)?;
         topics::tell_unjudged(&topics, &document, &mut notices);
         topics::tell_networks(&topics, &document, &mut notices);
-        let wallet = sources.wallet(&document.network, &network, &mut notices)?;
+        let wallet = sources.wallet(&document.network, &network, around.ask, &mut notices)?;
         let forecaster_tokens = topics
             .iter()
             .filter(|topic| topic.forecaster.is_some())
@@ -202,6 +245,7 @@ impl Settings {
             root: around.root.clone(),
             artifacts: Artifacts::new(around.root.join(&document.data_dir)),
             network_name: document.network,
+            real_coins: document.real_coins,
             network,
             chain: document.chain,
             fees: document.fees,
@@ -213,6 +257,8 @@ impl Settings {
             unit: document.models.unit,
             assets: document.predict.assets,
             database_url: sources.secret("DATABASE_URL"),
+            standby: document.standby,
+            standby_database_url: sources.secret("STANDBY_DATABASE_URL"),
             learning: document.learning,
             ops: document.ops,
             topics,
@@ -247,18 +293,35 @@ impl Settings {
             .ok_or(ConfigError::NoWallet { env_file })
     }
 
+    /// Whether the operator has said that fees may be paid in real coins, where they are real.
+    ///
+    /// # Errors
+    /// [`ConfigError::RealCoins`] with what to say.
+    pub fn consent(&self) -> Result<(), ConfigError> {
+        let names = [&self.network_name, &self.network.chain_id];
+        if self.real_coins || !names.iter().any(|it| it.contains("mainnet")) {
+            return Ok(());
+        }
+        let chain_id = self.network.chain_id.clone();
+        Err(ConfigError::RealCoins { chain_id })
+    }
+
     /// All secrets, for the mask of the logs.
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretString> {
         let wallet = self.wallet.iter().map(|it| it.secret().clone());
         let tokens = self.forecaster_tokens.values().cloned();
         let keys = self.tiingo_api_key.iter().cloned();
-        let url = self.database_url.iter();
+        let url = self.database_url.iter().chain(&self.standby_database_url);
         let url = url.filter(|url| predicting::holds_password(url.expose_secret()));
+        let network = self.network.rpc.iter().chain(&self.network.ws);
+        let known = [&*self.network.chain_id, &*self.network_name];
+        let endpoints = network.flat_map(|url| predicting::secrets_of(url, &known));
         wallet
             .chain(keys)
             .chain(tokens)
             .chain(url.cloned())
+            .chain(endpoints)
             .collect()
     }
 }
@@ -281,9 +344,27 @@ fn apply_endpoints(document: &Document, network: &mut NetworkConfig, notices: &m
             Some(format!("ws{}/websocket", rest.trim_end_matches('/')))
         };
         network.ws = rpc.iter().filter_map(websocket).collect();
-        let shown = network.ws.join(", ");
+        let shown: Vec<_> = network.ws.iter().map(|url| redacted(url)).collect();
+        let shown = shown.join(", ");
         notices.push(format!("no --ws was given: {shown} is used"));
     }
+}
+
+/// The text of a file with a secret, if nobody else has access to it.
+///
+/// # Errors
+/// Who else has, and the command that mends it; or that it can't be read.
+pub fn secret_file(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
+    let unreadable = |cause| ConfigError::Unreadable {
+        path: path.to_owned(),
+        root: env::current_dir().unwrap_or_default(),
+        cause,
+    };
+    let read = guard::read(path, guard::Keeper::Operator).map_err(unreadable)?;
+    ConfigError::unless_none(read.found)?;
+    let text = std::str::from_utf8(&read.bytes)
+        .map_err(|cause| unreadable(io::Error::new(io::ErrorKind::InvalidData, cause)))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 #[cfg(test)]

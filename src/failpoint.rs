@@ -8,6 +8,14 @@ pub(crate) fn failpoint(name: &str) {
     }
 }
 
+/// Stops this process as `kill -STOP` would, if `ALLORA_FAILPOINT` names this point; `kill -CONT` has it go
+/// on. Release builds pass by.
+pub(crate) fn freeze(name: &str) {
+    if reached(name) {
+        let _ = signal_hook::low_level::raise(signal_hook::consts::SIGSTOP);
+    }
+}
+
 /// Waits for ever at the point `stall-NAME`, as a task that hangs would.
 pub(crate) async fn stall(task: &str) {
     if cfg!(debug_assertions) && reached(&format!("stall-{task}")) {

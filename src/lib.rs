@@ -20,6 +20,7 @@ pub mod forecasters;
 mod fuzz;
 pub mod json;
 pub mod learning;
+pub mod leash;
 mod limits;
 pub mod market;
 pub mod models;
@@ -30,6 +31,7 @@ pub mod score;
 pub mod season;
 #[cfg(test)]
 mod spoil;
+pub mod standby;
 pub mod store;
 pub mod tls;
 pub mod types;

@@ -1,6 +1,6 @@
 //! Configuration of the chain room.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
@@ -54,6 +54,9 @@ pub struct ChainConfig {
     /// Blocks that are read again, at most, after the worker was away, for the windows that opened
     /// in them. More tells of older windows and costs a request each.
     pub catch_up: u32,
+    /// A file in PEM with the authorities of one's own nodes, which are trusted beside the system's. None
+    /// for nodes whose certificates anybody can verify.
+    pub ca_file: Option<PathBuf>,
     /// First pause before a lost WebSocket is opened again; it doubles, with jitter, up to
     /// `reconnect_max`.
     #[serde(with = "humantime_serde")]
@@ -76,6 +79,7 @@ impl Default for ChainConfig {
             rest_min: Duration::from_secs(1),
             rest_max: Duration::from_secs(60),
             catch_up: 200,
+            ca_file: None,
             reconnect_min: Duration::from_secs(1),
             reconnect_max: Duration::from_secs(30),
             silence: Duration::from_secs(25),
@@ -96,6 +100,9 @@ pub struct FeeConfig {
     /// The most that one answer may pay in fees; above it the worker waits for a lower price. A
     /// transaction with several answers may pay as much for each.
     pub max_fee: Uallo,
+    /// The most that the fees of answers may be within any 24 hours, counted from the journal. Above it
+    /// nothing is sent until the oldest of them are a day old.
+    pub max_fee_per_day: Uallo,
     /// A balance below this is warned of.
     pub low_balance: Uallo,
 }
@@ -106,6 +113,7 @@ impl Default for FeeConfig {
             tier: FeeTier::Standard,
             gas_limit: 250_000,
             max_fee: Uallo(1_000_000_000_000_000),
+            max_fee_per_day: Uallo(1_000_000_000_000_000_000),
             low_balance: Uallo(10_000_000_000_000_000),
         }
     }

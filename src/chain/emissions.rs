@@ -12,7 +12,7 @@ use prost::Message;
 use tokio::sync::watch;
 
 pub use network::NetworkInference;
-pub use payload::answered_windows;
+pub use payload::{answered_windows, answers, fee_of};
 pub use version::{OpenWindow, Version};
 
 use super::{

@@ -6,6 +6,9 @@ use crate::types::Height;
 /// Why something could not be asked of, or told to, the chain.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
+    /// The file of one's own authorities can't be used.
+    #[error("chain.ca_file: {0}")]
+    Trust(#[from] crate::tls::TrustError),
     /// No endpoint answered.
     #[error(
         "no node answered ({}); check the network connection and the endpoints (rpc, or --rpc)",
@@ -115,6 +118,7 @@ impl ChainError {
             Self::WrongChain { .. }
             | Self::BadUrl { .. }
             | Self::NeedsRpc { .. }
+            | Self::Trust(_)
             | Self::Build(_) => false,
         }
     }

@@ -10,6 +10,7 @@ mod pace;
 
 use std::{sync::Arc, time::Duration};
 
+use rustls::ClientConfig;
 use time::OffsetDateTime;
 use tokio::{
     sync::{mpsc, watch},
@@ -18,8 +19,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{frame::Loss, pace::Pace};
-use super::{ChainConfig, ChainError, OpenWindow, Rpc, Version, jsonrpc::TxResult, rpc::redacted};
-use crate::{clock::Jumps, pulse::Pulse, types::Height};
+use super::{
+    ChainConfig, ChainError, OpenWindow, Rpc, Version,
+    jsonrpc::TxResult,
+    rpc::{redacted, shown},
+};
+use crate::{clock::Jumps, pulse::Pulse, tls::Trust, types::Height};
 
 /// What the feed tells.
 #[derive(Clone, Debug)]
@@ -74,6 +79,7 @@ const USEFUL_BLOCKS: u64 = 3;
 #[derive(Debug)]
 pub struct Feed {
     config: ChainConfig,
+    tls: Arc<ClientConfig>,
     urls: Vec<String>,
     chain_id: String,
     address: String,
@@ -105,7 +111,7 @@ impl Feed {
     ) -> Result<Self, ChainError> {
         crate::tls::install();
         let bad = |url: &str, cause: &str| ChainError::BadUrl {
-            url: url.to_owned(),
+            url: shown(url),
             cause: cause.to_owned(),
         };
         if urls.is_empty() {
@@ -117,8 +123,11 @@ impl Feed {
         {
             return Err(bad(url, "it must begin with ws:// or wss://"));
         }
+        let trust = Trust::with_file(config.ca_file.as_deref())?;
+        let tls = trust.client()?;
         Ok(Self {
             config,
+            tls,
             urls,
             chain_id,
             address,

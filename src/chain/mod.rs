@@ -24,9 +24,9 @@ pub use config::{ChainConfig, FeeConfig, FeeTier, NetworkConfig};
 pub use decimal::{Decimal, DecimalError};
 pub use emissions::{
     Emissions, NetworkInference, OpenWindow, Params, Version, WindowStatus, answered_windows,
-    has_many_outputs,
+    answers, fee_of, has_many_outputs,
 };
 pub use error::ChainError;
 pub use output::Output;
-pub use rpc::{BreakerState, EndpointHealth, EndpointKind, Hedging, Notice, Rpc, Sent};
-pub use signer::{Envelope, KeyError, Signer};
+pub use rpc::{BreakerState, EndpointHealth, EndpointKind, Hedging, Notice, Rpc, Sent, redacted};
+pub use signer::{Envelope, KeyError, Signer, private_key_of};

@@ -34,6 +34,7 @@ use std::{
 };
 
 use prost::Message;
+use reqwest::{Certificate, tls::Version};
 
 use self::{
     breaker::Rest,
@@ -44,7 +45,7 @@ use self::{
     latency::{Hedge, Kind},
 };
 use super::{ChainError, jsonrpc::Status};
-use crate::types::Height;
+use crate::{leash::Leash, tls::Trust, types::Height};
 
 pub use breaker::BreakerState;
 pub use broadcast::Sent;
@@ -82,12 +83,26 @@ impl Rpc {
     /// # Errors
     /// When a URL can't be used or TLS can't be set up.
     pub fn new(urls: &[String], timeout: Duration) -> Result<Self, ChainError> {
+        Self::trusting(urls, timeout, &Trust::default())
+    }
+
+    /// As [`Rpc::new`], with authorities beside the system's.
+    ///
+    /// # Errors
+    /// As [`Rpc::new`].
+    pub fn trusting(urls: &[String], timeout: Duration, trust: &Trust) -> Result<Self, ChainError> {
         crate::tls::install();
         if urls.is_empty() {
             let cause = "the list is empty: name at least one".into();
             return Err(bad("rpc", cause));
         }
+        let own = trust.own().iter().map(|it| Certificate::from_der(it));
+        let own: Vec<_> = own
+            .collect::<Result<_, _>>()
+            .map_err(|error| bad("rpc", error.to_string()))?;
         let client = reqwest::Client::builder()
+            .tls_version_min(Version::TLS_1_2)
+            .tls_certs_merge(own)
             .timeout(timeout)
             .connect_timeout(timeout)
             .redirect(reqwest::redirect::Policy::custom(follow))
@@ -101,7 +116,7 @@ impl Rpc {
         let shared = Arc::new(Shared::new(urls.len()));
         let endpoints = urls.iter().map(|url| {
             let name = redacted(url);
-            let transport = transport(url, &name, &client, timeout)?;
+            let transport = transport(url, &name, &client, timeout, trust)?;
             let shared = Arc::clone(&shared);
             Ok(Endpoint::new(name, transport, shared))
         });
@@ -132,6 +147,20 @@ impl Rpc {
         // Nobody has asked yet.
         let _first = self.shared.rest.set(Rest { least, most });
         self
+    }
+
+    /// The same pool, which sends transactions as long as `leash` allows it: that is looked at when their
+    /// bytes are written, for each endpoint and each try. To be called once, before anything is sent.
+    #[must_use]
+    pub fn leashed(self, leash: Leash) -> Self {
+        let _first = self.shared.leash.set(leash);
+        self
+    }
+
+    /// Whether transactions may be sent now.
+    #[must_use]
+    pub fn may_send(&self) -> bool {
+        self.shared.leash().check().is_ok()
     }
 
     /// Takes note of a block, so that nodes that are well behind it are passed over.
@@ -258,6 +287,7 @@ fn transport(
     name: &str,
     client: &reqwest::Client,
     timeout: Duration,
+    trust: &Trust,
 ) -> Result<Transport, ChainError> {
     let (plain, is_grpc) = match url.strip_prefix(GRPC) {
         Some(plain) => (plain, true),
@@ -269,7 +299,7 @@ fn transport(
         return Err(bad(url, cause.into()));
     }
     if is_grpc {
-        let grpc = Grpc::new(plain, name.to_owned(), timeout);
+        let grpc = Grpc::new(plain, name.to_owned(), timeout, trust);
         let grpc = grpc.map_err(|cause| bad(url, cause))?;
         Ok(Transport::Grpc(Box::new(grpc)))
     } else {
@@ -294,8 +324,16 @@ fn follow(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Action 
 
 fn bad(url: &str, cause: String) -> ChainError {
     ChainError::BadUrl {
-        url: url.into(),
+        url: shown(url),
         cause,
+    }
+}
+
+/// A URL as it may be shown, or the key of the list that holds it.
+pub(super) fn shown(url: &str) -> String {
+    match url {
+        "rpc" | "ws" => url.to_owned(),
+        _ => redacted(url),
     }
 }
 
@@ -307,7 +345,8 @@ fn authority(url: &str) -> Option<(String, u16)> {
 }
 
 /// An endpoint as it may be shown: without user, password, path and query, which may hold a key.
-pub(super) fn redacted(url: &str) -> String {
+#[must_use]
+pub fn redacted(url: &str) -> String {
     let Ok(parsed) = reqwest::Url::parse(url) else {
         return "an unreadable URL".into();
     };

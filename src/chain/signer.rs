@@ -66,17 +66,7 @@ impl Signer {
     /// # Errors
     /// When it is no mnemonic.
     pub fn from_mnemonic(phrase: &SecretString) -> Result<Self, KeyError> {
-        let mnemonic =
-            Mnemonic::parse_normalized(&normalised(phrase)).map_err(|error| match error {
-                bip39::Error::BadWordCount(count) => KeyError::WordCount(count),
-                bip39::Error::UnknownWord(index) => KeyError::UnknownWord(index + 1),
-                _ => KeyError::Checksum,
-            })?;
-        let seed = Zeroizing::new(mnemonic.to_seed(""));
-        let path: DerivationPath = DERIVATION_PATH.parse().map_err(|_| KeyError::PrivateKey)?;
-        let key =
-            XPrv::derive_from_path(seed.as_slice(), &path).map_err(|_| KeyError::PrivateKey)?;
-        Self::new(SigningKey::from(key))
+        Self::new(SigningKey::from(derived(phrase)?))
     }
 
     /// The key in hexadecimal.
@@ -153,6 +143,26 @@ impl Signer {
     }
 }
 
+/// The private key of a BIP-39 mnemonic at `m/44'/118'/0'/0/0`: 32 bytes, big endian.
+///
+/// # Errors
+/// When it is no mnemonic.
+pub fn private_key_of(phrase: &SecretString) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    Ok(Zeroizing::new(derived(phrase)?.to_bytes()))
+}
+
+fn derived(phrase: &SecretString) -> Result<XPrv, KeyError> {
+    let mnemonic =
+        Mnemonic::parse_normalized(&normalised(phrase)).map_err(|error| match error {
+            bip39::Error::BadWordCount(count) => KeyError::WordCount(count),
+            bip39::Error::UnknownWord(index) => KeyError::UnknownWord(index + 1),
+            _ => KeyError::Checksum,
+        })?;
+    let seed = Zeroizing::new(mnemonic.to_seed(""));
+    let path: DerivationPath = DERIVATION_PATH.parse().map_err(|_| KeyError::PrivateKey)?;
+    XPrv::derive_from_path(seed.as_slice(), &path).map_err(|_| KeyError::PrivateKey)
+}
+
 impl std::fmt::Debug for Signer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Signer")
@@ -201,9 +211,7 @@ mod tests {
 
     #[test]
     fn a_private_key_is_read_with_and_without_its_prefix() {
-        let seed = Mnemonic::parse_normalized(VECTOR).unwrap().to_seed("");
-        let key = XPrv::derive_from_path(seed, &DERIVATION_PATH.parse().unwrap()).unwrap();
-        let text = hex::encode(key.private_key().to_bytes());
+        let text = hex::encode(private_key_of(&VECTOR.into()).unwrap());
         for text in [text.clone(), format!("0x{text}\n")] {
             assert_eq!(
                 Signer::from_private_key(&text.into()).unwrap().address(),

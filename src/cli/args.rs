@@ -8,6 +8,10 @@ use crate::{clock::FastClock, config::Overrides};
 
 /// Flags of `run`. They win over all files and variables; relative paths start at the project's root.
 #[derive(Args, Clone, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct RunArgs {
     /// The network: devnet (embedded, needs nothing), localnet, testnet, mainnet, or another that
     /// config/networks/ describes [default: testnet]
@@ -34,6 +38,9 @@ pub struct RunArgs {
     /// Hourly prices from this CSV file instead of Tiingo
     #[arg(long, value_name = "CSV")]
     pub prices: Option<PathBuf>,
+    /// On mainnet: yes, fees are to be paid in real coins
+    #[arg(long)]
+    pub real_coins: bool,
     /// Sign and show, but send nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -62,6 +69,7 @@ impl RunArgs {
             data_dir: self.data_dir.clone(),
             prices: self.prices.clone(),
             no_register: self.no_register,
+            real_coins: self.real_coins,
             ..Overrides::default()
         }
     }

@@ -25,6 +25,10 @@ pub(super) struct DevnetArgs {
     /// Where its RPC and WebSocket listen [default: 127.0.0.1:26657]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Let other machines in: the chain asks for a token then, which is printed with its addresses. Any
+    /// address of --listen is taken. There is no TLS: who sees the traffic sees the token
+    #[arg(long)]
+    expose: bool,
     /// A topic that opens windows; may be repeated [default: 67]
     #[arg(long = "topic", value_name = "ID")]
     topics: Vec<u64>,
@@ -66,6 +70,14 @@ enum Failure {
     Chain(#[from] DevnetError),
     #[error(transparent)]
     Models(#[from] ModelsFailure),
+    #[error(
+        "{0} is not of this machine alone: listen on 127.0.0.1, or say that it is meant with --expose, and a token is asked for"
+    )]
+    Exposed(SocketAddr),
+    #[error(
+        "{0} is not of this machine alone, and models know no token: name 127.0.0.1 as --models-listen"
+    )]
+    WideModels(SocketAddr),
     #[error("{0}: {1}")]
     Script(String, OrderError),
     #[error("can't read {0}: {1}; name a file with a script of faults")]
@@ -112,21 +124,33 @@ pub(super) fn devnet(args: &DevnetArgs) -> ExitCode {
 
 #[allow(clippy::print_stdout, reason = "this is the command line")]
 async fn serve(args: &DevnetArgs, shutdown: &Shutdown) -> Result<(), Failure> {
+    let is_wide = |it: &SocketAddr| !it.ip().is_loopback();
+    if let Some(address) = args.listen.filter(is_wide).filter(|_| !args.expose) {
+        return Err(Failure::Exposed(address));
+    }
+    if let Some(address) = args.models.listens().filter(is_wide) {
+        return Err(Failure::WideModels(address));
+    }
+    let token = args.expose.then(|| hex::encode(rand::random::<[u8; 16]>()));
     let models = if args.models.models {
         Some(Models::start(&args.models).await?)
     } else {
         None
     };
     let devnet = if args.has_chain() {
-        Some(start(args).await?)
+        Some(start(args, token.clone()).await?)
     } else {
         None
     };
     if let Some(devnet) = &devnet {
         println!("🔗 {} is up; any address has {POCKET_MONEY}", args.chain_id);
+        let (rpc, ws) = match &token {
+            Some(token) => (format!("/?token={token}"), format!("?token={token}")),
+            None => Default::default(),
+        };
         for address in devnet.addresses() {
-            println!("   RPC        http://{address}");
-            println!("   WebSocket  ws://{address}/websocket");
+            println!("   RPC        http://{address}{rpc}");
+            println!("   WebSocket  ws://{address}/websocket{ws}");
         }
         if let Some(url) = devnet.faults_url() {
             println!("   faults     {url}");
@@ -187,9 +211,9 @@ fn script(args: &DevnetArgs) -> Result<Vec<Order>, Failure> {
 }
 
 /// The chain, with its faults ordered.
-async fn start(args: &DevnetArgs) -> Result<Devnet, Failure> {
+async fn start(args: &DevnetArgs, token: Option<String>) -> Result<Devnet, Failure> {
     let orders = script(args)?;
-    let devnet = open(args).await?;
+    let devnet = open(args, token).await?;
     devnet.control(Control::Play(orders)).await?;
     if let Some(seed) = args.random_faults {
         let random = RandomFaults::new(seed, usize::from(args.endpoints), args.window);
@@ -202,7 +226,7 @@ async fn start(args: &DevnetArgs) -> Result<Devnet, Failure> {
     Ok(devnet)
 }
 
-async fn open(args: &DevnetArgs) -> Result<Devnet, DevnetError> {
+async fn open(args: &DevnetArgs, token: Option<String>) -> Result<Devnet, DevnetError> {
     let usual = [67];
     let topics = if args.topics.is_empty() {
         &usual[..]
@@ -227,6 +251,7 @@ async fn open(args: &DevnetArgs) -> Result<Devnet, DevnetError> {
     Devnet::start(DevnetConfig {
         listen,
         more_endpoints: more.collect(),
+        token: token.map(Into::into),
         control: args.control,
         prices: args.price_server,
         chain_id: args.chain_id.clone(),

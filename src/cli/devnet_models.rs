@@ -257,6 +257,11 @@ impl Models {
 }
 
 impl ModelsArgs {
+    /// Where the orchestrator listens, if there is one.
+    pub(super) fn listens(&self) -> Option<SocketAddr> {
+        self.models.then_some(self.models_listen)
+    }
+
     /// The crunch.
     pub(super) fn crunch_id(&self) -> &str {
         &self.crunch_id

@@ -26,7 +26,7 @@ const NEWS: usize = 256;
 /// What the learning room is given.
 pub(super) struct Setup<'a> {
     pub(super) settings: &'a Settings,
-    pub(super) chain: &'a Arc<Chain>,
+    pub(super) chain: Arc<Chain>,
     /// A connection of its own, so that the journal waits for nothing that is written here.
     pub(super) store: Arc<Store>,
     /// Whether the store's candles are those that are forecast from.
@@ -69,7 +69,7 @@ pub(super) async fn open(group: &mut TaskGroup, setup: Setup<'_>) {
         },
         topics: topics.collect(),
         outcomes: Arc::clone(&store) as _,
-        network: Arc::new(Bystander::timed(Arc::clone(chain), clock)),
+        network: Arc::new(Bystander::timed(Arc::clone(&chain), clock)),
         clock: Arc::clone(clock),
         news,
     };

@@ -22,12 +22,17 @@ mod rooms;
 mod run;
 mod score;
 mod season;
+mod standby;
+mod terminal;
+mod wallet;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 pub use args::RunArgs;
+
+use crate::ops;
 
 /// A worker for the Allora network.
 #[derive(Debug, Parser)]
@@ -53,6 +58,8 @@ enum Command {
     Score(score::ScoreArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),
+    /// The file with the wallet's key: encrypt
+    Wallet(wallet::WalletArgs),
     /// Play a whole competition on the embedded chain, with faults and kills
     #[command(hide = true)]
     Season(season::SeasonArgs),
@@ -64,7 +71,9 @@ enum Command {
 /// Runs the command that the arguments ask for.
 #[must_use]
 pub fn main() -> ExitCode {
-    match Cli::parse().command {
+    let command = Cli::parse().command;
+    harden(&command);
+    match command {
         Command::Run(args) => run::run(&args),
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Forecast(args) => forecast::forecast(&args),
@@ -72,7 +81,24 @@ pub fn main() -> ExitCode {
         Command::Predict(args) => predict::predict(&args),
         Command::Score(args) => score::score(&args),
         Command::Prices(args) => prices::prices(&args),
+        Command::Wallet(args) => wallet::wallet(&args),
         Command::Season(args) => season::season(&args),
         Command::Locate(args) => locate::locate(&args),
+    }
+}
+
+/// Closes the process to others before it reads a secret; all commands read `.env`. What is made for others
+/// to read, a report or a demo's chain, is left to the operator's own umask.
+#[allow(clippy::print_stderr, reason = "before there is a log")]
+fn harden(command: &Command) {
+    let is_open = matches!(
+        command,
+        Command::Backtest(_) | Command::Devnet(_) | Command::Season(_) | Command::Locate(_)
+    );
+    if !is_open {
+        ops::keep_private();
+    }
+    for notice in ops::harden() {
+        eprintln!("⚠️ {notice}");
     }
 }

@@ -1,10 +1,10 @@
 //! A competition's period: the worker waits for its start, and ends with it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     clock::{SharedClock, nap},
-    ops::{Event, Reporter, Shutdown},
+    ops::{Event, Reporter, Shutdown, TaskGroup},
     worker::{CompetitionConfig, Period, Phase},
 };
 
@@ -60,12 +60,7 @@ pub(super) async fn await_start(
 }
 
 /// Asks the worker to end when the period does.
-pub(super) async fn end_with(
-    period: Period,
-    clock: SharedClock,
-    reporter: Reporter,
-    shutdown: Shutdown,
-) {
+async fn end_with(period: Period, clock: SharedClock, reporter: Reporter, shutdown: Shutdown) {
     // A clock that is set back before the start ends nothing.
     while let Phase::Running(left) | Phase::Before(left) = period.phase(clock.now()) {
         nap(&*clock, unsigned(left)).await;
@@ -79,10 +74,21 @@ fn unsigned(wait: time::Duration) -> Duration {
     Duration::try_from(wait).unwrap_or_default()
 }
 
+/// Has the process end with the competition.
+pub(super) fn watch(
+    group: &mut TaskGroup,
+    period: Period,
+    (clock, reporter, shutdown): (&SharedClock, &Reporter, &Shutdown),
+) {
+    let told = (Arc::clone(clock), reporter.clone(), shutdown.clone());
+    group.spawn_minor("competition", move || {
+        let (clock, reporter, shutdown) = told.clone();
+        end_with(period, clock, reporter, shutdown)
+    });
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use time::{Duration as Span, macros::datetime};
 
     use super::*;

@@ -50,13 +50,14 @@ pub(super) fn open_with(
 ) -> Result<(Pidfile, Reporter), Failure> {
     let descriptors = raise_descriptors();
     let pidfile = Pidfile::acquire(&options.artifacts)?;
+    let exposed = options.artifacts.exposed();
     options.config = ops.clone();
     options.secrets = secrets;
     let reporter = Reporter::start(options)?;
     install_diagnostics(&reporter, &ops.diagnostics)?;
     reporter.emit(first);
     tell_descriptors(&reporter, descriptors);
-    for notice in notices {
+    for notice in notices.iter().chain(&exposed) {
         let remedy = "change it if that is not meant".into();
         reporter.emit(Event::Notice {
             cause: notice.clone(),

@@ -2,26 +2,29 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     RunArgs,
     disk::Database,
     failure::Failure,
     learning,
-    period::{await_start, end_with, period},
+    period::{await_start, period, watch},
     process::{self, Life, Plan},
     rooms,
+    standby::{Farewell, Standby},
+    terminal,
 };
 use crate::{
     chain::Signer,
     clock::SharedClock,
     config::Settings,
     devnet::{Control, Devnet, DevnetConfig},
-    ops::{Event, Pidfile, Reporter, ReporterOptions, Shutdown, WalletLock},
-    store::{Journal as _, Store, Wallet},
+    leash::Leash,
+    ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, TaskGroup, WalletLock},
+    store::{Journal, Store, Wallet},
     types::TopicId,
-    worker::{StartError, Tally, Worker, connect},
+    worker::{Chain, StartError, Tally, Worker, connect_leashed},
 };
 
 /// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),
@@ -59,8 +62,14 @@ fn never_anew(settings: &Settings, args: &RunArgs) -> Option<&'static str> {
 
 fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
     let started = std::time::Instant::now();
-    let settings = Settings::load(&args.overrides())?;
+    let mut settings = Settings::load_asking(&args.overrides(), terminal::ask)?;
+    if !args.dry_run {
+        settings.consent()?;
+    }
     let signer = rooms::signer(settings.wallet()?)?;
+    // From here on the key is in the signer; its words are in the logs' mask alone.
+    let secrets = settings.secrets();
+    settings.wallet = None;
     let first = Event::Starting {
         version: env!("CARGO_PKG_VERSION"),
         network: settings.network_name.clone(),
@@ -69,13 +78,8 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
     };
     let mut options = ReporterOptions::new(settings.artifacts.clone());
     options.clock = Arc::new(args.clock.unwrap_or_default());
-    let (pidfile, reporter) = process::open_with(
-        options,
-        &settings.ops,
-        settings.secrets(),
-        first,
-        &settings.notices,
-    )?;
+    let (pidfile, reporter) =
+        process::open_with(options, &settings.ops, secrets, first, &settings.notices)?;
     let start = Start {
         settings,
         signer,
@@ -95,12 +99,28 @@ struct Start {
     pidfile: String,
 }
 
-/// From the first signal handler to the last task; gives why it ended.
+/// From the first signal handler to the last task, and to the wallet's lease, which is given back; gives why
+/// it ended.
 async fn live(
     life: Life,
     start: Start,
     wallet: &mut Option<WalletLock>,
     args: &RunArgs,
+) -> Result<String, Failure> {
+    let mut farewell = None;
+    let ended = work(life, start, wallet, args, &mut farewell).await;
+    if let Some(farewell) = farewell {
+        farewell.leave().await;
+    }
+    ended
+}
+
+async fn work(
+    life: Life,
+    start: Start,
+    wallet: &mut Option<WalletLock>,
+    args: &RunArgs,
+    farewell: &mut Option<Farewell>,
 ) -> Result<String, Failure> {
     let Start {
         mut settings,
@@ -116,14 +136,8 @@ async fn live(
         address: address.clone(),
         prices: prices.to_string(),
     });
-    // An embedded chain is this process's own: nobody else can spend from its wallet.
-    if !settings.network.rpc.is_empty() {
-        *wallet = Some(WalletLock::acquire(
-            &settings.network.chain_id,
-            &address,
-            &settings.artifacts,
-        )?);
-    }
+    let standby = Standby::of(&settings, &address, args.dry_run)?;
+    *wallet = guard(&settings, &address, standby.as_ref())?;
     reporter.emit(Event::SingletonPassed { pidfile });
     let period = settings.competition.as_ref().map(period);
     if !await_start(period, &clock, &reporter, &shutdown).await {
@@ -142,12 +156,36 @@ async fn live(
     let mut group = life.group(reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
+    if let Some(period) = period {
+        watch(&mut group, period, (&clock, &reporter, &shutdown));
+    }
+    *farewell = standby.as_ref().map(Standby::farewell);
+    let learns = |chain: &Arc<Chain>, store: &Arc<Store>| learning::Setup {
+        settings: &settings,
+        chain: Arc::clone(chain),
+        store: Arc::clone(store),
+        keeps_candles,
+        desk: &desk,
+        clock: &clock,
+        reporter: &reporter,
+    };
     let worker = async {
-        let network = settings.network.clone();
-        let chain = connect(&settings.chain, network, signer, &topics, &reporter).await?;
+        let chain = connect(&settings, signer, &topics, &reporter, standby.as_ref()).await?;
+        let mut outcomes = None;
+        let mut started = Instant::from_std(started);
+        let mut led: Arc<dyn Journal> = Arc::clone(&journal) as _;
+        if let Some(standby) = standby {
+            // A forecast that stands by is held back as the leader's is.
+            let store = database.beside().await;
+            learning::open(&mut group, learns(&chain, &store)).await;
+            outcomes = Some(store);
+            let local = journal.as_ref().clone();
+            led = standby.lead(&mut group, &chain, local, &reporter).await?;
+            started = Instant::now();
+        }
         let worker = Worker {
             chain: Arc::clone(&chain),
-            journal,
+            journal: led,
             desk: desk.clone(),
             reporter: reporter.clone(),
             clock: Arc::clone(&clock),
@@ -157,49 +195,62 @@ async fn live(
             config: settings.worker.clone(),
             dry_run: args.dry_run,
             once: args.once,
-            started: Instant::from_std(started),
+            started,
         };
         let tally = worker.start(&mut group).await?;
-        Ok::<_, StartError>((tally, chain))
+        Ok::<_, Failure>((tally, chain, outcomes))
     };
     let begun = tokio::select! {
         begun = worker => Some(begun?),
         _ = shutdown.requested() => None,
     };
-    let Some((tally, chain)) = begun else {
+    let Some((tally, chain, opened)) = begun else {
         database.close().await;
         return Ok(shutdown.requested().await);
     };
-    // Not before: the start sets aside what is left of a chain that began anew.
-    let outcomes = database.beside().await;
-    database.follow(&mut group, life.begins_anew, &chain, &[&candles, &outcomes]);
-    let setup = learning::Setup {
-        settings: &settings,
-        chain: &chain,
-        store: Arc::clone(&outcomes),
-        keeps_candles,
-        desk: &desk,
-        clock: &clock,
-        reporter: &reporter,
+    let outcomes = if let Some(outcomes) = opened {
+        outcomes
+    } else {
+        // Not before: the start sets aside what is left of a chain that began anew.
+        let store = database.beside().await;
+        learning::open(&mut group, learns(&chain, &store)).await;
+        store
     };
-    learning::open(&mut group, setup).await;
+    database.follow(&mut group, life.begins_anew, &chain, &[&candles, &outcomes]);
     let poll_seconds = settings.worker.poll_interval.as_secs();
     reporter.emit(Event::PollingStarted { poll_seconds });
-    if let Some(period) = period {
-        group.spawn_minor("competition", move || {
-            end_with(
-                period,
-                Arc::clone(&clock),
-                reporter.clone(),
-                shutdown.clone(),
-            )
-        });
+    conclude(group, &database, &tally, args.once).await
+}
+
+/// The chain, which is sent nothing past the end of the wallet's lease.
+async fn connect(
+    settings: &Settings,
+    signer: Signer,
+    topics: &[TopicId],
+    reporter: &Reporter,
+    standby: Option<&Standby>,
+) -> Result<Arc<Chain>, StartError> {
+    let leash = standby.map_or_else(Leash::unlimited, Standby::leash);
+    let (nodes, network) = (&settings.chain, settings.network.clone());
+    connect_leashed(nodes, network, signer, topics, reporter, leash).await
+}
+
+/// The wallet's lock on this host. An embedded chain is this process's own: nobody else can spend from its
+/// wallet.
+fn guard(
+    settings: &Settings,
+    address: &str,
+    standby: Option<&Standby>,
+) -> Result<Option<WalletLock>, OpsError> {
+    let (network, artifacts) = (&settings.network, &settings.artifacts);
+    if network.rpc.is_empty() {
+        return Ok(None);
     }
-    let asked = group.shutdown();
-    let ending = group.join().await;
-    database.close().await;
-    process::asked(&ending)?;
-    conclude(&asked, *tally.borrow(), args.once)
+    let lock = match standby {
+        Some(it) => WalletLock::share(&network.chain_id, address, artifacts, it.place())?,
+        None => WalletLock::acquire(&network.chain_id, address, artifacts)?,
+    };
+    Ok(Some(lock))
 }
 
 /// Each start of the embedded chain is a new one: what went to the last one is lost with it.
@@ -223,7 +274,18 @@ async fn forget_last_chain(
     }
 }
 
-fn conclude(shutdown: &Shutdown, tally: Tally, once: bool) -> Result<String, Failure> {
+/// Until the last task has ended.
+async fn conclude(
+    group: TaskGroup,
+    database: &Database,
+    tally: &watch::Receiver<Tally>,
+    once: bool,
+) -> Result<String, Failure> {
+    let shutdown = group.shutdown();
+    let ending = group.join().await;
+    database.close().await;
+    process::asked(&ending)?;
+    let tally = *tally.borrow();
     if once && tally.answered == 0 && tally.missed > 0 {
         return Err(Failure::passing("the one window was not answered".into()));
     }

@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Finding, document::Document};
 use crate::{
-    chain::NetworkConfig,
+    chain::{NetworkConfig, redacted},
     forecast::{BadBlendValue, ForecastError, TopicSource},
     forecasters::ForecasterError,
     learning::LearningError,
@@ -21,6 +21,7 @@ use crate::{
     ops::OpsConfig,
     predict::BadPredictValue,
     score::BadScoreValue,
+    standby::BadStandbyValue,
     worker::{NoAsset, TopicConfig},
 };
 
@@ -46,6 +47,7 @@ impl<'a> Check<'a> {
         self.worker(document);
         self.topics(&document.topics, &document.predict.assets);
         self.rooms(document);
+        self.standby(document);
         self.ops(&document.ops);
         self.found
     }
@@ -99,16 +101,17 @@ impl<'a> Check<'a> {
     fn urls(&mut self, key: &str, urls: &[String], schemes: &[&str]) {
         let mut seen = BTreeSet::new();
         for url in urls {
-            let read = Url::parse(url);
+            let (read, is_new) = (Url::parse(url), seen.insert(url));
             let holds = read.is_ok_and(|it| schemes.contains(&it.scheme()) && it.has_host());
             let right = format!(
                 "write {0}://HOST:PORT or {1}://HOST",
                 schemes[0], schemes[1]
             );
+            let url = redacted(url);
             let wrong = format_args!("holds {url:?}, which is no {} URL", schemes.join(" or "));
             self.expect(holds, &[key], wrong, right);
             let again = format_args!("holds {url:?} twice");
-            self.expect(seen.insert(url), &[key], again, "name each endpoint once");
+            self.expect(is_new, &[key], again, "name each endpoint once");
         }
     }
 
@@ -155,6 +158,10 @@ impl<'a> Check<'a> {
         self.expect(holds, &["fees", "gas_limit"], wrong, right);
         let right = "nothing could be sent: write an amount above zero, such as \"0.001 allo\"";
         self.expect(fees.max_fee.0 > 0, &["fees", "max_fee"], "is zero", right);
+        let path = ["fees", "max_fee_per_day"];
+        let right = "a single answer may cost that much: make it at least as large";
+        let wrong = format_args!("is {}, below fees.max_fee", fees.max_fee_per_day);
+        self.expect(fees.max_fee <= fees.max_fee_per_day, &path, wrong, right);
     }
 
     /// What the rooms of prices and forecasts say of their own sections.
@@ -182,6 +189,12 @@ impl<'a> Check<'a> {
         }
         if let Err(BadScoreValue { key, wrong, right }) = document.score.check() {
             self.expect(false, &["score", key], wrong, right);
+        }
+    }
+
+    fn standby(&mut self, document: &Document) {
+        if let Err(BadStandbyValue { key, wrong, right }) = document.standby.check() {
+            self.expect(false, &["standby", key], wrong, right);
         }
     }
 

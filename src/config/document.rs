@@ -13,6 +13,7 @@ use crate::{
     ops::OpsConfig,
     predict::PredictConfig,
     score::ScoreConfig,
+    standby::StandbyConfig,
     worker::{CompetitionConfig, TopicConfig, WorkerConfig},
 };
 
@@ -21,6 +22,7 @@ use crate::{
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Document {
     pub network: String,
+    pub real_coins: bool,
     pub data_dir: PathBuf,
     pub prices: Option<PathBuf>,
     pub chain_id: Option<String>,
@@ -36,14 +38,16 @@ pub(super) struct Document {
     pub models: ModelsConfig,
     pub predict: PredictConfig,
     pub score: ScoreConfig,
+    pub standby: StandbyConfig,
     pub ops: OpsConfig,
     pub topics: Vec<TopicConfig>,
     pub competition: Option<CompetitionConfig>,
 }
 
 /// The sections and keys of the first level, for hints on variables' names.
-pub(super) const KEYS: [&str; 19] = [
+pub(super) const KEYS: [&str; 21] = [
     "network",
+    "real_coins",
     "data_dir",
     "prices",
     "chain_id",
@@ -59,6 +63,7 @@ pub(super) const KEYS: [&str; 19] = [
     "models",
     "predict",
     "score",
+    "standby",
     "ops",
     "topics",
     "competition",
@@ -68,6 +73,7 @@ impl Default for Document {
     fn default() -> Self {
         Self {
             network: "testnet".into(),
+            real_coins: false,
             data_dir: "data".into(),
             prices: None,
             chain_id: None,
@@ -83,6 +89,7 @@ impl Default for Document {
             models: ModelsConfig::default(),
             predict: PredictConfig::default(),
             score: ScoreConfig::default(),
+            standby: StandbyConfig::default(),
             ops: OpsConfig::default(),
             topics: vec![TopicConfig::default()],
             competition: None,

@@ -1,29 +1,33 @@
 //! The environment and the `.env` file: overrides of keys, and the only home of secrets.
 
-use std::{collections::BTreeMap, fs, io, os::unix::fs::MetadataExt, path::Path};
+use std::{collections::BTreeMap, io, path::Path};
 
 use secrecy::SecretString;
 use toml::{Table, Value};
+use zeroize::Zeroizing;
 
 use super::{
-    ConfigError,
+    ConfigError, Finding,
     document::{Document, KEYS},
+    guard::{self, Guarded, Keeper},
     hint,
     layer::{Layer, merge, nested},
 };
-use crate::types::TopicId;
+use crate::{ops, types::TopicId};
 
 /// Parts of a variable's name: no key lies deeper.
 const DEEPEST: usize = 8;
 /// The sections of a configuration file.
-const SECTIONS: [&str; 9] = [
-    "chain", "fees", "worker", "market", "forecast", "learning", "models", "predict", "ops",
+const SECTIONS: [&str; 10] = [
+    "chain", "fees", "worker", "market", "forecast", "learning", "models", "predict", "standby",
+    "ops",
 ];
 
 /// Variables of ours that are no keys of the configuration.
-const RESERVED: [&str; 8] = [
-    "ALLORA_BEGUN_ANEW",
+const RESERVED: [&str; 9] = [
+    ops::BEGUN_ANEW,
     "ALLORA_CONFIG",
+    ops::CORE_DUMPS,
     "ALLORA_FAILPOINT",
     "ALLORA_REAL",
     "ALLORA_START_TIMEOUT",
@@ -31,15 +35,24 @@ const RESERVED: [&str; 8] = [
     "ALLORA_WORKER_BIN",
     "ALLORA_WORKER_HOME",
 ];
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 9] = [
     "MNEMONIC",
     "MNEMONIC_FILE",
     "PRIVATE_KEY",
+    "PRIVATE_KEY_FILE",
+    "WALLET_PASSPHRASE",
+    "WALLET_PASSPHRASE_FILE",
     "TIINGO_API_KEY",
     "DATABASE_URL",
+    "STANDBY_DATABASE_URL",
 ];
 /// The token for topics' forecasters; with an underscore and a topic's number, that topic's.
 const FORECASTER_TOKEN: &str = "FORECASTER_TOKEN";
+
+/// Whether a name is a secret's that can be handed over as a file. The variables that name files can't.
+pub(super) fn is_credential(name: &str) -> bool {
+    (SECRETS.contains(&name) && !name.ends_with("_FILE")) || name.starts_with(FORECASTER_TOKEN)
+}
 
 /// The variables of one source: the process's environment or the `.env` file. An empty one counts
 /// as not set.
@@ -63,7 +76,8 @@ impl Environment {
                 continue;
             }
             if SECRETS.contains(&variable.as_str()) || variable.starts_with(FORECASTER_TOKEN) {
-                read.secrets.insert(variable, value.into());
+                let value = Zeroizing::new(value);
+                read.secrets.insert(variable, value.as_str().into());
             } else if variable.starts_with("ALLORA_") {
                 read.variables.insert(variable, value);
             }
@@ -72,30 +86,39 @@ impl Environment {
     }
 
     /// Reads a `.env` file, without touching the process's environment. Without a file it is empty.
-    /// A file that others can read is told of in `notices`.
-    pub(super) fn from_file(path: &Path, notices: &mut Vec<String>) -> Result<Self, ConfigError> {
+    /// If it holds secrets and others have access to it, `found` tells.
+    pub(super) fn from_file(
+        path: &Path,
+        found: &mut Vec<Finding>,
+        notices: &mut Vec<String>,
+    ) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
-        let text = match fs::read_to_string(path) {
-            Ok(text) => SecretString::from(text),
+        let unreadable = |cause| ConfigError::Unreadable {
+            path: path.to_owned(),
+            root: path.parent().unwrap_or(path).to_owned(),
+            cause,
+        };
+        let Guarded {
+            bytes,
+            found: open,
+            notices: told,
+        } = match guard::read(path, Keeper::Operator) {
+            Ok(read) => read,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
                 return Ok(Self::new(&name, []));
             }
-            Err(cause) => {
-                return Err(ConfigError::Unreadable {
-                    path: path.to_owned(),
-                    root: path.parent().unwrap_or(path).to_owned(),
-                    cause,
-                });
-            }
+            Err(cause) => return Err(unreadable(cause)),
         };
-        let text = secrecy::ExposeSecret::expose_secret(&text);
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| unreadable(io::Error::new(io::ErrorKind::InvalidData, "it is no text")))?;
         let mut all = Vec::new();
         for item in dotenvy::from_read_iter(text.as_bytes()) {
             all.push(item.map_err(|cause| unreadable_line(&name, text, &cause))?);
         }
         let read = Self::new(&name, all);
         if !read.secrets.is_empty() {
-            notices.extend(too_open(path));
+            found.extend(open);
+            notices.extend(told);
         }
         Ok(read)
     }
@@ -230,15 +253,6 @@ fn unreadable_line(name: &str, text: &str, cause: &dotenvy::Error) -> ConfigErro
     let place = number.map_or_else(|| name.to_owned(), |at| format!("{name}, line {at}"));
     let right = "write NAME=\"value\", with quotes around a value that holds spaces";
     ConfigError::refused(place, "the line can't be read", right)
-}
-
-/// What to tell of a file with secrets that others can read.
-pub(super) fn too_open(path: &Path) -> Option<String> {
-    let open = fs::metadata(path).ok()?.mode() & 0o077 != 0;
-    open.then(|| {
-        let path = path.display();
-        format!("{path} holds secrets and other users can read it: chmod 600 {path}")
-    })
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use std::{fs, os::unix::fs::PermissionsExt};
+
 use super::*;
 
 fn process(all: &[(&str, &str)]) -> Environment {
@@ -75,7 +77,7 @@ fn a_line_that_cannot_be_read_is_named_by_its_number_alone() {
         "# mine\nTIINGO_API_KEY=abc\nMNEMONIC=legal winner thank year\n",
     )
     .unwrap();
-    let Err(refused) = Environment::from_file(&path, &mut Vec::new()) else {
+    let Err(refused) = Environment::from_file(&path, &mut Vec::new(), &mut Vec::new()) else {
         panic!("read a phrase without quotes");
     };
     let text = format!("{refused} {refused:?}");
@@ -87,20 +89,26 @@ fn a_line_that_cannot_be_read_is_named_by_its_number_alone() {
 }
 
 #[test]
-fn a_file_leaves_the_process_s_environment_alone_and_warns_when_it_is_open() {
+fn a_file_leaves_the_process_s_environment_alone_and_is_refused_when_it_is_open() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(".env");
-    fs::write(
-        &path,
-        "TIINGO_API_KEY=0123456789\nALLORA_NETWORK='devnet'\n",
-    )
-    .unwrap();
-    let mut notices = Vec::new();
-    let read = Environment::from_file(&path, &mut notices).unwrap();
-    assert_eq!(read.get("ALLORA_NETWORK"), Some("devnet"));
-    assert!(read.secret("TIINGO_API_KEY").is_some());
+    let read = |text: &str, mode| {
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let mut found = Vec::new();
+        let read = Environment::from_file(&path, &mut found, &mut Vec::new()).unwrap();
+        (read, found)
+    };
+    let secret = "TIINGO_API_KEY=0123456789\nALLORA_NETWORK='devnet'\n";
+    let (all, found) = read(secret, 0o644);
+    assert_eq!(all.get("ALLORA_NETWORK"), Some("devnet"));
+    assert!(all.secret("TIINGO_API_KEY").is_some());
     assert!(std::env::var_os("ALLORA_NETWORK").is_none());
-    assert!(notices[0].contains("chmod 600"), "{notices:?}");
+    assert!(found[0].right.starts_with("chmod 600 /"), "{found:?}");
+    assert!(read(secret, 0o600).1.is_empty());
+    // Without a secret there is nothing to guard.
+    let (_, found) = read("TIINGO_API_KEY=\nALLORA_NETWORK='devnet'\n", 0o644);
+    assert!(found.is_empty());
 }
 
 #[test]

@@ -54,11 +54,19 @@ pub enum ConfigError {
     },
     /// The network needs a key and none is set.
     #[error(
-        "no wallet: set MNEMONIC (or MNEMONIC_FILE, or PRIVATE_KEY) in the environment or in {env_file}, as .env.example shows; --network devnet needs none"
+        "no wallet: set MNEMONIC (or MNEMONIC_FILE, PRIVATE_KEY or PRIVATE_KEY_FILE) in the environment or in {env_file}, as .env.example shows; --network devnet needs none"
     )]
     NoWallet {
         /// Where the `.env` file is looked for.
         env_file: PathBuf,
+    },
+    /// Fees would be paid in real coins, and nobody has said that this is meant.
+    #[error(
+        "{chain_id} takes its fees in real coins: say that it is meant with --real-coins, or real_coins = true in the configuration; fees.max_fee and fees.max_fee_per_day limit them"
+    )]
+    RealCoins {
+        /// The chain's id.
+        chain_id: String,
     },
 }
 

@@ -2,7 +2,7 @@
 
 /// Splits a deserialiser's message into what is wrong and what would be right.
 pub(super) fn explain(message: &str) -> (String, String) {
-    let message = message.trim().replace('\n', ", ");
+    let message = without_long_texts(message.trim()).replace('\n', ", ");
     if let Some(rest) = message.strip_prefix("unknown field ") {
         let (key, known) = rest.split_once(", ").unwrap_or((rest, ""));
         return (format!("unknown key {key}"), right_key(key, known));
@@ -16,9 +16,34 @@ pub(super) fn explain(message: &str) -> (String, String) {
     (message, right.to_owned())
 }
 
+/// The deserialiser quotes the value that it can't use. A long one may be a phrase, or a node's URL with a
+/// key in it.
+fn without_long_texts(message: &str) -> String {
+    const LONGEST: usize = 15;
+    const QUOTED: &str = "string \"";
+    let quoted = message.find(QUOTED).and_then(|start| {
+        let end = message.rfind("\", expected")?;
+        (end > start + QUOTED.len() + LONGEST).then_some((start, end + 1))
+    });
+    match quoted {
+        Some((start, end)) => {
+            let (before, after) = (message.get(..start), message.get(end..));
+            format!("{}a text{}", before.unwrap_or(""), after.unwrap_or(""))
+        }
+        None => message.to_owned(),
+    }
+}
+
 fn right_key(key: &str, known: &str) -> String {
     let key = key.trim_matches('`').to_lowercase();
-    if ["mnemonic", "mnemonic_file", "private_key", "tiingo_api_key"].contains(&key.as_str()) {
+    let secrets = [
+        "mnemonic",
+        "mnemonic_file",
+        "private_key",
+        "private_key_file",
+        "tiingo_api_key",
+    ];
+    if secrets.contains(&key.as_str()) {
         return "secrets belong in .env or the environment, see .env.example".into();
     }
     let names: Vec<_> = known.split('`').skip(1).step_by(2).collect();
@@ -48,6 +73,26 @@ mod tests {
         assert_eq!(nearest("netwrok", ["network", "rpc"]), Some("network"));
         assert_eq!(nearest("colour", ["network", "rpc"]), None);
         assert_eq!(nearest("x", []), None);
+    }
+
+    #[test]
+    fn a_long_text_in_the_wrong_place_is_not_shown() {
+        let told = |text: &str| {
+            explain(&format!(
+                "invalid type: string \"{text}\", expected a sequence"
+            ))
+            .0
+        };
+        assert_eq!(
+            told("30 s"),
+            "invalid type: string \"30 s\", expected a sequence"
+        );
+        for secret in [
+            "https://node.example/v1/KEY",
+            "legal \", expected winner \"",
+        ] {
+            assert_eq!(told(secret), "invalid type: a text, expected a sequence");
+        }
     }
 
     #[test]

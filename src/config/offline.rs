@@ -56,6 +56,7 @@ mod tests {
         let around = Surroundings {
             root: folder.path().to_owned(),
             variables: Vec::new(),
+            ask: None,
         };
         Offline::load_from(&Overrides::default(), &around)
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{ConfigError, Overrides, Surroundings, check::Check, sources::Sources};
@@ -53,6 +54,7 @@ impl Predicting {
     /// As [`Predicting::load`].
     pub fn load_from(overrides: &Overrides, around: &Surroundings) -> Result<Self, ConfigError> {
         let sources = Sources::read(overrides, around)?;
+        sources.guarded()?;
         let document = sources.document()?;
         let place = sources.placing();
         ConfigError::unless_none(Check::new(&place).predicting(&document))?;
@@ -87,6 +89,28 @@ impl Predicting {
     }
 }
 
+/// What of a URL may be a key to it: a password, a user without one, values of its query, and parts of
+/// its path that are too long for words; but for the names that everybody knows.
+pub(super) fn secrets_of(url: &str, known: &[&str]) -> Vec<SecretString> {
+    const LONGEST_WORD: usize = 15;
+    let Ok(url) = Url::parse(url.strip_prefix("grpc+").unwrap_or(url)) else {
+        return Vec::new();
+    };
+    let user = (!url.username().is_empty()).then(|| url.username().to_owned());
+    let password = url.password().map(str::to_owned);
+    // A key alone looks like a name without a value.
+    let query = url.query_pairs().map(|(name, value)| {
+        let key = if value.is_empty() { name } else { value };
+        key.into_owned()
+    });
+    let path = url.path().split('/').map(str::to_owned);
+    let path = path.filter(|part| part.len() > LONGEST_WORD);
+    let all = user.into_iter().chain(password).chain(query).chain(path);
+    all.filter(|it| !known.contains(&it.as_str()))
+        .map(SecretString::from)
+        .collect()
+}
+
 /// Whether a database's address may hold a password. A file's path is no secret, and stands in logs.
 #[must_use]
 pub(super) fn holds_password(url: &str) -> bool {
@@ -109,6 +133,7 @@ mod tests {
                 ("DATABASE_URL".into(), "postgres://me:secret@db/p".into()),
                 ("ALLORA_MODELS__TIMEOUT".into(), "20s".into()),
             ],
+            ask: None,
         };
         Predicting::load_from(overrides, &around)
     }
@@ -135,6 +160,22 @@ mod tests {
         let masked = |flag| read.secrets(Some(flag)).len();
         assert_eq!(masked("postgres://me:other@db/p"), 2);
         assert_eq!(masked("data/p.db"), 1);
+    }
+
+    #[test]
+    fn keys_in_urls_are_secrets_and_the_chains_name_is_none() {
+        let of = |url: &str| -> Vec<String> {
+            let found = secrets_of(url, &["allora-testnet-1", "testnet"]);
+            found
+                .iter()
+                .map(|it| it.expose_secret().to_owned())
+                .collect()
+        };
+        let key = "0123456789abcdef0123";
+        let url = format!("https://me:pass@node/allora-testnet-1/{key}?network=testnet&{key}x");
+        assert_eq!(of(&url), ["me", "pass", &format!("{key}x"), key]);
+        assert_eq!(of(&format!("grpc+https://node?key={key}")), [key]);
+        assert!(of("http://node/allora-testnet-1/status").is_empty());
     }
 
     #[test]

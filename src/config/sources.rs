@@ -1,7 +1,7 @@
 //! Where values come from, in order.
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -9,12 +9,13 @@ use secrecy::SecretString;
 use toml::{Table, Value};
 
 use super::{
-    ConfigError, Overrides, Surroundings, WalletSecret,
+    ConfigError, Finding, Overrides, Surroundings, WalletSecret,
     document::Document,
-    environment::Environment,
+    environment::{self, Environment},
+    guard::{self, Keeper},
     hint,
     layer::{self, Layer},
-    secrets,
+    secrets::{Ask, Search},
 };
 use crate::{chain::NetworkConfig, limits};
 
@@ -26,20 +27,23 @@ pub(super) struct Sources {
     dotenv: Environment,
     process: Environment,
     credentials: Environment,
+    /// Files with secrets that others have access to.
+    open: Vec<Finding>,
     /// What the operator should know of.
     pub notices: Vec<String>,
 }
 
 impl Sources {
     pub(super) fn read(overrides: &Overrides, around: &Surroundings) -> Result<Self, ConfigError> {
-        let mut notices = Vec::new();
+        let (mut open, mut notices) = (Vec::new(), Vec::new());
         let mut layers = Self {
             root: around.root.clone(),
             stack: Vec::new(),
             merged: Table::new(),
-            dotenv: Environment::from_file(&around.root.join(".env"), &mut notices)?,
+            dotenv: Environment::from_file(&around.root.join(".env"), &mut open, &mut notices)?,
             process: Environment::new("", around.variables.clone()),
-            credentials: credentials(&around.variables),
+            credentials: credentials(&around.variables, &mut open)?,
+            open,
             notices,
         };
         layers.file(Path::new("config/worker.toml"), true)?;
@@ -101,6 +105,12 @@ impl Sources {
         }
     }
 
+    /// Refuses files with secrets that others have access to. Commands that use no secret don't ask:
+    /// a worker must be stopped whatever its files look like.
+    pub(super) fn guarded(&self) -> Result<(), ConfigError> {
+        ConfigError::unless_none(self.open.clone())
+    }
+
     /// The sources of secrets, the strongest first.
     pub(super) fn environments(&self) -> [&Environment; 3] {
         [&self.process, &self.credentials, &self.dotenv]
@@ -117,47 +127,60 @@ impl Sources {
         &self,
         network_name: &str,
         network: &NetworkConfig,
+        ask: Option<Ask>,
         notices: &mut Vec<String>,
     ) -> Result<Option<WalletSecret>, ConfigError> {
-        let Some((wallet, place)) = secrets::wallet(&self.environments(), &self.root, notices)?
-        else {
+        let search = Search {
+            sources: &self.environments(),
+            root: &self.root,
+            ask,
+        };
+        let Some((wallet, place)) = search.wallet(notices)? else {
             let devnet = network_name == "devnet";
             return Ok(devnet.then(WalletSecret::devnet));
         };
-        let public = |it: &str| it.contains("testnet") || it.contains("mainnet");
-        let public = public(network_name) || public(&network.chain_id);
-        if public && wallet.is_public_knowledge() {
-            let wrong = "this mnemonic is published as a test vector: anybody can take its coins";
-            let right = "make one of your own; test vectors are for devnet and localnet";
+        let public = [network_name, &network.chain_id]
+            .iter()
+            .any(|it| it.contains("testnet") || it.contains("mainnet"));
+        if public && let Some(name) = wallet.published_as() {
+            let wrong = format!("this key is published ({name}): anybody can take its coins");
+            let right = "make one of your own; published keys are for devnet and localnet";
             return Err(ConfigError::refused(place, wrong, right));
         }
         Ok(Some(wallet))
     }
 }
 
-/// Secrets that systemd hands over as files: `mnemonic`, `private_key`, `tiingo_api_key`,
-/// `forecaster_token` and `database_url`.
-fn credentials(variables: &[(String, String)]) -> Environment {
+/// Secrets that systemd hands over as files, named as their variables in lower case: `mnemonic`,
+/// `private_key`, `wallet_passphrase`, `tiingo_api_key`, `database_url`, `standby_database_url`,
+/// `forecaster_token`, and with an underscore and its number a topic's own.
+fn credentials(
+    variables: &[(String, String)],
+    open: &mut Vec<Finding>,
+) -> Result<Environment, ConfigError> {
+    let mut all = Vec::new();
     let folder = variables.iter().find(|it| it.0 == "CREDENTIALS_DIRECTORY");
-    let read = |(_, folder): &(String, String)| {
-        let names = [
-            "MNEMONIC",
-            "PRIVATE_KEY",
-            "TIINGO_API_KEY",
-            "FORECASTER_TOKEN",
-            "DATABASE_URL",
-        ];
-        let found = names.into_iter().filter_map(|name| {
-            let path = Path::new(folder).join(name.to_lowercase());
-            let text = limits::read_text(&path, limits::WRITTEN).ok()?;
-            Some((name.to_owned(), text.trim().to_owned()))
-        });
-        found.collect::<Vec<_>>()
-    };
-    Environment::new(
-        "systemd's credentials",
-        folder.map(read).unwrap_or_default(),
-    )
+    let files = folder.map(|(_, folder)| fs::read_dir(folder));
+    for file in files.into_iter().flatten().flatten().flatten() {
+        let Some(name) = file.file_name().to_str().map(str::to_uppercase) else {
+            continue;
+        };
+        if !environment::is_credential(&name) {
+            continue;
+        }
+        let path = file.path();
+        let unreadable = |cause| ConfigError::Unreadable {
+            root: path.clone(),
+            path: path.clone(),
+            cause,
+        };
+        let read = guard::read(&path, Keeper::System).map_err(unreadable)?;
+        open.extend(read.found);
+        let text = std::str::from_utf8(&read.bytes)
+            .map_err(|_| unreadable(io::Error::new(io::ErrorKind::InvalidData, "it is no text")))?;
+        all.push((name, text.trim().to_owned()));
+    }
+    Ok(Environment::new("systemd's credentials", all))
 }
 
 fn flags(overrides: &Overrides) -> Layer {
@@ -203,6 +226,9 @@ fn flags(overrides: &Overrides) -> Layer {
         if !urls.is_empty() {
             layer.set(&[key], urls.clone().into(), flag);
         }
+    }
+    if overrides.real_coins {
+        layer.set(&["real_coins"], Value::Boolean(true), "--real-coins");
     }
     if overrides.no_register {
         let path = ["worker", "auto_register"];

@@ -1,4 +1,4 @@
-use std::{fs, path::Path, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use secrecy::ExposeSecret;
 use toml::{Table, Value};
@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use super::*;
 use crate::forecast::Target;
 
-const PHRASE: &str = "cat swing flag economy stadium alone churn speed unique patch report train";
+const PHRASE: &str = "disagree jealous glad feel apple flush unfair metal lock craft foil bottom";
 
 struct Project {
     folder: tempfile::TempDir,
@@ -22,7 +22,9 @@ impl Project {
     }
 
     fn file(self, path: &str, text: &str) -> Self {
-        fs::write(self.folder.path().join(path), text).unwrap();
+        let path = self.folder.path().join(path);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
         self
     }
 
@@ -40,6 +42,7 @@ impl Project {
         let around = Surroundings {
             root: self.folder.path().to_owned(),
             variables: self.variables.clone(),
+            ask: None,
         };
         Settings::load_from(overrides, &around)
     }
@@ -141,6 +144,7 @@ fn the_shipped_networks_and_competition_load() {
         let around = Surroundings {
             root: repository().to_owned(),
             variables: vec![("MNEMONIC".into(), PHRASE.into())],
+            ask: None,
         };
         let mut overrides = network(name);
         overrides.config = Some("config/competitions/btc-7day-2025.toml".into());
@@ -303,7 +307,7 @@ fn a_published_mnemonic_is_refused_on_public_networks() {
     for name in ["testnet", "mainnet"] {
         let refused = project.load(&network(name)).unwrap_err().to_string();
         assert!(
-            refused.contains("test vector") && !refused.contains("abandon"),
+            refused.contains("a mnemonic of repeated words") && !refused.contains("abandon"),
             "{refused}"
         );
     }
@@ -313,10 +317,80 @@ fn a_published_mnemonic_is_refused_on_public_networks() {
 }
 
 #[test]
+fn a_file_of_secrets_that_others_can_read_is_refused_unless_no_secret_is_used() {
+    let project = Project::new().without_wallet();
+    let path = project.folder.path().join(".env");
+    fs::write(&path, format!("MNEMONIC=\"{PHRASE}\"\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let refused = project.refused();
+    assert!(
+        refused.contains("mode 640") && refused.contains("chmod 600"),
+        "{refused}"
+    );
+    let around = Surroundings {
+        root: project.folder.path().to_owned(),
+        variables: Vec::new(),
+        ask: None,
+    };
+    let overrides = Overrides::default();
+    assert!(Predicting::load_from(&overrides, &around).is_err());
+    assert!(Offline::load_from(&overrides, &around).is_ok());
+    assert!(Sources::read(&overrides, &around).is_ok());
+}
+
+#[test]
+fn credentials_are_read_and_one_that_others_can_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let credential = |name: &str, text: &str, mode| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    credential("mnemonic", &format!("{PHRASE}\n"), 0o440);
+    credential("tiingo_api_key", "0123456789abcdef\n", 0o400);
+    credential("database_url", "postgres://me:secret@db/p", 0o400);
+    credential("forecaster_token_67", "a-token", 0o400);
+    credential("of_another_program", "", 0o444);
+    let project = Project::new()
+        .without_wallet()
+        .variable("CREDENTIALS_DIRECTORY", &folder.path().to_string_lossy())
+        .file(
+            "config/worker.toml",
+            "[[topics]]\nid = 67\nticker = \"btcusd\"\nhorizon = \"7d\"\ntarget = \"log_return\"\n\
+             forecaster = { http = \"http://127.0.0.1:9/\" }",
+        );
+    let settings = project.settings();
+    assert_eq!(settings.wallet().unwrap().secret().expose_secret(), PHRASE);
+    assert_eq!(settings.secrets().len(), 4);
+    credential("mnemonic", PHRASE, 0o444);
+    let refused = project.refused();
+    assert!(refused.contains("/mnemonic: it holds secrets"), "{refused}");
+}
+
+#[test]
+fn real_coins_are_paid_when_that_was_said() {
+    let project = Project::new();
+    let mut overrides = network("mainnet");
+    let refused = project.load(&overrides).unwrap().consent().unwrap_err();
+    let refused = refused.to_string();
+    assert!(
+        refused.contains("allora-mainnet-1") && refused.contains("--real-coins"),
+        "{refused}"
+    );
+    overrides.real_coins = true;
+    assert!(project.load(&overrides).unwrap().consent().is_ok());
+    assert!(project.load(&network("testnet")).unwrap().consent().is_ok());
+    // By its id as well: a network of one's own may have any name.
+    let mut own = network("testnet");
+    own.chain_id = Some("allora-mainnet-1".into());
+    assert!(project.load(&own).unwrap().consent().is_err());
+}
+
+#[test]
 fn no_secret_shows_in_debug_output() {
     let project = Project::new().variable("TIINGO_API_KEY", "0123456789abcdef");
     let shown = format!("{:?}", project.settings());
-    assert!(!shown.contains("swing") && !shown.contains("0123456789abcdef"));
+    assert!(!shown.contains("disagree") && !shown.contains("0123456789abcdef"));
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use secrecy::SecretString;
+
 use crate::{clock::FastClock, types::TopicId};
 
 /// The emissions module's version: the word that stands in paths, type URLs and events.
@@ -111,6 +113,9 @@ pub struct DevnetConfig {
     pub listen: SocketAddr,
     /// Further endpoints of the same chain, each with its own faults.
     pub more_endpoints: Vec<SocketAddr>,
+    /// What all endpoints ask for, as `Authorization: Bearer …` or as `?token=…`. Without one they listen
+    /// on this machine alone.
+    pub token: Option<SecretString>,
     /// Where faults are ordered over HTTP; loopback only.
     pub control: Option<SocketAddr>,
     /// Where a stand-in for Tiingo listens; loopback only.
@@ -154,6 +159,7 @@ impl Default for DevnetConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             more_endpoints: Vec::new(),
+            token: None,
             control: None,
             prices: None,
             clock: FastClock::default(),
@@ -203,6 +209,13 @@ impl DevnetConfig {
                     "{address} is no address of this machine alone; the ports for faults and prices listen on 127.0.0.1"
                 ));
             }
+        }
+        let mut endpoints = std::iter::once(&self.listen).chain(&self.more_endpoints);
+        let wide = endpoints.find(|it| !it.ip().is_loopback());
+        if let Some(address) = wide.filter(|_| self.token.is_none()) {
+            return refuse(format!(
+                "{address} is no address of this machine alone, and no token is asked for; listen on 127.0.0.1, or set a token"
+            ));
         }
         for topic in &self.topics {
             if topic.window < 1 || topic.window >= topic.epoch_length {

@@ -35,6 +35,7 @@ mod rpc;
 mod schedule;
 mod shared;
 mod state;
+mod token;
 mod transaction;
 mod view;
 mod ws;
@@ -102,7 +103,12 @@ impl Devnet {
             let (index, id) = (endpoints.len(), config.chain_id.clone());
             let shared = Shared::new(index, id, address.to_string(), hub.clone());
             let shared = Arc::new(shared);
-            serve(&mut tasks, listener, http::router(Arc::clone(&shared)));
+            let router = http::router(Arc::clone(&shared));
+            serve(
+                &mut tasks,
+                listener,
+                token::asked(router, config.token.as_ref()),
+            );
             addresses.push(address);
             endpoints.push(shared);
         }

@@ -14,6 +14,8 @@ use super::{
 
 /// Seconds of a day.
 const DAY: i64 = 24 * HOUR;
+/// Candles that come before a history begins anew, as it does with each month.
+const HOURS_OF_A_MONTH: usize = 31 * 24;
 
 /// An engine and the closes that it knows, by the start of their hour.
 #[derive(Debug)]
@@ -111,7 +113,7 @@ impl Builtin {
         let warm = warm.unwrap_or_else(|| {
             let mut cold = Warm {
                 engine: Engine::new(&self.config, horizon),
-                known: Vec::with_capacity(candles.len()),
+                known: Vec::with_capacity(candles.len() + HOURS_OF_A_MONTH),
                 days: Days::default(),
             };
             cold.push(candles);

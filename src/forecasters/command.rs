@@ -23,17 +23,23 @@ use super::{answer, failed, question};
 use crate::forecast::{Answer, Fallback, Forecaster, Question, Source};
 
 /// What a command does not inherit: our secrets, where they lie, and our supervisor's socket.
-const WITHHELD: [&str; 7] = [
+const WITHHELD: [&str; 12] = [
     "MNEMONIC",
     "MNEMONIC_FILE",
     "PRIVATE_KEY",
+    "PRIVATE_KEY_FILE",
+    "WALLET_PASSPHRASE",
+    "WALLET_PASSPHRASE_FILE",
     "TIINGO_API_KEY",
+    "DATABASE_URL",
+    "STANDBY_DATABASE_URL",
     "CREDENTIALS_DIRECTORY",
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
 ];
-/// Nor variables that begin so: tokens, and our configuration, whose endpoints may hold keys.
-const WITHHELD_PREFIXES: [&str; 2] = ["FORECASTER_TOKEN", "ALLORA_"];
+/// Nor variables that begin so: tokens, our configuration, whose endpoints may hold keys, and what
+/// PostgreSQL's clients read, such as its password.
+const WITHHELD_PREFIXES: [&str; 3] = ["FORECASTER_TOKEN", "ALLORA_", "PG"];
 /// Bytes of standard error that are kept for the log: the last ones.
 const TAIL: usize = 4 << 10;
 /// Lines of it that are logged.

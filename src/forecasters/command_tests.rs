@@ -115,10 +115,15 @@ async fn one_runs_at_a_time() {
 
 #[rstest]
 #[case("MNEMONIC", true)]
+#[case("DATABASE_URL", true)]
+#[case("PRIVATE_KEY_FILE", true)]
+#[case("WALLET_PASSPHRASE_FILE", true)]
 #[case("FORECASTER_TOKEN_67", true)]
 #[case("CREDENTIALS_DIRECTORY", true)]
 #[case("ALLORA_RPC", true)]
 #[case("ALLORA_NETWORKS__MAINNET__WS", true)]
+#[case("STANDBY_DATABASE_URL", true)]
+#[case("PGPASSWORD", true)]
 #[case("PATH", false)]
 fn secrets_are_withheld(#[case] name: &str, #[case] withheld: bool) {
     assert_eq!(is_withheld(&OsString::from(name)), withheld);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{PredictEvent, ScoreEvent, WatchEvent};
+use super::{PredictEvent, ScoreEvent, StandbyEvent, WatchEvent};
 use crate::{
     chain::Uallo,
     forecast::Forecast,
@@ -328,6 +328,9 @@ pub enum Event {
     /// The Scoring worker's own.
     #[serde(untagged)]
     Score(ScoreEvent),
+    /// What several workers of one wallet do.
+    #[serde(untagged)]
+    Standby(StandbyEvent),
 }
 
 impl From<PredictEvent> for Event {
@@ -339,6 +342,12 @@ impl From<PredictEvent> for Event {
 impl From<ScoreEvent> for Event {
     fn from(event: ScoreEvent) -> Self {
         Self::Score(event)
+    }
+}
+
+impl From<StandbyEvent> for Event {
+    fn from(event: StandbyEvent) -> Self {
+        Self::Standby(event)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Where the worker writes, and how it replaces a file.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write},
+    fs::{self, OpenOptions},
+    io::{self, BufWriter, Write},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -110,10 +111,49 @@ impl Artifacts {
         self.named(&format!(".alone-{of}"))
     }
 
+    /// The number that this folder's worker is named by among those of its wallet.
+    #[must_use]
+    pub fn standby_id(&self) -> PathBuf {
+        self.named(".standby-id")
+    }
+
+    /// Says that this folder's worker led its wallet; `of` names the database that the workers share.
+    #[must_use]
+    pub fn standby_lead(&self, of: &str) -> PathBuf {
+        self.named(&format!(".standby-lead-{of}"))
+    }
+
     /// Candles that are kept apart from the database.
     #[must_use]
     pub fn candles(&self) -> PathBuf {
         self.named(".candles.db")
+    }
+
+    /// What other users have access to, each with the command that mends it: folders that were there
+    /// already are left as they are.
+    #[must_use]
+    pub fn exposed(&self) -> Vec<String> {
+        let mode = |path: &Path| fs::metadata(path).map_or(0, |about| about.mode());
+        let mut all = Vec::new();
+        for folder in [self.data_dir.clone(), self.folder()] {
+            let mode = mode(&folder);
+            // In a folder with the sticky bit others can't replace what is ours.
+            if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+                let folder = folder.display();
+                all.push(format!(
+                    "other users can replace files in {folder}: chmod go-w {folder}"
+                ));
+            }
+        }
+        let files = [self.database(), self.event_log(), self.output_log()];
+        if files.iter().any(|path| mode(path) & 0o077 != 0) {
+            let folder = self.folder();
+            let folder = folder.display();
+            all.push(format!(
+                "other users can read files in {folder} that were made before: chmod -R go= {folder}"
+            ));
+        }
+        all
     }
 
     fn log(&self, kind: &str) -> PathBuf {
@@ -124,14 +164,29 @@ impl Artifacts {
 
 /// Replaces a file in one step: readers see the old content or the new, never a part.
 pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace_with(path, |file| file.write_all(content))
+}
+
+/// As [`replace`], with a content that is written piece by piece.
+pub(super) fn replace_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}", std::process::id()));
     let beside = folder.join(name);
-    let written = File::create(&beside).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_data()
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside);
+    let written = opened.and_then(|file| {
+        let mut file = BufWriter::new(file);
+        write(&mut file)?;
+        file.into_inner()?.sync_data()
     });
     let replaced = written.and_then(|()| fs::rename(&beside, path));
     if replaced.is_err() {
@@ -139,4 +194,37 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&beside);
     }
     replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_others_have_access_to_is_told_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = Artifacts::new(folder.path());
+        fs::create_dir_all(artifacts.folder()).unwrap();
+        let mode = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(&artifacts.folder(), 0o755);
+        assert_eq!(artifacts.exposed(), [""; 0]);
+        mode(&artifacts.folder(), 0o1777);
+        assert_eq!(artifacts.exposed(), [""; 0]);
+        mode(&artifacts.folder(), 0o775);
+        let told = artifacts.exposed();
+        let mend = format!("chmod go-w {}", artifacts.folder().display());
+        assert!(told.len() == 1 && told[0].ends_with(&mend), "{told:?}");
+        replace(&artifacts.database(), b"").unwrap();
+        assert_eq!(
+            artifacts.exposed().len(),
+            1,
+            "what is made is its user's alone"
+        );
+        mode(&artifacts.database(), 0o644);
+        assert!(artifacts.exposed()[1].contains("chmod -R go= "));
+    }
 }

@@ -1,12 +1,20 @@
 //! `predictions.json`: the newest predictions with what became of them.
 
-use std::{collections::VecDeque, fs, io, path::PathBuf};
+use std::{
+    collections::VecDeque,
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+};
 
-use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::{Event, files};
+use super::{
+    Event, files,
+    prediction::{Basis, Prediction, Status},
+};
 use crate::{
-    forecast::{Fallback, Forecast, Report, Source},
+    forecast::{Forecast, Source},
     limits,
     types::{Height, Nonce, TopicId},
 };
@@ -18,90 +26,39 @@ const KEPT: usize = 1_000;
 /// Forecasts whose submission has not been heard of yet.
 const PENDING: usize = 256;
 
-/// One entry of `predictions.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Prediction {
-    /// When it was sent, ISO 8601 in UTC.
-    pub timestamp: String,
-    /// The topic.
-    pub topic: TopicId,
-    /// The window.
-    pub nonce: Nonce,
-    /// The value as signed.
-    pub value: String,
-    /// Where the value comes from, when known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<Source>,
-    /// How it came about, when known.
-    #[serde(flatten)]
-    pub basis: Basis,
-    /// What became of it.
-    pub status: Status,
-    /// The transaction.
-    pub hash: String,
-    /// The block that holds it, once there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub height: Option<Height>,
-}
-
-/// How a prediction's value came about.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Basis {
-    /// Closes that it was made from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closes: Option<usize>,
-    /// How long it took to make, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub took_ms: Option<f64>,
-    /// Why it is 0, or why it stands in for another.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fallback: Option<Fallback>,
-    /// The weights in it and the t by which they are given, for the built-in forecast.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub report: Option<Report>,
-}
-
-impl From<&Forecast> for Basis {
-    fn from(forecast: &Forecast) -> Self {
-        Self {
-            closes: Some(forecast.closes),
-            took_ms: Some((forecast.took.as_secs_f64() * 1e6).round() / 1e3),
-            fallback: forecast.fallback.clone(),
-            report: forecast.report.clone(),
-        }
-    }
-}
-
-/// What became of a prediction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Signed, not sent.
-    DryRun,
-    /// In a node's mempool.
-    Submitted,
-    /// In a block.
-    Included,
-    /// In the set that counts.
-    Counted,
-    /// In a block, but better inferers took all places.
-    Outranked,
-    /// Refused by the chain; a later attempt takes its place.
-    Refused,
-    /// The window closed without it.
-    Missed,
-}
-
 /// The file and what it shall hold.
 #[derive(Debug)]
 pub(super) struct Predictions {
     path: PathBuf,
-    entries: VecDeque<Prediction>,
+    entries: VecDeque<Entry>,
     pending: VecDeque<(TopicId, Nonce, Source, Basis)>,
     loaded: bool,
     dirty: bool,
     /// Where an unreadable file went, until that is told.
     aside: Option<PathBuf>,
+}
+
+/// An entry as its line of the file: in one piece it takes half the memory, and the file is written from
+/// it without a copy.
+#[derive(Debug)]
+struct Entry {
+    topic: TopicId,
+    nonce: Nonce,
+    line: Box<str>,
+}
+
+impl Entry {
+    fn new(prediction: &Prediction) -> io::Result<Self> {
+        Ok(Self {
+            topic: prediction.topic,
+            nonce: prediction.nonce,
+            line: serde_json::to_string(prediction)?.into(),
+        })
+    }
+
+    fn read(&self) -> io::Result<Prediction> {
+        Ok(serde_json::from_str(&self.line)?)
+    }
 }
 
 impl Predictions {
@@ -177,7 +134,7 @@ impl Predictions {
             return Ok(None);
         }
         self.load()?;
-        files::replace(&self.path, self.render()?.as_bytes())?;
+        files::replace_with(&self.path, |file| write(&self.entries, file))?;
         self.dirty = false;
         Ok(self.aside.take())
     }
@@ -194,7 +151,7 @@ impl Predictions {
                 self.aside = Some(self.set_aside()?);
             }
             Err(cause) => return Err(cause),
-            Ok(bytes) => match serde_json::from_slice::<Vec<Prediction>>(&bytes) {
+            Ok(bytes) => match parse(&bytes) {
                 Ok(earlier) => self.prepend(earlier),
                 Err(_) => self.aside = Some(self.set_aside()?),
             },
@@ -203,7 +160,7 @@ impl Predictions {
         Ok(())
     }
 
-    fn prepend(&mut self, earlier: Vec<Prediction>) {
+    fn prepend(&mut self, earlier: Vec<Entry>) {
         for entry in earlier.into_iter().rev() {
             if self.find(entry.topic, entry.nonce).is_none() {
                 self.entries.push_front(entry);
@@ -227,17 +184,13 @@ impl Predictions {
         Ok(aside)
     }
 
-    fn render(&self) -> io::Result<String> {
-        let lines: Result<Vec<_>, _> = self.entries.iter().map(serde_json::to_string).collect();
-        Ok(format!("[\n{}\n]\n", lines?.join(",\n")))
-    }
-
     fn expect(&mut self, topic: TopicId, nonce: Nonce, forecast: &Forecast) {
         let (source, basis) = (forecast.source, Basis::from(forecast));
         // What was signed ahead may be sent, and told, before what it is made from.
-        if let Some(entry) = self.find(topic, nonce) {
-            (entry.source, entry.basis) = (Some(source), basis);
-            self.dirty = true;
+        let known = self.amend(topic, nonce, |entry| {
+            (entry.source, entry.basis) = (Some(source), basis.clone());
+        });
+        if known {
             return;
         }
         if self.pending.len() >= PENDING {
@@ -259,12 +212,12 @@ impl Predictions {
         let known = self.pending.iter().rev().find(is_it);
         let known = known.map(|it| (Some(it.2), it.3.clone()));
         self.pending.retain(|it| !is_it(&it));
-        let earlier = self.find(topic, nonce);
-        let earlier = earlier.map(|entry| (entry.source, entry.basis.clone()));
+        let earlier = self.find(topic, nonce).and_then(|it| it.read().ok());
+        let earlier = earlier.map(|it| (it.source, it.basis));
         let (source, basis) = known.or(earlier).unwrap_or_default();
         self.entries
             .retain(|entry| entry.topic != topic || entry.nonce != nonce);
-        self.entries.push_back(Prediction {
+        let entry = Entry::new(&Prediction {
             timestamp: timestamp.to_owned(),
             topic,
             nonce,
@@ -275,6 +228,7 @@ impl Predictions {
             hash: hash.to_owned(),
             height: None,
         });
+        self.entries.extend(entry.ok());
         self.trim();
         self.dirty = true;
     }
@@ -282,14 +236,35 @@ impl Predictions {
     fn update(&mut self, topic: TopicId, nonce: Nonce, status: Status, height: Option<Height>) {
         // The entry may be of an earlier run. When the file can't be read now, `settle` will tell.
         let _ = self.load();
-        if let Some(entry) = self.find(topic, nonce) {
+        self.amend(topic, nonce, |entry| {
             entry.status = status;
             entry.height = height.or(entry.height);
-            self.dirty = true;
-        }
+        });
     }
 
-    fn find(&mut self, topic: TopicId, nonce: Nonce) -> Option<&mut Prediction> {
+    /// Changes an entry; false when there is none.
+    fn amend(
+        &mut self,
+        topic: TopicId,
+        nonce: Nonce,
+        change: impl FnOnce(&mut Prediction),
+    ) -> bool {
+        let Some(entry) = self.find(topic, nonce) else {
+            return false;
+        };
+        let changed = entry.read().and_then(|mut prediction| {
+            change(&mut prediction);
+            Entry::new(&prediction)
+        });
+        // What was rendered can be read, and rendered again.
+        if let Ok(changed) = changed {
+            *entry = changed;
+            self.dirty = true;
+        }
+        true
+    }
+
+    fn find(&mut self, topic: TopicId, nonce: Nonce) -> Option<&mut Entry> {
         let mut newest_first = self.entries.iter_mut().rev();
         newest_first.find(|entry| entry.topic == topic && entry.nonce == nonce)
     }
@@ -299,6 +274,22 @@ impl Predictions {
             self.entries.pop_front();
         }
     }
+}
+
+/// The file's entries, one by one.
+fn parse(bytes: &[u8]) -> io::Result<Vec<Entry>> {
+    let entries: Vec<&RawValue> = serde_json::from_slice(bytes)?;
+    let read = |entry: &&RawValue| Entry::new(&serde_json::from_str(entry.get())?);
+    entries.iter().map(read).collect()
+}
+
+fn write(entries: &VecDeque<Entry>, file: &mut dyn Write) -> io::Result<()> {
+    file.write_all(b"[")?;
+    for (place, entry) in entries.iter().enumerate() {
+        file.write_all(if place == 0 { b"\n" } else { b",\n" })?;
+        file.write_all(entry.line.as_bytes())?;
+    }
+    file.write_all(b"\n]\n")
 }
 
 #[cfg(test)]

@@ -180,3 +180,27 @@ fn a_disk_that_refuses_is_tried_again_and_nothing_is_forgotten() {
     predictions.settle().unwrap();
     assert_eq!(read(&path).len(), 1);
 }
+
+#[test]
+fn what_is_held_is_the_text_of_the_file_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("predictions.json");
+    let mut predictions = Predictions::new(path.clone());
+    let forecast = crate::ops::samples::stand_in_forecast();
+    for nonce in 1..=1_200 {
+        let used = Event::ForecastUsed {
+            topic: TOPIC,
+            nonce: Nonce(nonce),
+            forecast: forecast.clone(),
+        };
+        predictions.observe(&used, AT);
+        predictions.observe(&submitted(nonce), AT);
+        predictions.observe(&included(nonce), AT);
+    }
+    predictions.settle().unwrap();
+    let held: usize = predictions.entries.iter().map(|it| it.line.len()).sum();
+    // Brackets, and what parts the lines.
+    assert_eq!(held + 2 * 1_000 + 3, fs::read(&path).unwrap().len());
+    assert!(predictions.pending.is_empty());
+    assert!(predictions.entries.capacity() <= 2_048);
+}

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use sd_notify::NotifyState;
 use serde::Serialize;
 
-use super::{Event, PredictEvent, WatchEvent, files, systemd::notify};
+use super::{Event, PredictEvent, StandbyEvent, WatchEvent, files, systemd::notify};
 
 /// What the worker is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -15,6 +15,8 @@ pub enum Phase {
     Starting,
     /// It waits for the competition to begin.
     Waiting,
+    /// Another worker leads its wallet; it takes over when that one fails.
+    Standby,
     /// It can answer a window.
     Ready,
     /// It could not go on and begins anew, as the same process, after a pause.
@@ -76,7 +78,9 @@ impl StateFile {
     /// Takes from an event what the state file says of it. `timestamp` is the event's.
     pub(super) fn observe(&mut self, event: &Event, timestamp: &str) {
         match event {
-            Event::Starting { .. } | Event::Predict(PredictEvent::PredictStarting { .. }) => {
+            Event::Starting { .. }
+            | Event::Predict(PredictEvent::PredictStarting { .. })
+            | Event::Standby(StandbyEvent::StandbyTookOver { .. }) => {
                 self.enter(Phase::Starting, event, timestamp);
             }
             Event::CompetitionWaiting { .. } => self.enter(Phase::Waiting, event, timestamp),
@@ -94,6 +98,9 @@ impl StateFile {
             Event::Balance { balance } | Event::BalanceLow { balance, .. } => {
                 self.content.balance = balance.to_string();
                 self.dirty = true;
+            }
+            Event::Standby(StandbyEvent::StandbyWaiting { .. }) => {
+                self.enter(Phase::Standby, event, timestamp);
             }
             Event::Ready { .. } | Event::Predict(PredictEvent::PredictReady { .. }) => {
                 self.enter(Phase::Ready, event, timestamp);
@@ -158,6 +165,7 @@ pub(super) fn ends_the_start(event: &Event) -> bool {
         event,
         Event::Ready { .. }
             | Event::CompetitionWaiting { .. }
+            | Event::Standby(StandbyEvent::StandbyWaiting { .. })
             | Event::Predict(PredictEvent::PredictReady { .. })
     )
 }
@@ -166,7 +174,7 @@ pub(super) fn ends_the_start(event: &Event) -> bool {
 fn tell_systemd(phase: Phase, message: &str) {
     let status = NotifyState::Status(message);
     match phase {
-        Phase::Ready | Phase::Waiting => notify(&[NotifyState::Ready, status]),
+        Phase::Ready | Phase::Waiting | Phase::Standby => notify(&[NotifyState::Ready, status]),
         Phase::Stopping => notify(&[NotifyState::Stopping, status]),
         _ => notify(&[status]),
     }
@@ -229,6 +237,27 @@ mod tests {
         );
         assert!(stopped.contains("\"state\":\"stopped\""));
         assert!(stopped.contains("\"message\":\"SIGTERM\""));
+    }
+
+    #[test]
+    fn a_standby_is_one_word_until_it_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = StateFile::new(folder.path().join("worker.state"));
+        let waiting = StandbyEvent::StandbyWaiting {
+            name: "one".into(),
+            leader: Some("two".into()),
+            token: 3,
+        };
+        let told = content(&mut file, &waiting.into());
+        assert!(told.contains("\"state\":\"standby\""), "{told}");
+        let took_over = StandbyEvent::StandbyTookOver {
+            name: "one".into(),
+            from: Some("two".into()),
+            token: 4,
+            silent_ms: 3_000,
+        };
+        let told = content(&mut file, &took_over.into());
+        assert!(told.contains("\"state\":\"starting\""), "{told}");
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Pidfile {
 #[derive(Debug)]
 pub struct WalletLock {
     files: Vec<File>,
+    /// What is written in them is for all that share it.
+    is_shared: bool,
 }
 
 impl Pidfile {
@@ -68,6 +70,25 @@ impl WalletLock {
     /// [`OpsError::WalletInUse`] with the other's pid and data folder, or
     /// [`OpsError::NoLockFolder`].
     pub fn acquire(chain_id: &str, address: &str, artifacts: &Artifacts) -> Result<Self, OpsError> {
+        Self::acquire_in(&Self::places(), (chain_id, address), artifacts, None)
+    }
+
+    /// As [`WalletLock::acquire`], beside others on this host that share the wallet through the same
+    /// database, and no others.
+    ///
+    /// # Errors
+    /// As [`WalletLock::acquire`].
+    pub fn share(
+        chain_id: &str,
+        address: &str,
+        artifacts: &Artifacts,
+        database: &str,
+    ) -> Result<Self, OpsError> {
+        let wallet = (chain_id, address);
+        Self::acquire_in(&Self::places(), wallet, artifacts, Some(database))
+    }
+
+    fn places() -> Vec<PathBuf> {
         let uid = own_uid();
         let mut places = Vec::new();
         let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
@@ -80,28 +101,36 @@ impl WalletLock {
         }
         places.dedup();
         places.push(env::temp_dir().join(format!("allora-worker-{uid}")));
-        Self::acquire_in(&places, chain_id, address, artifacts)
+        places
     }
 
     /// As [`WalletLock::acquire`], in places of the caller's choice: one that can't be used is
-    /// passed over as long as another can.
+    /// passed over as long as another can. With a database's name it is shared with those that name
+    /// the same.
     ///
     /// # Errors
     /// As [`WalletLock::acquire`].
     pub fn acquire_in(
         places: &[PathBuf],
-        chain_id: &str,
-        address: &str,
+        (chain_id, address): (&str, &str),
         artifacts: &Artifacts,
+        database: Option<&str>,
     ) -> Result<Self, OpsError> {
         let data_dir = fs::canonicalize(artifacts.data_dir())
             .unwrap_or_else(|_| artifacts.data_dir().to_owned());
-        let content = format!("{}\n{}", std::process::id(), data_dir.display());
+        let mut content = format!("{}\n{}", std::process::id(), data_dir.display());
+        if let Some(database) = database {
+            content = format!("{content}\n{database}");
+        }
         let name = format!("{}-{}.lock", tame(chain_id), tame(address));
         let mut files = Vec::new();
         let mut tried = Vec::new();
         for place in places {
-            let taken = private_folder(place).and_then(|()| lock(&place.join(&name), &content));
+            let path = place.join(&name);
+            let taken = private_folder(place).and_then(|()| match database {
+                Some(database) => lock_shared(&path, &content, database),
+                None => lock(&path, &content),
+            });
             match taken {
                 Ok(Locked::Ours(file)) => files.push(file),
                 Ok(Locked::Theirs(content)) => {
@@ -119,7 +148,8 @@ impl WalletLock {
             let tried = tried.join(", ");
             return Err(OpsError::NoLockFolder { tried });
         }
-        Ok(Self { files })
+        let is_shared = database.is_some();
+        Ok(Self { files, is_shared })
     }
 }
 
@@ -131,7 +161,7 @@ impl Drop for Pidfile {
 
 impl Drop for WalletLock {
     fn drop(&mut self) {
-        for file in &self.files {
+        for file in self.files.iter().filter(|_| !self.is_shared) {
             let _ = file.set_len(0);
         }
     }
@@ -145,15 +175,7 @@ enum Locked {
 /// Locks a file and writes into it who holds it, or reads who does. The lock holds though the disk takes
 /// nothing: a full one leaves the file empty, and a read-only one leaves it as it is.
 fn lock(path: &Path, content: &str) -> io::Result<Locked> {
-    let mut file = match open_to_write(path) {
-        Err(cause) if is_unwritable(&cause) => {
-            File::open(path).map_err(|missing| match missing.kind() {
-                io::ErrorKind::NotFound => cause,
-                _ => missing,
-            })?
-        }
-        opened => opened?,
-    };
+    let mut file = opened(path)?;
     match try_lock(&file) {
         Ok(()) => {
             // Who holds it is for people; that it is held is what counts.
@@ -162,6 +184,19 @@ fn lock(path: &Path, content: &str) -> io::Result<Locked> {
         }
         Err(TryLockError::WouldBlock) => Ok(Locked::Theirs(holder(&mut file)?)),
         Err(TryLockError::Error(cause)) => Err(cause),
+    }
+}
+
+/// To write; to read where that can't be done: a lock holds all the same.
+fn opened(path: &Path) -> io::Result<File> {
+    match open_to_write(path) {
+        Err(cause) if is_unwritable(&cause) => {
+            File::open(path).map_err(|missing| match missing.kind() {
+                io::ErrorKind::NotFound => cause,
+                _ => missing,
+            })
+        }
+        opened => opened,
     }
 }
 
@@ -180,6 +215,35 @@ fn open_to_write(path: &Path) -> io::Result<File> {
         .truncate(false)
         .mode(0o600)
         .open(path)
+}
+
+/// Locks a file together with others that share a database. The first writes which one it is; it stays
+/// written until somebody has the file for himself.
+fn lock_shared(path: &Path, content: &str, database: &str) -> io::Result<Locked> {
+    let mut file = opened(path)?;
+    for _ in 0..5 {
+        match file.try_lock() {
+            Ok(()) => {
+                note(&file, content)?;
+                // Another may come in between: then it is looked what that one has written.
+                file.unlock()?;
+            }
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(cause)) => return Err(cause),
+        }
+        match file.try_lock_shared() {
+            Ok(()) => {
+                let written = holder(&mut file)?;
+                if line(&written, 2) == database {
+                    return Ok(Locked::Ours(file));
+                }
+                return Ok(Locked::Theirs(written));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(15)),
+            Err(TryLockError::Error(cause)) => return Err(cause),
+        }
+    }
+    Ok(Locked::Theirs(holder(&mut file)?))
 }
 
 fn is_unwritable(cause: &io::Error) -> bool {
@@ -240,7 +304,7 @@ fn private_folder(path: &Path) -> io::Result<()> {
 
 /// The user that this process runs as.
 fn own_uid() -> u32 {
-    fs::metadata("/proc/self").map_or(0, |own| own.uid())
+    rustix::process::geteuid().as_raw()
 }
 
 /// A text as part of a file's name.

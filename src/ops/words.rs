@@ -329,6 +329,7 @@ impl Event {
             Self::Watch(event) => event.words(),
             Self::Predict(event) => event.words(),
             Self::Score(event) => event.words(),
+            Self::Standby(event) => event.words(),
         }
     }
 }

@@ -199,7 +199,10 @@ async fn upsert(
          high = excluded.high, low = excluded.low, close = excluded.close, \
          volume = excluded.volume",
     );
-    insert.build().execute(connection).await.map(drop)
+    // Only whole ones have a text that comes again: the connection keeps a statement of each text.
+    let whole = rows.len() == ROWS_AT_ONCE;
+    let insert = insert.build().persistent(whole);
+    insert.execute(connection).await.map(drop)
 }
 
 async fn insert_set_aside(
@@ -241,7 +244,9 @@ async fn delete(
         list.push_bind(start);
     }
     delete.push(")");
-    delete.build().execute(connection).await.map(drop)
+    // Each count of candles is another text.
+    let delete = delete.build().persistent(false);
+    delete.execute(connection).await.map(drop)
 }
 
 fn origin(row: &SqliteRow) -> Result<Origin, StoreError> {

@@ -1,4 +1,4 @@
-use sqlx::Executor as _;
+use sqlx::{Connection as _, Executor as _};
 
 use super::*;
 
@@ -171,5 +171,21 @@ async fn candles_of_an_older_database_are_hourly_ones_of_tiingo() -> Result<(), 
     let (seconds, source): (i64, String) = (row.try_get("seconds")?, row.try_get("source")?);
     assert_eq!((seconds, source.as_str()), (3600, "tiingo"));
     assert_eq!(super::candle(&row)?.close.to_bits(), 2.0_f64.to_bits());
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_count_of_candles_that_is_kept_at_once_leaves_no_statement_behind()
+-> Result<(), StoreError> {
+    let store = Store::in_memory().await?;
+    let series = Series::hourly("btcusd");
+    let candles: Vec<_> = (0..30).map(|hour| candle(hour, 2.0)).collect();
+    let mut kept = Vec::new();
+    for count in 1..30 {
+        store.keep(&series, Origin::Csv, &candles[..count]).await?;
+        let connection = store.pool.acquire().await.unwrap();
+        kept.push(connection.cached_statements_size());
+    }
+    assert_eq!(kept.first(), kept.last(), "{kept:?}");
     Ok(())
 }

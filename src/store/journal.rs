@@ -1,6 +1,6 @@
 //! The journal of submissions: every step of every window's answer, written before it is taken.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -208,6 +208,17 @@ impl Submission {
     }
 }
 
+/// A transaction that was handed to a node, or may have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// When it was first journaled so.
+    pub at: OffsetDateTime,
+    /// The transaction as broadcast.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of the bytes in upper-case hex.
+    pub hash: String,
+}
+
 /// The journal of submissions. What is appended is on the disk when the call returns.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
@@ -229,6 +240,20 @@ pub trait Journal: Send + Sync + 'static {
     /// When the database can't be read.
     async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError>;
 
+    /// The transactions of a wallet that were handed to a node since a time, or may have been: those
+    /// that a node took, and those that were prepared and not withdrawn. A journal that keeps no bytes
+    /// knows of none.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    async fn sent_since(
+        &self,
+        _wallet: &Wallet,
+        _since: OffsetDateTime,
+    ) -> Result<Vec<Sent>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// Sets all of a wallet's submissions aside under another chain id, because the chain began anew
     /// under its old id (a local or test chain). What was learnt of them is forgotten: the same nonces
     /// come again.
@@ -236,4 +261,16 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// When the database can't be written.
     async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError>;
+
+    /// How long bytes wait for their steps to be written before they leave all the same: a disk takes
+    /// milliseconds, a busy one a second. A little longer than it takes until a write is said to hang, so
+    /// that those behind it are known not to be waited for.
+    fn patience(&self) -> Duration {
+        Duration::from_millis(2_050)
+    }
+
+    /// Whether bytes wait for their steps though earlier ones hang: others read them.
+    fn is_binding(&self) -> bool {
+        false
+    }
 }

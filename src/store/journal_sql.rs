@@ -1,16 +1,14 @@
 //! The journal in SQL.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
 use super::{
-    Journal, Refusal, SignedTx, State, StateName, Store, StoreError, Submission, Transition,
-    Wallet, outcomes_sql,
+    Journal, Sent, SignedTx, State, Store, StoreError, Submission, Transition, Wallet,
+    journal_rows::{Columns, corrupt, submission},
+    outcomes_sql,
 };
-use crate::types::{Height, Nonce, TopicId, WindowKey};
 
 const INSERT: &str = "INSERT INTO journal (at, chain_id, address, topic, nonce, window_end, state, \
     value, tx_hash, endpoint, height, code, codespace, detail) \
@@ -18,7 +16,7 @@ const INSERT: &str = "INSERT INTO journal (at, chain_id, address, topic, nonce, 
 
 /// Blocks before the newest nonce for which an unfinished submission is taken up: what is older has
 /// long been decided, and a start must not read months.
-const REACH: i64 = 20_000;
+pub(super) const REACH: i64 = 20_000;
 
 const KEEP: &str = "INSERT OR IGNORE INTO transactions (hash, bytes, sequence) VALUES (?, ?, ?)";
 
@@ -39,67 +37,30 @@ const LATEST: &str = "SELECT j.*, \
         (SELECT max(n.id) FROM journal n WHERE n.chain_id = j.chain_id AND n.address = j.address \
             AND n.topic = j.topic AND n.nonce = j.nonce)";
 
-/// The columns of a state, in the order of [`INSERT`].
-#[derive(Default)]
-struct Columns<'a> {
-    hash: Option<&'a str>,
-    endpoint: Option<&'a str>,
-    height: Option<i64>,
-    code: Option<u32>,
-    codespace: Option<&'a str>,
-    detail: Option<&'a str>,
-}
+/// Blocks before the newest nonce in which a day may lie: 24 hours of blocks of a second are 86 400.
+const DAY_OF_BLOCKS: i64 = 100_000;
 
-impl<'a> From<&'a Transition> for Columns<'a> {
-    fn from(step: &'a Transition) -> Self {
-        match &step.state {
-            State::Due | State::Counted | State::Outranked | State::Superseded => Self::default(),
-            State::Prepared(tx) => Self {
-                hash: Some(&tx.hash),
-                detail: step.report.as_deref(),
-                ..Self::default()
-            },
-            State::Broadcast { hash, endpoint } => Self {
-                hash: Some(hash),
-                endpoint: Some(endpoint),
-                ..Self::default()
-            },
-            State::Included { hash, height } => Self {
-                hash: Some(hash),
-                height: Some(height.0),
-                ..Self::default()
-            },
-            State::Rejected(refusal) => Self {
-                code: Some(refusal.code),
-                codespace: Some(&refusal.codespace),
-                detail: Some(&refusal.log),
-                ..Self::default()
-            },
-            State::Expired { reason } => Self {
-                detail: Some(reason),
-                ..Self::default()
-            },
-        }
-    }
-}
+/// Transactions that a node took or a block holds, and those whose windows' newest step is that they
+/// were prepared: they may be out.
+const SENT: &str = "SELECT t.hash, t.bytes, min(j.at) AS at \
+    FROM journal j JOIN transactions t ON t.hash = j.tx_hash \
+    WHERE j.chain_id = ?1 AND j.address = ?2 AND j.at >= ?3 \
+        AND j.nonce > (SELECT max(m.nonce) - ?4 FROM journal m \
+            WHERE m.chain_id = ?1 AND m.address = ?2) \
+        AND (j.state IN ('broadcast', 'included') OR (j.state = 'prepared' AND NOT EXISTS \
+            (SELECT 1 FROM journal n WHERE n.chain_id = j.chain_id AND n.address = j.address \
+                AND n.topic = j.topic AND n.nonce = j.nonce AND n.id > j.id))) \
+    GROUP BY t.hash ORDER BY at";
 
 #[async_trait]
 impl Journal for Store {
     async fn append(&self, steps: &[Transition]) -> Result<(), StoreError> {
-        let failed = |cause| self.failed(cause);
-        let mut all = self.pool.begin().await.map_err(failed)?;
-        let mut kept = None;
-        for step in steps {
-            // The windows of one transaction follow each other.
-            if let State::Prepared(tx) = &step.state
-                && kept != Some(&tx.hash)
-            {
-                keep(&mut all, tx).await.map_err(failed)?;
-                kept = Some(&tx.hash);
-            }
-            insert(&mut all, step).await.map_err(failed)?;
-        }
-        all.commit().await.map_err(failed)
+        let work = async {
+            let mut all = self.pool.begin().await?;
+            write(&mut all, steps).await?;
+            all.commit().await
+        };
+        work.await.map_err(|cause| self.failed(cause))
     }
 
     async fn unfinished(&self, wallet: &Wallet) -> Result<Vec<Submission>, StoreError> {
@@ -115,6 +76,31 @@ impl Journal for Store {
     async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError> {
         let sql = format!("{LATEST} ORDER BY j.nonce DESC, j.topic");
         self.submissions(sql, wallet, limit.into()).await
+    }
+
+    async fn sent_since(
+        &self,
+        wallet: &Wallet,
+        since: OffsetDateTime,
+    ) -> Result<Vec<Sent>, StoreError> {
+        let rows = sqlx::query(SENT)
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .bind(nanoseconds(since))
+            .bind(DAY_OF_BLOCKS)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        let sent = |row: &SqliteRow| {
+            Ok(Sent {
+                at: date(row.try_get("at")?),
+                bytes: row.try_get("bytes")?,
+                hash: row.try_get("hash")?,
+            })
+        };
+        rows.iter()
+            .map(|row| sent(row).map_err(|cause: sqlx::Error| corrupt(&cause)))
+            .collect()
     }
 
     async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError> {
@@ -150,9 +136,30 @@ impl Store {
             .await
             .map_err(|cause| self.failed(cause))?;
         rows.iter()
-            .map(|row| submission(row).map_err(|cause| corrupt(&cause)))
-            .collect()
+            .map(|row| submission(row, date(row.try_get("since")?)))
+            .collect::<Result<_, _>>()
+            .map_err(|cause| corrupt(&cause))
     }
+}
+
+/// Writes steps in a transaction; gives their numbers.
+pub(super) async fn write(
+    all: &mut SqliteConnection,
+    steps: &[Transition],
+) -> Result<Vec<i64>, sqlx::Error> {
+    let mut numbers = Vec::new();
+    let mut kept = None;
+    for step in steps {
+        // The windows of one transaction follow each other.
+        if let State::Prepared(tx) = &step.state
+            && kept != Some(&tx.hash)
+        {
+            keep(all, tx).await?;
+            kept = Some(&tx.hash);
+        }
+        numbers.push(insert(all, step).await?);
+    }
+    Ok(numbers)
 }
 
 async fn keep(all: &mut SqliteConnection, tx: &SignedTx) -> Result<(), sqlx::Error> {
@@ -165,7 +172,7 @@ async fn keep(all: &mut SqliteConnection, tx: &SignedTx) -> Result<(), sqlx::Err
         .map(|_| ())
 }
 
-async fn insert(all: &mut SqliteConnection, step: &Transition) -> Result<(), sqlx::Error> {
+async fn insert(all: &mut SqliteConnection, step: &Transition) -> Result<i64, sqlx::Error> {
     let columns = Columns::from(step);
     sqlx::query(INSERT)
         .bind(nanoseconds(step.at))
@@ -184,90 +191,14 @@ async fn insert(all: &mut SqliteConnection, step: &Transition) -> Result<(), sql
         .bind(columns.detail)
         .execute(all)
         .await
-        .map(|_| ())
-}
-
-fn corrupt(cause: &sqlx::Error) -> StoreError {
-    StoreError::Corrupt {
-        what: "a submission",
-        cause: cause.to_string(),
-    }
-}
-
-fn submission(row: &SqliteRow) -> Result<Submission, sqlx::Error> {
-    let signed = signed(row)?;
-    Ok(Submission {
-        key: WindowKey {
-            topic: TopicId(row.try_get::<i64, _>("topic")?.cast_unsigned()),
-            nonce: Nonce(row.try_get("nonce")?),
-        },
-        window_end: Height(row.try_get("window_end")?),
-        since: date(row.try_get("since")?),
-        state: state(row, signed.as_ref())?,
-        signed,
-        value: row.try_get("s_value")?,
-    })
-}
-
-/// The newest signed transaction that still stands.
-fn signed(row: &SqliteRow) -> Result<Option<Arc<SignedTx>>, sqlx::Error> {
-    let Some(bytes) = row.try_get::<Option<Vec<u8>>, _>("s_bytes")? else {
-        return Ok(None);
-    };
-    Ok(Some(Arc::new(SignedTx {
-        bytes,
-        hash: row.try_get("s_hash")?,
-        sequence: row.try_get::<i64, _>("s_sequence")?.cast_unsigned(),
-    })))
-}
-
-fn state(row: &SqliteRow, signed: Option<&Arc<SignedTx>>) -> Result<State, sqlx::Error> {
-    let name: String = row.try_get("state")?;
-    let text = |column| {
-        Ok::<_, sqlx::Error>(
-            row.try_get::<Option<String>, _>(column)?
-                .unwrap_or_default(),
-        )
-    };
-    let state = match StateName::parse(&name) {
-        Some(StateName::Due) => State::Due,
-        Some(StateName::Counted) => State::Counted,
-        Some(StateName::Outranked) => State::Outranked,
-        Some(StateName::Superseded) => State::Superseded,
-        Some(StateName::Prepared) => {
-            let missing = || sqlx::Error::Decode("a prepared submission without its bytes".into());
-            State::Prepared(signed.ok_or_else(missing)?.clone())
-        }
-        Some(StateName::Broadcast) => State::Broadcast {
-            hash: text("tx_hash")?,
-            endpoint: text("endpoint")?,
-        },
-        Some(StateName::Included) => State::Included {
-            hash: text("tx_hash")?,
-            height: Height(row.try_get("height")?),
-        },
-        Some(StateName::Rejected) => State::Rejected(Refusal {
-            codespace: text("codespace")?,
-            code: row.try_get("code")?,
-            log: text("detail")?,
-        }),
-        Some(StateName::Expired) => State::Expired {
-            reason: text("detail")?,
-        },
-        None => {
-            return Err(sqlx::Error::Decode(
-                format!("unknown state {name:?}").into(),
-            ));
-        }
-    };
-    Ok(state)
+        .map(|done| done.last_insert_rowid())
 }
 
 fn nanoseconds(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos()).unwrap_or(i64::MAX)
 }
 
-fn date(nanoseconds: i64) -> OffsetDateTime {
+pub(super) fn date(nanoseconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(nanoseconds.into())
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

@@ -9,8 +9,11 @@ mod database;
 #[cfg(test)]
 pub(crate) mod fuzz;
 mod journal;
+mod journal_copy;
+mod journal_rows;
 mod journal_sql;
 mod leases;
+mod line;
 mod loss;
 mod mend;
 mod outcomes;
@@ -26,14 +29,18 @@ mod salvage;
 mod scores;
 mod series;
 mod shelter;
+mod standby_db;
 mod survey;
+mod wallet_leases;
 mod write_ahead;
 
 pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
 pub(crate) use check::{damage, mark as mark_damaged};
 pub(crate) use connection::{Lives, one_connection};
 pub use database::Store;
-pub use journal::{Journal, Refusal, SignedTx, State, StateName, Submission, Transition, Wallet};
+pub use journal::{
+    Journal, Refusal, Sent, SignedTx, State, StateName, Submission, Transition, Wallet,
+};
 pub use leases::{Beat, Held, Known, LeaseRepository, Sign};
 pub use loss::{Loss, Mended, Salvage};
 pub(crate) use mend::{Replacement, finish as finish_mending};
@@ -55,6 +62,8 @@ pub use scores::{
 };
 pub use series::{Interval, Origin, Series};
 pub use shelter::{Opened, Shelter};
+pub use standby_db::{LedJournal, StandbyDb};
+pub use wallet_leases::{Claim, Lead, Seen, SharedSteps, Survey, Taken, WalletLeases};
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +120,15 @@ pub enum StoreError {
     Url {
         /// What is wrong, and what would be right. Never the password.
         cause: String,
+    },
+    /// Another worker leads the wallet: nothing was written.
+    #[error(
+        "another worker has taken the lease of the wallet {address}: nothing was written; this one \
+         sends nothing more, and begins anew as a standby"
+    )]
+    Fenced {
+        /// Whose lease it is.
+        address: String,
     },
     /// What was read makes no sense.
     #[error("the database holds {what} that can't be read: {cause}")]

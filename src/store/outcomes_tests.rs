@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use sqlx::Connection as _;
 use time::macros::datetime;
 
 use super::*;
@@ -369,4 +370,28 @@ async fn a_standing_is_replaced_and_all_is_forgotten_with_its_chain() {
     assert_eq!(store.standings(&wallet).await.unwrap(), []);
     let due = store.unresolved(&wallet, TOPIC, START, Nonce(0), 9).await;
     assert_eq!(due.unwrap(), []);
+}
+
+/// How many statements the one connection keeps.
+async fn kept(store: &Store) -> usize {
+    store.pool.acquire().await.unwrap().cached_statements_size()
+}
+
+#[tokio::test]
+async fn each_count_of_windows_that_is_noted_at_once_leaves_no_statement_behind() {
+    let store = store().await;
+    let mut nonce = 0;
+    let mut note = async |count: i64| {
+        let forecasts: Vec<_> = (nonce..nonce + count)
+            .map(|it| noted(TOPIC, it, 1))
+            .collect();
+        nonce += count;
+        store.note(&wallet(), &forecasts).await.unwrap();
+    };
+    note(1).await;
+    let before = kept(&store).await;
+    for count in 2..30 {
+        note(count).await;
+    }
+    assert_eq!(kept(&store).await, before);
 }

@@ -34,7 +34,8 @@ impl Store {
                 .push_bind(it.clock.as_str());
         });
         insert.push(" ON CONFLICT DO NOTHING");
-        let done = insert.build().execute(&self.pool).await;
+        // Each count of rows is another text: the connection must not keep a statement of each.
+        let done = insert.build().persistent(false).execute(&self.pool).await;
         done.map(drop).map_err(|cause| self.failed(cause))
     }
 

@@ -1,6 +1,6 @@
 //! One window's answer on its way: which step it is at, and what may follow.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -44,6 +44,8 @@ pub(super) struct Flight {
     pub(super) waits: u32,
     /// Signatures since the last block: a bound on haste.
     pub(super) haste: u32,
+    /// How often the same was sent elsewhere since the last block: where none come, it is done ever less.
+    pub(super) in_vain: u32,
     /// Every signature that a block may still hold: hash and sequence.
     pub(super) signatures: Vec<(String, u64)>,
     /// Whether some of them may be out: a node took them, or did not tell.
@@ -52,14 +54,18 @@ pub(super) struct Flight {
     pub(super) too_dear: Option<Height>,
     /// Whether the chain is being asked about this window.
     pub(super) asking: bool,
-    /// The height at which it was last asked.
+    /// The height at which it was last asked, and when that was.
     pub(super) asked_at: Height,
+    pub(super) asked: Option<Instant>,
     pub(super) origin: Origin,
     /// The hash of the transaction that was told to be submitted.
     pub(super) announced: String,
     /// The hash of the transaction whose refusal was waited out, since a node may hold it that did not
     /// tell: each is waited for once.
     pub(super) waited_out: String,
+    /// The hash of the transaction that was refused because its sequence number was spent or the chain had
+    /// an answer already, so that another one of this wallet may have been taken.
+    pub(super) contested: Option<String>,
     /// What was last told to stand in the way, so that it is told once.
     pub(super) told: String,
 }
@@ -84,20 +90,48 @@ pub(super) enum Step {
     Hindered,
     /// Signed and journaled. From here on the same bytes are sent, never others.
     Prepared(Arc<SignedTx>),
-    /// In a mempool since a height.
-    Pending { tx: Arc<SignedTx>, since: Height },
+    /// In a mempool since a height and a time.
+    Pending {
+        tx: Arc<SignedTx>,
+        since: Height,
+        at: Instant,
+    },
     /// In a block; the window's close tells whether it counts.
     Included,
 }
 
-/// Blocks after which a transaction that no event told of is asked for.
+/// Blocks after which a transaction that no event told of is asked for. Where blocks aren't heard of, the
+/// time that they and half a block more take.
 const PATIENCE: i64 = 2;
+const PATIENCE_IN_HALVES: u32 = 5;
 /// Refusals because of another answer in the same transaction, before an answer goes alone.
 const MOST_DELAYS: u32 = 2;
 /// Signatures between two blocks.
 const MAX_HASTE: u32 = 3;
 
-/// What a flight wants when a block has passed.
+/// How often the time that is given to what was sent in vain is doubled while no block is heard of.
+const MOST_DOUBLINGS: u32 = 6;
+
+/// The present, as the submitter knows it. The height is a past one while no blocks are heard of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Present {
+    pub(super) height: Height,
+    pub(super) at: Instant,
+    /// The usual time between two blocks.
+    pub(super) block_time: Duration,
+}
+
+impl Present {
+    /// Whether so much time has passed since then that blocks must have come; after tries in vain it takes
+    /// longer.
+    fn is_long_after(self, then: Instant, in_vain: u32) -> bool {
+        let patience = self.block_time * PATIENCE_IN_HALVES / 2;
+        let passed = self.at.saturating_duration_since(then);
+        passed >= patience * (1 << in_vain.min(MOST_DOUBLINGS))
+    }
+}
+
+/// What a flight wants when a block or some time has passed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Want {
     Nothing,
@@ -132,14 +166,17 @@ impl Flight {
             waits: 0,
             is_presigned: false,
             haste: 0,
+            in_vain: 0,
             signatures: Vec::new(),
             uncertain: false,
             too_dear: None,
             asking: false,
             asked_at: Height::default(),
+            asked: None,
             origin: Origin::Here,
             announced: String::new(),
             waited_out: String::new(),
+            contested: None,
             told: String::new(),
         }
     }
@@ -178,8 +215,9 @@ impl Flight {
         flight
     }
 
-    /// What to do now that `height` has passed.
-    pub(super) fn want(&self, height: Height) -> Want {
+    /// What to do at present.
+    pub(super) fn want(&self, now: Present) -> Want {
+        let height = now.height;
         if self.asking {
             return Want::Nothing;
         }
@@ -202,14 +240,28 @@ impl Flight {
             }
             Step::Due | Step::Prepared(_) if self.is_in_time(height) => Want::Send,
             Step::Hindered if may_ask && self.is_in_time(height) => Want::Standing,
-            Step::Pending { .. } if may_ask && self.is_overdue(height) => Want::Inclusion,
+            Step::Pending { .. }
+                if (may_ask
+                    || self
+                        .asked
+                        .is_some_and(|then| now.is_long_after(then, self.in_vain)))
+                    && self.is_overdue(now) =>
+            {
+                Want::Inclusion
+            }
             _ => Want::Nothing,
         }
     }
 
-    /// Whether a node took its transaction so long ago that a block should hold it.
-    pub(super) fn is_overdue(&self, height: Height) -> bool {
-        matches!(self.step, Step::Pending { since, .. } if height >= since.plus(PATIENCE))
+    /// Whether a node took its transaction so long ago that a block should hold it, heard of or not.
+    pub(super) fn is_overdue(&self, now: Present) -> bool {
+        matches!(self.step, Step::Pending { since, at, .. }
+            if now.height >= since.plus(PATIENCE) || now.is_long_after(at, self.in_vain))
+    }
+
+    /// Whether a node took its transaction, and no block is known to hold it.
+    pub(super) const fn is_pending(&self) -> bool {
+        matches!(self.step, Step::Pending { .. })
     }
 
     /// Whether a transaction with this hash is an answer of ours to this window.

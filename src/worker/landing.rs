@@ -36,6 +36,9 @@ impl Submitter {
             gas_used,
             ..
         } = result;
+        let fee = keys.first().and_then(|key| self.flights.get(key));
+        let fee = fee.map(|flight| flight.fee).unwrap_or_default();
+        self.budget.pay(&hash, fee, self.parts.clock.now());
         let refusal = Refusal {
             codespace,
             code,
@@ -49,12 +52,16 @@ impl Submitter {
             }
             return;
         }
+        if matches!(answer, Answer::Sequence { .. } | Answer::AlreadySubmitted) {
+            self.contest(&keys, &hash);
+        }
         let newest = self.carried(&hash);
         let culprit = self.culprit(&hash, &newest, &refusal.log);
         for flight in self.flights_of(&keys) {
             flight.signatures.retain(|(signed, _)| *signed != hash);
         }
         if answer.is_free() {
+            self.budget.forgive(&hash);
             self.resync(&keys).await;
         } else {
             self.ledger.spent(sequence);
@@ -127,6 +134,7 @@ impl Submitter {
 
     /// The window is closed and the chain has told how.
     pub(super) fn close(&mut self, key: WindowKey, outcome: Outcome) {
+        self.tell_twice(key, &outcome.taken);
         let Some(flight) = self.flights.get(&key) else {
             return;
         };

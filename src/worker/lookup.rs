@@ -2,9 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use sha2::{Digest as _, Sha256};
+
 use super::Chain;
 use crate::{
-    chain::{ChainError, GasPrice, jsonrpc::Tx},
+    chain::{ChainError, GasPrice, answers, jsonrpc::Tx},
     forecast::{DeskHandle, Forecast},
     types::{Height, WindowKey},
 };
@@ -50,6 +52,9 @@ pub(super) struct Outcome {
     pub(super) tx: Option<Tx>,
     /// Whether the newest inference that the topic took of us is of this nonce.
     pub(super) admitted: bool,
+    /// The hashes of all transactions of this wallet that answer it in blocks that took them, where one of
+    /// ours was refused since another may have been taken.
+    pub(super) taken: Vec<String>,
 }
 
 /// A question about one window.
@@ -71,6 +76,8 @@ pub(super) enum Question {
     Outcome {
         end: Height,
         hashes: Vec<String>,
+        /// Whether another transaction of this wallet may have been taken.
+        contested: bool,
     },
     /// Of gas: the fee is above the cap.
     Price,
@@ -97,7 +104,11 @@ pub(super) async fn ask(
         Question::Price => chain.gas_price().await.map(Finding::Price),
         Question::Opening => opening(&chain, key).await.map(Finding::Opening),
         Question::Standing => standing(&chain, key).await.map(Finding::Standing),
-        Question::Outcome { end, hashes } => outcome(&chain, key, end, &hashes)
+        Question::Outcome {
+            end,
+            hashes,
+            contested,
+        } => outcome(&chain, key, end, &hashes, contested)
             .await
             .map(Finding::Outcome),
     };
@@ -170,6 +181,7 @@ async fn outcome(
     key: WindowKey,
     end: Height,
     hashes: &[String],
+    contested: bool,
 ) -> Result<Outcome, ChainError> {
     let inferers = chain.emissions.inferers(key, end).await?;
     let counted = inferers
@@ -187,10 +199,31 @@ async fn outcome(
         };
         height = height.plus(1);
     }
+    let taken = if contested {
+        taken(chain, key, last).await
+    } else {
+        Vec::new()
+    };
     Ok(Outcome {
+        taken,
         counted,
         places: inferers.len(),
         tx,
         admitted,
     })
+}
+
+/// The transactions of this wallet that answer a window, in the blocks up to `last` that took them. A node
+/// that has a block no more tells nothing of it.
+async fn taken(chain: &Chain, key: WindowKey, last: Height) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut height = key.nonce.height().plus(1);
+    while height <= last {
+        let txs = chain.rpc.accepted_in_block(height).await;
+        let own = txs.unwrap_or_default().into_iter();
+        let own = own.filter(|tx| answers(tx, chain.signer.address(), key));
+        found.extend(own.map(|tx| hex::encode_upper(Sha256::digest(tx))));
+        height = height.plus(1);
+    }
+    found
 }

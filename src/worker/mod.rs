@@ -4,6 +4,7 @@
 //! answers each once. They know each other through channels.
 
 mod backlog;
+mod budget;
 mod bystander;
 mod catch_up;
 mod chain_time;
@@ -28,6 +29,7 @@ mod standing;
 mod startup;
 mod steps;
 mod submitter;
+mod twice;
 mod upkeep;
 mod verdict;
 mod windows;
@@ -43,7 +45,7 @@ pub use bystander::Bystander;
 pub use competition::{Period, Phase};
 pub use config::{CompetitionConfig, NoAsset, TopicConfig, WorkerConfig};
 pub use parts::Tally;
-pub use startup::{StartError, connect};
+pub use startup::{StartError, connect, connect_leashed};
 
 use crate::{
     chain::{
@@ -56,6 +58,7 @@ use crate::{
     store::{Journal, Wallet},
     types::{Height, TopicId},
 };
+use budget::{Budget, Fee};
 use bystander::BlockTimes;
 use catch_up::CatchUp;
 use ledger::Ledger;
@@ -191,6 +194,7 @@ impl Worker {
             &self.fees,
             &self.topics,
             &self.reporter,
+            self.clock.now(),
         )
         .await?;
         if self.dry_run {
@@ -246,8 +250,9 @@ impl Worker {
             stop_grace: self.config.stop_grace,
             life: group.pulse("submitter"),
         };
+        let budget = Budget::new(self.fees.max_fee_per_day, opening.fees);
         let ledger = Ledger::new(opening.account, opening.price, self.fees);
-        let mut submitter = Submitter::new(parts, ledger, opening.height, tally);
+        let mut submitter = Submitter::new(parts, ledger, budget, opening.height, tally);
         submitter.resume(opening.submissions);
         let cancel = group.token();
         group.spawn("feed", feed.run(cancel.clone()));
@@ -274,4 +279,6 @@ pub(crate) struct Opening {
     /// The newest block that an earlier run has heard of.
     heard: Option<Height>,
     submissions: Vec<crate::store::Submission>,
+    /// What was paid in the last day.
+    fees: Vec<Fee>,
 }

@@ -40,6 +40,10 @@ impl Submitter {
                 // Above the cap: the price may be lower at the opening, and else it is told of then.
                 continue;
             };
+            if self.may_pay(terms.fee).is_err() {
+                // The day's fees are spent: at the opening it is told, unless they are a day old then.
+                continue;
+            }
             sequence += 1;
             let same = before
                 .iter()
@@ -249,12 +253,14 @@ impl Submitter {
             let fits = parcel.terms.sequence == self.ledger.account().sequence
                 && parcel.is_current(&self.parts.chain)
                 && parcel.keys().all(|key| opened.contains(&key));
-            if !fits {
+            let fee = parcel.terms.fee;
+            if !fits || self.may_pay(fee).is_err() {
                 index += 1;
                 continue;
             }
             let Staged { parcel, written } = self.stage.parcels.remove(index);
-            written.settled().await;
+            let life = self.parts.life.clone();
+            life.during(written.settled()).await;
             failpoint("after-journal");
             let tx = parcel.tx.clone();
             self.adopt(parcel, true);

@@ -36,6 +36,8 @@ const QUEUE: usize = 16_384;
 #[derive(Clone)]
 pub(super) struct Scribe {
     pages: mpsc::Sender<Page>,
+    patience: Duration,
+    is_binding: bool,
     reporter: Reporter,
     /// Whether a write hangs: nobody waits for one that stands behind it.
     hangs: Arc<AtomicBool>,
@@ -64,25 +66,30 @@ pub(super) struct Writing {
 
 /// Becomes true when the steps are on the disk, or the disk refused them for now.
 #[derive(Clone, Debug)]
-pub(super) struct Written(watch::Receiver<bool>);
+pub(super) struct Written {
+    settled: watch::Receiver<bool>,
+    patience: Duration,
+}
 
 impl Written {
-    /// Waits until the steps are on the disk, or refused, no longer than [`LIMIT`]: the journal's
+    /// Waits until the steps are written, or refused, no longer than the journal's patience: its
     /// failure holds no submission up, because the chain itself refuses a second answer.
     pub(super) async fn settled(mut self) {
         // An error means that the task is gone, and then the worker ends.
-        let _ = timeout(LIMIT, self.0.wait_for(|settled| *settled)).await;
+        let waited = self.settled.wait_for(|settled| *settled);
+        let _ = timeout(self.patience, waited).await;
     }
 
     #[cfg(test)]
     pub(super) fn is_settled(&self) -> bool {
-        *self.0.borrow()
+        *self.settled.borrow()
     }
 }
 
 impl Scribe {
     pub(super) fn new(journal: Arc<dyn Journal>, reporter: Reporter) -> (Self, Writing) {
         let (pages, queue) = mpsc::channel(QUEUE);
+        let (patience, is_binding) = (journal.patience(), journal.is_binding());
         let hangs = Arc::new(AtomicBool::new(false));
         let writing = Writing {
             journal,
@@ -96,6 +103,8 @@ impl Scribe {
         let full = Arc::default();
         let scribe = Self {
             pages,
+            patience,
+            is_binding,
             reporter,
             hangs,
             full,
@@ -105,7 +114,8 @@ impl Scribe {
 
     /// Hands steps in.
     pub(super) fn write(&self, steps: Vec<Transition>) -> Written {
-        let at_once = steps.is_empty() || self.hangs.load(Ordering::Relaxed);
+        let is_passed_over = self.hangs.load(Ordering::Relaxed) && !self.is_binding;
+        let at_once = steps.is_empty() || is_passed_over;
         let (settled, written) = watch::channel(at_once);
         if !steps.is_empty() {
             let is_full = self.pages.try_send(Page { steps, settled }).is_err();
@@ -119,7 +129,10 @@ impl Scribe {
                 self.full.store(false, Ordering::Relaxed);
             }
         }
-        Written(written)
+        Written {
+            settled: written,
+            patience: self.patience,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
+    budget::Spent,
     flight::{Flight, Step},
     ledger::gas_for,
     lookup::Question,
@@ -10,7 +11,7 @@ use super::{
     submitter::Submitter,
 };
 use crate::{
-    chain::{Answer, ChainError, Decimal, DecimalError, Output},
+    chain::{Answer, ChainError, Decimal, DecimalError, Output, Uallo},
     failpoint::failpoint,
     forecast::Forecast,
     ops::Event,
@@ -145,6 +146,16 @@ impl Submitter {
             self.ask(first, Question::Price);
             return;
         };
+        if let Err(spent) = self.may_pay(terms.fee) {
+            let height = self.height;
+            for letter in &letters {
+                if let Some(flight) = self.flights.get_mut(&letter.key()) {
+                    flight.too_dear = Some(height);
+                }
+                self.delayed(letter.key(), &spent.cause(), &spent.next());
+            }
+            return;
+        }
         let keys: Vec<_> = letters.iter().map(Letter::key).collect();
         let parcel = match Parcel::seal(&self.parts.chain, letters, terms) {
             Ok(parcel) => parcel,
@@ -159,7 +170,8 @@ impl Submitter {
         }
         failpoint("before-journal");
         let steps = self.steps(&parcel, |it| State::Prepared(it.tx.clone()));
-        self.parts.scribe.write(steps).settled().await;
+        let (life, written) = (self.parts.life.clone(), self.parts.scribe.write(steps));
+        life.during(written.settled()).await;
         failpoint("after-journal");
         let tx = parcel.tx.clone();
         self.adopt(parcel, false);
@@ -170,6 +182,7 @@ impl Submitter {
     pub(super) fn adopt(&mut self, parcel: Parcel, is_presigned: bool) {
         let Parcel { letters, terms, tx } = parcel;
         self.ledger.take(tx.sequence);
+        self.budget.pay(&tx.hash, terms.fee, self.parts.clock.now());
         for letter in letters {
             let Some(flight) = self.flights.get_mut(&letter.key()) else {
                 continue;
@@ -220,6 +233,14 @@ impl Submitter {
         for &key in keys {
             self.delayed(key, cause, next);
         }
+    }
+
+    /// Whether a fee fits into what may be paid in a day. A dry run pays nothing.
+    pub(super) fn may_pay(&mut self, fee: Uallo) -> Result<(), Spent> {
+        if self.parts.dry_run {
+            return Ok(());
+        }
+        self.budget.allows(fee, self.parts.clock.now())
     }
 
     fn tell_too_dear(&mut self, letters: &[Letter]) {

@@ -4,14 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 
-use super::{Chain, Opening, upkeep::tell_balance};
+use super::{
+    Chain, Opening,
+    budget::{DAY, Fee, Mark},
+    upkeep::tell_balance,
+};
 use crate::{
     chain::{
         ChainConfig, ChainError, Emissions, FeeConfig, GasPrice, NetworkConfig, Rpc, Signer, Uallo,
-        balance, jsonrpc::SyncInfo, proto::emissions::Topic,
+        balance, fee_of, jsonrpc::SyncInfo, proto::emissions::Topic,
     },
+    leash::Leash,
     ops::{Event, Reporter},
-    store::{Journal, StateName, StoreError},
+    store::{Journal, Sent, StateName, StoreError},
+    tls::Trust,
     types::{Height, TopicId},
 };
 
@@ -76,9 +82,34 @@ pub async fn connect(
     topics: &[TopicId],
     reporter: &Reporter,
 ) -> Result<Arc<Chain>, StartError> {
-    let rpc = Rpc::new(&network.rpc, config.request_timeout)?
+    connect_leashed(
+        config,
+        network,
+        signer,
+        topics,
+        reporter,
+        Leash::unlimited(),
+    )
+    .await
+}
+
+/// As [`connect`]; transactions are sent as long as `leash` allows it.
+///
+/// # Errors
+/// As those of [`connect`].
+pub async fn connect_leashed(
+    config: &ChainConfig,
+    network: NetworkConfig,
+    signer: Signer,
+    topics: &[TopicId],
+    reporter: &Reporter,
+    leash: Leash,
+) -> Result<Arc<Chain>, StartError> {
+    let trust = Trust::with_file(config.ca_file.as_deref()).map_err(ChainError::from)?;
+    let rpc = Rpc::trusting(&network.rpc, config.request_timeout, &trust)?
         .hedged(config.hedge_least, config.hedge_after)
-        .resting(config.rest_min, config.rest_max);
+        .resting(config.rest_min, config.rest_max)
+        .leashed(leash);
     let rpc = Arc::new(rpc);
     let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
     for (endpoint, cause) in troubles {
@@ -105,6 +136,7 @@ pub(super) async fn open(
     fees: &FeeConfig,
     topics: &[TopicId],
     reporter: &Reporter,
+    now: OffsetDateTime,
 ) -> Result<Opening, StartError> {
     let (account, coins) = funded(chain, reporter).await?;
     let price = chain.gas_price().await;
@@ -128,6 +160,7 @@ pub(super) async fn open(
         });
         (Vec::new(), None)
     });
+    let fees = paid(chain, journal, now, reporter).await;
     let price = price.unwrap_or_else(|_| GasPrice::floor(chain.network.gas_price_floor));
     Ok(Opening {
         account,
@@ -135,6 +168,7 @@ pub(super) async fn open(
         height,
         heard,
         submissions,
+        fees,
     })
 }
 
@@ -208,6 +242,29 @@ async fn left_behind(
     // Topics that are no longer configured are left to the journal.
     submissions.retain(|submission| topics.contains(&submission.key.topic));
     Ok((submissions, heard))
+}
+
+/// The fees of the last day. Without a journal that tells them they are counted from here on.
+async fn paid(
+    chain: &Chain,
+    journal: &dyn Journal,
+    now: OffsetDateTime,
+    reporter: &Reporter,
+) -> Vec<Fee> {
+    let sent = journal.sent_since(&chain.wallet(), now - DAY).await;
+    let sent = sent.unwrap_or_else(|error| {
+        reporter.emit(Event::Trouble {
+            cause: format!("the fees of the last day can't be read: {error}"),
+            remedy: "fees.max_fee_per_day is counted from now on".into(),
+        });
+        Vec::new()
+    });
+    let fee = |tx: Sent| Fee {
+        amount: fee_of(&tx.bytes, &chain.network.denom).unwrap_or_default(),
+        mark: Mark::of(&tx.hash),
+        at: tx.at,
+    };
+    sent.into_iter().map(fee).collect()
 }
 
 /// Asks until there is an answer, or a refusal that no waiting changes.

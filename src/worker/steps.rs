@@ -3,8 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 use super::{
-    flight::{Flight, Origin, Step, Want},
+    flight::{Flight, Origin, Present, Step, Want},
     landing::PURSUED,
     lookup::{Finding, Inclusion, Question, ask},
     registration::Enrolment,
@@ -23,10 +25,11 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 impl Submitter {
     /// Lets every flight take the step that is due at the present height.
     pub(super) async fn advance(&mut self) {
+        let now = self.present();
         let wants: Vec<_> = self
             .flights
             .values()
-            .map(|flight| (flight.key, flight.want(self.height)))
+            .map(|flight| (flight.key, flight.want(now)))
             .collect();
         let mut sends = Vec::new();
         for (key, want) in wants {
@@ -43,12 +46,24 @@ impl Submitter {
                     self.ask(key, Question::Inclusion { hashes });
                 }
                 Want::Outcome => {
-                    let (end, hashes) = (flight.end, flight.hashes());
-                    self.ask(key, Question::Outcome { end, hashes });
+                    let question = Question::Outcome {
+                        end: flight.end,
+                        hashes: flight.hashes(),
+                        contested: flight.contested.is_some(),
+                    };
+                    self.ask(key, question);
                 }
             }
         }
         self.launch(sends).await;
+    }
+
+    fn present(&self) -> Present {
+        Present {
+            height: self.height,
+            at: Instant::now(),
+            block_time: self.pace.block_time(),
+        }
     }
 
     /// Asks the chain about a window in the background; one question at a time.
@@ -58,6 +73,7 @@ impl Submitter {
             flight.asking = true;
             if !matches!(question, Question::Forecast { .. }) {
                 flight.asked_at = height;
+                flight.asked = Some(Instant::now());
             }
             self.spawn(key, question);
         }
@@ -88,7 +104,7 @@ impl Submitter {
 
     /// Acts on an answer, if it still fits what has become of the flight meanwhile.
     pub(super) async fn learn(&mut self, key: WindowKey, finding: Finding) {
-        let height = self.height;
+        let (height, now) = (self.height, self.present());
         let Some(flight) = self.flights.get_mut(&key) else {
             if let Finding::Forecast(forecast) = finding {
                 self.stage.learn(key, forecast);
@@ -120,7 +136,7 @@ impl Submitter {
             }
             Finding::Inclusion(Inclusion::Admitted) => self.admitted(key),
             // Of several windows in one transaction the first sends it again for all.
-            Finding::Inclusion(Inclusion::Unknown) if flight.is_overdue(height) => {
+            Finding::Inclusion(Inclusion::Unknown) if flight.is_overdue(now) => {
                 if let Some(tx) = flight.tx().cloned() {
                     self.send_elsewhere(&tx);
                     self.launch(vec![key]).await;
@@ -148,6 +164,7 @@ impl Submitter {
         for flight in self.flights.values_mut() {
             if flight.tx().is_some_and(|it| it.hash == tx.hash) {
                 flight.uncertain = false;
+                flight.in_vain += 1;
                 flight.step = Step::Prepared(tx.clone());
                 was_taken &= flight.waited_out != tx.hash || flight.announced == tx.hash;
             }

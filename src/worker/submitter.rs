@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use super::{
+    budget::Budget,
     flight::{Flight, Origin},
     ledger::Ledger,
     lookup::Finding,
@@ -28,8 +29,8 @@ use crate::{
     types::{Height, WindowKey},
 };
 
-/// How often what could not be sent is tried again between blocks: after half a block's time, and this
-/// long at most. Where blocks come fast, a second is a whole window.
+/// How often what could not be sent, or is not known to be in a block, is looked after between blocks:
+/// after half a block's time, and this long at most. Where blocks come fast, a second is a whole window.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// How long after a block's header its openings may be heard of: this share of the block time, within
 /// limits. The frame with the openings of many topics is long, and the way may be, too.
@@ -45,6 +46,7 @@ const FAR: Duration = Duration::from_hours(1);
 pub(super) struct Submitter {
     pub(super) parts: Parts,
     pub(super) ledger: Ledger,
+    pub(super) budget: Budget,
     pub(super) height: Height,
     pub(super) flights: BTreeMap<WindowKey, Flight>,
     /// Windows to come.
@@ -66,12 +68,14 @@ impl Submitter {
     pub(super) fn new(
         parts: Parts,
         ledger: Ledger,
+        budget: Budget,
         height: Height,
         tally: watch::Sender<Tally>,
     ) -> Self {
         Self {
             parts,
             ledger,
+            budget,
             height,
             flights: BTreeMap::new(),
             stage: Stage::default(),
@@ -124,7 +128,10 @@ impl Submitter {
             tokio::select! {
                 biased;
                 () = stop.cancelled(), if landing.is_none() => {
-                    landing = Some(Instant::now() + self.parts.stop_grace);
+                    // What is in the air is another worker's where this one may not send.
+                    let may_send = self.parts.chain.rpc.may_send();
+                    let grace = self.parts.stop_grace * u32::from(may_send);
+                    landing = Some(Instant::now() + grace);
                     self.stage.clear();
                     self.tell_stopping();
                 }
@@ -173,7 +180,7 @@ impl Submitter {
     }
 
     fn retry_every(&self) -> Duration {
-        if self.unreachable {
+        if self.unreachable || self.flights.values().any(Flight::is_pending) {
             RETRY_EVERY.min(self.pace.block_time() / 2)
         } else {
             RETRY_EVERY
@@ -202,6 +209,7 @@ impl Submitter {
                 self.pace.hear(height, now);
                 for flight in self.flights.values_mut() {
                     flight.haste = 0;
+                    flight.in_vain = 0;
                 }
                 self.done.retain(|key| key.nonce.0 > height.0 - REMEMBERED);
                 if self.stage.is_due(height) {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::{
     flight::{Flight, Step},
     submitter::Submitter,
@@ -39,6 +41,9 @@ impl Submitter {
             flight.uncertain |= sent.maybe_elsewhere;
         }
         let answer = Answer::to_broadcast(&sent.answer);
+        if matches!(answer, Answer::Sequence { .. } | Answer::AlreadySubmitted) {
+            self.contest(&keys, &tx.hash);
+        }
         match answer.next() {
             Next::AwaitInclusion => {
                 self.pending(&tx, &keys, &sent.endpoint);
@@ -93,6 +98,9 @@ impl Submitter {
                 }
                 Verdict::Obey(sequence) => self.ledger.obey(sequence),
             }
+        }
+        if !self.flights_of(&keys).any(|flight| flight.uncertain) {
+            self.budget.forgive(&tx.hash);
         }
         let is_free = !matches!(answer, Answer::Sequence { .. });
         let next = is_free.then(|| self.ledger.reuse(tx.sequence));
@@ -175,11 +183,12 @@ impl Submitter {
 
     /// A block will tell.
     fn wait_for(&mut self, tx: &Arc<SignedTx>, keys: &[WindowKey]) {
-        let height = self.height;
+        let (height, at) = (self.height, Instant::now());
         for flight in self.flights_of(keys) {
             flight.step = Step::Pending {
                 tx: tx.clone(),
                 since: height.max(flight.key.nonce.height()),
+                at,
             };
         }
     }

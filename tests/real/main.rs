@@ -20,6 +20,7 @@
 //! | `ALLORA_REAL_ENDPOINT_WINDOWS` | windows for each trouble of an endpoint | 2 |
 //! | `ALLORA_REAL_LAG` | blocks that an endpoint lags | 10 |
 //! | `ALLORA_REAL_OUTAGE` | seconds for which the predictions' database is away | 10 |
+//! | `ALLORA_REAL_STANDBY` | faults of a leader that another worker takes over from | 3 |
 //! | `ALLORA_REAL_KILLS` | kills at random moments | 3 |
 //! | `ALLORA_REAL_SEED` | seed of those moments, and of what bad doors do | random, and printed |
 //! | `ALLORA_REAL_ROUGH_WINDOWS` | windows with kills, stops and bad doors | 5 |
@@ -32,6 +33,8 @@
     clippy::panic,
     reason = "a test's helpers fail like the test itself"
 )]
+
+use gate as postgres_gate;
 
 mod a_bad_topic;
 mod another_hand;
@@ -46,6 +49,8 @@ mod endpoints;
 mod figures;
 mod gate;
 mod hour;
+#[path = "../journal_suite/mod.rs"]
+mod journal_suite;
 mod kills;
 mod learning;
 mod leases;
@@ -70,11 +75,15 @@ mod price_server;
 mod proxy;
 mod rough;
 mod script;
+#[path = "../search/mod.rs"]
+mod search;
 mod secrets;
 mod several_outputs;
 mod sharing;
 mod site;
 mod slowness;
+mod standby;
+mod standby_store;
 mod trial;
 mod upgrade;
 mod wallet;

@@ -11,7 +11,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::gate::{say, setting};
+use crate::postgres_gate::{say, setting};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/postgres.sh");
 

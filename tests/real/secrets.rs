@@ -1,15 +1,24 @@
 //! Nothing secret in anything that the worker writes.
 
 use std::{
-    collections::HashSet,
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, SystemTime},
 };
 
-use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
+use rstest::rstest;
 
 use crate::{
-    chain::Chain, gate::say, ledger::Ledger, node, site::Site, wallet::Wallet, worker::READY,
+    chain::Chain,
+    gate::say,
+    ledger::Ledger,
+    node,
+    search::{Found, SIGNER, Searched, Secrets, WORDS, is_root},
+    site::{Site, binary},
+    wallet::Wallet,
+    worker::READY,
 };
 
 #[test]
@@ -34,13 +43,14 @@ fn no_words_and_no_key_are_in_anything_that_the_worker_wrote() {
     worker.stop();
     refused_mnemonic(&site);
 
-    let secrets = Secrets::of(&wallet);
+    let secrets = Secrets::of(&wallet.mnemonic);
     let files = files_below(site.path());
     let mut bytes = 0;
     for file in &files {
         let content = fs::read(file).expect("a readable file");
         bytes += content.len();
-        assert_eq!(secrets.found_in(&content), None, "in {}", file.display());
+        let found = secrets.found_in(&content);
+        assert!(found.is_empty(), "{found:?} in {}", file.display());
     }
     assert!(
         files
@@ -67,76 +77,6 @@ fn refused_mnemonic(site: &Site<'_>) {
     );
 }
 
-/// What must not be found, in all its forms.
-struct Secrets {
-    triples: HashSet<[String; 3]>,
-    texts: Vec<(&'static str, Vec<u8>)>,
-}
-
-impl Secrets {
-    fn of(wallet: &Wallet) -> Self {
-        let words: Vec<String> = wallet.mnemonic.split(' ').map(str::to_owned).collect();
-        let triples = words
-            .windows(3)
-            .map(|three| [three[0].clone(), three[1].clone(), three[2].clone()])
-            .collect();
-        let mut texts = Vec::new();
-        for (bytes, names) in [
-            (
-                &wallet.key,
-                [
-                    "the key",
-                    "the key in hex",
-                    "the key in base64",
-                    "the key in base64url",
-                ],
-            ),
-            (
-                &wallet.seed,
-                [
-                    "the seed",
-                    "the seed in hex",
-                    "the seed in base64",
-                    "the seed in base64url",
-                ],
-            ),
-        ] {
-            let hex = hex::encode(bytes);
-            // A list of numbers, as Debug shows bytes.
-            let list: Vec<String> = bytes.iter().map(u8::to_string).collect();
-            // Without its last group, which depends on what follows.
-            let base64 = BASE64_STANDARD.encode(bytes);
-            let url = BASE64_URL_SAFE_NO_PAD.encode(bytes);
-            texts.push((names[0], bytes.clone()));
-            texts.push((names[1], hex.into_bytes()));
-            texts.push((names[2], base64.as_bytes()[..40].to_vec()));
-            texts.push((names[3], url.as_bytes()[..40].to_vec()));
-            texts.push((names[0], list[..8].join(", ").into_bytes()));
-        }
-        Self { triples, texts }
-    }
-
-    /// What of it stands in the content, in any case of letters and with anything between words.
-    fn found_in(&self, content: &[u8]) -> Option<String> {
-        let lower = content.to_ascii_lowercase();
-        let words: Vec<&[u8]> = lower
-            .split(|byte| !byte.is_ascii_lowercase())
-            .filter(|word| !word.is_empty())
-            .collect();
-        for three in words.windows(3) {
-            let three = [0, 1, 2].map(|at| String::from_utf8_lossy(three[at]).into_owned());
-            if self.triples.contains(&three) {
-                return Some("three consecutive words of the mnemonic".to_owned());
-            }
-        }
-        let found = self.texts.iter().find(|(_, text)| {
-            let lower_text = text.to_ascii_lowercase();
-            lower.windows(text.len()).any(|part| part == lower_text)
-        });
-        found.map(|(name, _)| (*name).to_owned())
-    }
-}
-
 fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a readable folder") {
@@ -150,21 +90,136 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-#[test]
-fn the_search_finds_secrets_that_are_there() {
-    let wallet = Wallet::random();
-    let secrets = Secrets::of(&wallet);
-    let words: Vec<&str> = wallet.mnemonic.split(' ').collect();
-    let hex = hex::encode_upper(&wallet.key);
-    for leak in [
-        format!("x {:?} y", &words[4..7]),
-        format!("{} {}\t{}", words[21], words[22].to_uppercase(), words[23]),
-        format!("key={hex}"),
-        BASE64_STANDARD.encode(&wallet.seed),
-        format!("{:?}", wallet.key),
-    ] {
-        assert!(secrets.found_in(leak.as_bytes()).is_some(), "{leak}");
+/// Where the operator puts the words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Environment,
+    File,
+    Credential,
+    Locked,
+}
+
+/// Puts the words of a wallet to where a worker takes them from: the variables that say so, and the
+/// place where the words stand.
+fn put(way: Way, words: &str, folder: &Path) -> (Vec<(&'static str, String)>, Option<String>) {
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).expect("a writable folder");
+        let owner_only = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(&path, owner_only).expect("an own file");
+        fs::canonicalize(path)
+            .expect("a file")
+            .display()
+            .to_string()
+    };
+    // What is empty counts as not set.
+    let none = ("MNEMONIC", String::new());
+    match way {
+        Way::Environment => (vec![("MNEMONIC", words.into())], Some("environ".into())),
+        Way::File => {
+            let path = write("words", words);
+            (vec![none, ("MNEMONIC_FILE", path.clone())], Some(path))
+        }
+        Way::Credential => {
+            let inside = folder.join("credentials");
+            fs::create_dir(&inside).expect("a writable folder");
+            let path = write("credentials/mnemonic", words);
+            let inside = inside.display().to_string();
+            (vec![none, ("CREDENTIALS_DIRECTORY", inside)], Some(path))
+        }
+        Way::Locked => {
+            let open = write("words", words);
+            let passphrase = write("passphrase", "four words by chance");
+            let locked = folder.join("wallet.pem").display().to_string();
+            let made = Command::new(binary())
+                .args(["wallet", "encrypt", "--in", &open])
+                .args(["--passphrase-file", &passphrase, "--out", &locked])
+                .output()
+                .expect("the worker's binary runs");
+            assert!(made.status.success(), "{made:?}");
+            fs::remove_file(open).expect("an own file");
+            let named = ("WALLET_PASSPHRASE_FILE", passphrase);
+            (vec![none, ("PRIVATE_KEY_FILE", locked), named], None)
+        }
     }
-    let harmless = format!("{} {} and {}", words[0], words[1], wallet.address);
-    assert_eq!(secrets.found_in(harmless.as_bytes()), None);
+}
+
+fn places<'a>(found: &'a Found, name: &str) -> Vec<&'a str> {
+    let places = found.keys().filter(|(it, _)| *it == name);
+    places.map(|(_, place)| place.as_str()).collect()
+}
+
+#[rstest]
+#[case::in_the_environment(Way::Environment)]
+#[case::in_a_file(Way::File)]
+#[case::as_a_credential(Way::Credential)]
+#[case::in_a_locked_file(Way::Locked)]
+fn a_worker_on_the_node_shows_keeps_and_writes_the_words_nowhere(#[case] way: Way) {
+    let Some(node) = node::shared() else { return };
+    let chain = Chain::new(&node.rpc);
+    let since = SystemTime::now() - Duration::from_secs(1);
+    let wallet = Wallet::random();
+    let mut secrets = Secrets::of(&wallet.mnemonic);
+    secrets.text("the address", wallet.address.as_bytes());
+    let control = secrets.plant("a text of the operator's");
+    node.fund(&wallet.address, 5);
+    let aside = tempfile::tempdir().expect("a temporary folder");
+    let temporary = aside.path().join(&control);
+    fs::create_dir(&temporary).expect("a writable folder");
+    let site = Site::new(node, &wallet);
+    let (mut variables, expected) = put(way, &wallet.mnemonic, aside.path());
+    variables.push(("TMPDIR", temporary.display().to_string()));
+    variables.push(("RUST_LOG", "trace".into()));
+    if !is_root() {
+        // Nobody but root could search its memory.
+        variables.push(("ALLORA_CORE_DUMPS", "allow".into()));
+    }
+    let variables: Vec<(&str, &str)> = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let mut worker = site.start_with(&variables);
+    worker.wait_until_ready();
+    let mut ledger = Ledger::new(&chain);
+    let ready_at = ledger.advance();
+    for window in ledger.wait_for_closed(ready_at, 1) {
+        worker.wait_for("verdict", READY, |event| {
+            event["event"] == "counted" && event["nonce"] == window.nonce
+        });
+    }
+    let folders = [site.path(), aside.path()];
+    let searched = Searched {
+        pid: worker.pid(),
+        folders: &folders,
+        since,
+    };
+    let outside = searched.outside(&secrets);
+    let memory = searched.lasting_memory(&secrets).expect("open memory");
+    worker.stop();
+
+    // The search finds what is there.
+    assert_eq!(places(&outside, "a text of the operator's"), ["environ"]);
+    let told = places(&outside, "the address");
+    for file in ["worker.db", "worker_continuous.log"] {
+        let is_told = told.iter().any(|place| place.contains(file));
+        assert!(is_told, "{file}: {outside:?}");
+    }
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    assert_eq!(places(&outside, WORDS), expected, "{outside:?}");
+    let is_secret = |name: &str| !["the address", "a text of the operator's"].contains(&name);
+    let others = |found: &Found, known: &str| {
+        let mut names = found.keys().map(|(name, _)| *name);
+        names.any(|name| is_secret(name) && name != WORDS && name != known)
+    };
+    assert!(!others(&outside, WORDS), "{outside:?}");
+    let in_environment = (way == Way::Environment).then_some("memory [stack]");
+    let in_environment: Vec<&str> = in_environment.into_iter().collect();
+    assert_eq!(places(&memory, WORDS), in_environment, "{memory:?}");
+    assert!(!others(&memory, SIGNER), "{memory:?}");
+    let halves = memory.iter().filter(|((name, _), _)| *name == SIGNER);
+    let halves: usize = halves.map(|(_, times)| times).sum();
+    assert_eq!(halves, 2, "one copy of the key: {memory:?}");
+    say(&format!(
+        "{way:?}: the words were found in {expected:?}, and in memory in {in_environment:?}; the key once, in the signer"
+    ));
 }

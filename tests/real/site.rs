@@ -168,7 +168,11 @@ impl<'a> Site<'a> {
         for secret in [
             "MNEMONIC_FILE",
             "PRIVATE_KEY",
+            "PRIVATE_KEY_FILE",
             "TIINGO_API_KEY",
+            "DATABASE_URL",
+            "STANDBY_DATABASE_URL",
+            "CREDENTIALS_DIRECTORY",
             "ALLORA_FAILPOINT",
         ] {
             command.env_remove(secret);

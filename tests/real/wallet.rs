@@ -4,16 +4,12 @@ use bip39::Mnemonic;
 use cosmrs::{bip32, crypto::secp256k1::SigningKey};
 use rand::Rng;
 
-/// A wallet with all that must never be shown.
+/// A wallet, with the words that must never be shown.
 pub(crate) struct Wallet {
     /// Its words.
     pub(crate) mnemonic: String,
     /// `allo1…`.
     pub(crate) address: String,
-    /// The private key, 32 bytes.
-    pub(crate) key: Vec<u8>,
-    /// BIP-39's seed, 64 bytes.
-    pub(crate) seed: Vec<u8>,
 }
 
 /// The local chain's wallets, as `scripts/localnet.sh` funds them.
@@ -55,7 +51,6 @@ impl Wallet {
         let seed = mnemonic.to_seed("");
         let path = "m/44'/118'/0'/0/0".parse().expect("a derivation path");
         let key = bip32::XPrv::derive_from_path(seed, &path).expect("a derived key");
-        let secret = key.private_key().to_bytes().to_vec();
         let address = SigningKey::from(key)
             .public_key()
             .account_id("allo")
@@ -63,8 +58,6 @@ impl Wallet {
         Self {
             mnemonic: words.to_owned(),
             address: address.to_string(),
-            key: secret,
-            seed: seed.to_vec(),
         }
     }
 }

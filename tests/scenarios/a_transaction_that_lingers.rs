@@ -56,6 +56,29 @@ async fn what_was_evicted_is_sent_again_with_the_same_bytes() {
 }
 
 #[tokio::test]
+async fn what_was_evicted_is_sent_again_though_no_block_is_heard_of() {
+    let stage = Stage::new().await;
+    let worker = stage.worker().await;
+    // A worker that has learnt the pace of the blocks.
+    stage.answer_a_window(&worker).await;
+    let nonce = stage.open_window().await;
+    worker.submitted(nonce).await;
+    stage.control(Control::Silence(true)).await;
+    stage.control(Control::EvictMempool).await;
+    sent_again(&worker).await;
+    stage.block().await;
+    stage.control(Control::Silence(false)).await;
+    stage.close_window(nonce).await;
+    worker.counted(nonce).await;
+    let truth = stage.truth().await;
+    assert_eq!(
+        (truth.at(nonce).len(), truth.each_answered_once(nonce)),
+        (1, 1)
+    );
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn what_answers_several_windows_is_sent_again_once_for_all_of_them() {
     let ids = [TopicId(1), TopicId(2), TopicId(3)];
     let stage = Stage::with(|config| config.topics = ids.map(topic).to_vec()).await;

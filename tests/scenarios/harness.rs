@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use allora_worker::{
     chain::{ChainConfig, FeeConfig, NetworkConfig, Signer},
+    clock::SystemClock,
     devnet::{Control, Devnet, DevnetConfig, DevnetTopic},
     forecast::{Blocking, ForecastConfig},
     store::{Journal as _, StateName, Store, Submission, Wallet},
@@ -188,6 +189,7 @@ impl Stage {
             },
             history: watch::channel(doubles::history(28)).1,
             desk: Forecasts::Ready,
+            clock: Arc::new(SystemClock),
             dry_run: false,
             once: false,
             bystander: None,

@@ -17,15 +17,26 @@ mod doubles;
 mod events;
 mod gate;
 mod harness;
+#[path = "../journal_suite/mod.rs"]
+mod journal_suite;
 mod machine;
 mod operator;
+#[path = "../real/gate.rs"]
+#[allow(dead_code, reason = "the tests on the real node use more of it")]
+mod postgres_gate;
+#[path = "../real/postgres_server.rs"]
+#[allow(dead_code, reason = "the tests on the real node use more of it")]
+mod postgres_server;
 #[path = "../prediction_store/mod.rs"]
 mod prediction_store;
 mod running;
+#[path = "../search/mod.rs"]
+mod search;
 mod truth;
 mod twin;
 
 // The scenarios: the worker.
+mod a_journal_is_kept_in_sqlite;
 mod a_journal_or_a_forecast_that_fails;
 mod a_killed_worker_answers_once;
 mod a_model_of_the_operators_own;
@@ -57,9 +68,12 @@ mod a_worker_that_hangs_begins_anew;
 mod a_worker_without_tiingo_forecasts;
 mod models_are_scored_and_ranked;
 mod models_are_told_asked_and_stored;
+mod nothing_secret_gets_out;
 mod prices_are_kept_by_hand;
 mod the_disk_does_what_it_likes;
 mod the_examples_in_python;
 mod the_past_is_walked_again;
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;
+mod the_wallet_is_found_nowhere_else;
+mod two_workers_share_a_wallet;

@@ -1,12 +1,18 @@
 //! The price of gas rises and falls, and limits turn out too low.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use allora_worker::{
-    chain::Uallo, devnet::Control, learning::Network as _, ops::Event, worker::Bystander,
+    chain::Uallo, clock::SimulatedClock, devnet::Control, learning::Network as _, ops::Event,
+    worker::Bystander,
 };
 
-use crate::harness::{Stage, WAIT};
+use time::OffsetDateTime;
+
+use crate::{
+    harness::{Stage, WAIT},
+    running::Setup,
+};
 
 #[tokio::test]
 async fn a_price_that_rose_is_paid_in_the_same_window() {
@@ -87,5 +93,39 @@ async fn a_gas_limit_that_was_too_low_is_raised_once() {
     assert_eq!(truth.each_answered_once(nonce), 1);
     let gas: Vec<_> = truth.at(nonce).iter().map(|tx| (tx.code, tx.gas)).collect();
     assert_eq!(gas, [(11, 100_000), (0, 150_000)]);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn above_the_fees_of_a_day_nothing_is_sent_until_they_are_a_day_old() {
+    let stage = Stage::new().await;
+    let clock = SimulatedClock::starting_at(OffsetDateTime::now_utc());
+    // Room for two answers of 3,750,000.
+    let limited = |setup: &mut Setup| {
+        setup.fees.max_fee_per_day = Uallo(8_000_000);
+        setup.clock = Arc::new(clock.clone());
+    };
+    let worker = stage.worker_with(limited).await;
+    let first = stage.answer_a_window(&worker).await;
+    worker.stop().await;
+    // The second one is another run's: what the first paid is in the journal.
+    let worker = stage.worker_with(limited).await;
+    stage.answer_a_window(&worker).await;
+    let third = stage.open_window().await;
+    let next = worker.delayed("fees.max_fee_per_day").await;
+    assert!(next.contains("nothing is sent until"), "{next}");
+    stage.block().await;
+    assert_eq!(stage.truth().await.seen.len(), 2, "nothing more is sent");
+    // Half a day on it is still so; after a day it goes on by itself.
+    clock.set(OffsetDateTime::now_utc() + Duration::from_hours(12));
+    stage.block().await;
+    assert_eq!(stage.truth().await.seen.len(), 2);
+    clock.set(OffsetDateTime::now_utc() + Duration::from_hours(24) + WAIT);
+    stage.block().await;
+    worker.submitted(third).await;
+    stage.close_window(third).await;
+    worker.counted(third).await;
+    let truth = stage.truth().await;
+    assert_eq!(truth.each_answered_once(first), 3);
     worker.stop().await;
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use allora_worker::{
     chain::{ChainConfig, FeeConfig, NetworkConfig},
-    clock::{SharedClock, SystemClock},
+    clock::SharedClock,
     forecast::{Desk, ForecastConfig, Forecaster, History, Outside, Target, TopicSpec},
     ops::{Ending, Event, Recording, Reporter, Shutdown, TaskGroup},
     store::Journal,
@@ -36,6 +36,7 @@ pub(crate) struct Setup {
     pub(crate) forecast: ForecastConfig,
     pub(crate) history: watch::Receiver<History>,
     pub(crate) desk: Forecasts,
+    pub(crate) clock: SharedClock,
     pub(crate) dry_run: bool,
     pub(crate) once: bool,
     /// Who is given the chain once it is connected.
@@ -124,7 +125,7 @@ impl Running {
 
 /// A worker as the command line puts it together, with candles and a forecaster of the test's.
 async fn live(setup: Setup, reporter: Reporter, shutdown: Shutdown) -> End {
-    let clock: SharedClock = Arc::new(SystemClock);
+    let clock = setup.clock;
     let mut group = TaskGroup::new(shutdown, reporter.clone());
     let specs = setup.topics.iter().map(|&topic| TopicSpec {
         topic,

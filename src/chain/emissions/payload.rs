@@ -5,7 +5,7 @@ use prost::Message;
 
 use super::{Emissions, Version};
 use crate::{
-    chain::{ChainError, Decimal, Output, Signer, proto::emissions as pb},
+    chain::{ChainError, Decimal, Output, Signer, Uallo, proto::emissions as pb},
     types::{Nonce, TopicId, WindowKey},
 };
 
@@ -67,18 +67,39 @@ impl Emissions {
 /// that are no such transaction.
 #[must_use]
 pub fn answered_windows(tx: &[u8]) -> Vec<WindowKey> {
+    windows_of(tx, |_| true)
+}
+
+/// Whether a transaction holds an answer of this address to a window.
+#[must_use]
+pub fn answers(tx: &[u8], address: &str, key: WindowKey) -> bool {
+    windows_of(tx, |sender| sender == address).contains(&key)
+}
+
+fn windows_of(tx: &[u8], is_wanted: impl Fn(&str) -> bool) -> Vec<WindowKey> {
     let Ok(tx) = cosmrs::Tx::from_bytes(tx) else {
         return Vec::new();
     };
     let window = |message: &Any| {
         let request = pb::InsertWorkerPayloadRequest::decode(message.value.as_slice()).ok()?;
-        let bundle = request.worker_data_bundle?;
+        let bundle = request
+            .worker_data_bundle
+            .filter(|_| is_wanted(&request.sender))?;
         Some(WindowKey {
             topic: TopicId(bundle.topic_id),
             nonce: Nonce(bundle.nonce?.block_height),
         })
     };
     tx.body.messages.iter().filter_map(window).collect()
+}
+
+/// The fee that a transaction pays, in `denom`; none for bytes that are no transaction.
+#[must_use]
+pub fn fee_of(tx: &[u8], denom: &str) -> Option<Uallo> {
+    let tx = cosmrs::Tx::from_bytes(tx).ok()?;
+    let coins = tx.auth_info.fee.amount.iter();
+    let coins = coins.filter(|coin| coin.denom.as_ref() == denom);
+    Some(Uallo(coins.map(|coin| coin.amount).sum()))
 }
 
 fn inference(

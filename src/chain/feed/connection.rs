@@ -1,6 +1,6 @@
 //! One connection, from opening to loss.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use futures_util::{SinkExt, StreamExt};
@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config, tungstenite::Message,
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config, tungstenite::Message,
 };
 
 use super::{
@@ -214,9 +214,11 @@ impl Feed {
     /// Opens the socket and waits until each subscription is granted.
     async fn open(&self, endpoint: &str, version: Version) -> Result<Socket, Loss> {
         let limits = limits::socket(LARGEST);
-        let (mut socket, _) = connect_async_with_config(endpoint, Some(limits), true)
-            .await
-            .map_err(|error| Loss::Open(error.to_string()))?;
+        let tls = Connector::Rustls(Arc::clone(&self.tls));
+        let (mut socket, _) =
+            connect_async_tls_with_config(endpoint, Some(limits), true, Some(tls))
+                .await
+                .map_err(|error| Loss::Open(error.to_string()))?;
         let queries = [
             (
                 WINDOWS,

@@ -45,6 +45,31 @@ impl Rpc {
         }
     }
 
+    /// The transactions that a block took and did not refuse, as they were broadcast. Without an endpoint
+    /// that speaks CometBFT's RPC nothing is known.
+    ///
+    /// # Errors
+    /// When no node answers or has the block.
+    pub async fn accepted_in_block(&self, height: Height) -> Result<Vec<Vec<u8>>, ChainError> {
+        if !self.endpoints.iter().any(|it| it.speaks_rpc()) {
+            return Ok(Vec::new());
+        }
+        let call = move |endpoint: Arc<Endpoint>| async move { endpoint.block_txs(height).await };
+        let txs = self
+            .ask((Kind::Block, "block"), self.preferred(), call, |_, _| None)
+            .await?;
+        if txs.is_empty() {
+            return Ok(txs);
+        }
+        let results = self.block_results(height).await?;
+        let results = results.txs_results.unwrap_or_default();
+        let taken = txs.into_iter().zip(results);
+        Ok(taken
+            .filter(|(_, result)| result.code == 0)
+            .map(|(tx, _)| tx)
+            .collect())
+    }
+
     /// Looks for a transaction in a block itself, for when no index tells. Without an endpoint that
     /// speaks CometBFT's RPC nothing is known.
     ///

@@ -6,9 +6,22 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
+use crate::leash::Leash;
+
 /// Encodes and decodes nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Bytes;
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bytes {
+    /// Looked at when a message is written.
+    leash: Option<Leash>,
+}
+
+impl Bytes {
+    /// Bytes that are given away only while `leash` allows it.
+    pub(super) fn leashed(leash: &Leash) -> Self {
+        let leash = Some(leash.clone());
+        Self { leash }
+    }
+}
 
 impl Codec for Bytes {
     type Encode = Vec<u8>;
@@ -17,11 +30,11 @@ impl Codec for Bytes {
     type Decoder = Self;
 
     fn encoder(&mut self) -> Self {
-        *self
+        self.clone()
     }
 
     fn decoder(&mut self) -> Self {
-        *self
+        Self::default()
     }
 }
 
@@ -30,6 +43,11 @@ impl Encoder for Bytes {
     type Error = Status;
 
     fn encode(&mut self, item: Vec<u8>, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        if let Some(leash) = &self.leash {
+            leash
+                .check()
+                .map_err(|past| Status::from_error(Box::new(past)))?;
+        }
         to.put_slice(&item);
         Ok(())
     }

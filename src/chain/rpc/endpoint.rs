@@ -189,10 +189,15 @@ impl Endpoint {
 
     pub(super) async fn broadcast(&self, bytes: &[u8]) -> Result<BroadcastSync, Failure> {
         self.admit().await?;
+        let leash = self.shared.leash();
+        // Known beforehand, it says nothing of the endpoint.
+        leash
+            .check()
+            .map_err(|past| Failure::silent(&self.name, past.to_string(), false))?;
         let asked = async {
             match &self.transport {
-                Transport::Http(http) => http.broadcast(bytes).await,
-                Transport::Grpc(grpc) => grpc.broadcast(bytes).await,
+                Transport::Http(http) => http.broadcast(bytes, leash).await,
+                Transport::Grpc(grpc) => grpc.broadcast(bytes, leash).await,
             }
         };
         self.measured(Kind::Broadcast, asked).await

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tonic::{
     Code, Request, Response,
     client::Grpc as Client,
-    transport::{Channel, ClientTlsConfig, Endpoint, Uri},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri},
 };
 
 use super::{codec::Bytes, endpoint::QueryAnswer, failure::Failure, translate};
@@ -26,6 +26,8 @@ use crate::{
         },
     },
     failpoint::failpoint,
+    leash::{Leash, PastEnd},
+    tls::Trust,
     types::Height,
 };
 
@@ -55,7 +57,12 @@ impl Grpc {
     ///
     /// # Errors
     /// Why the URL can't be used.
-    pub(super) fn new(url: &str, name: String, limit: Duration) -> Result<Self, String> {
+    pub(super) fn new(
+        url: &str,
+        name: String,
+        limit: Duration,
+        trust: &Trust,
+    ) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|error| format!("{error}"))?;
         let is_encrypted = uri.scheme_str() == Some("https");
         let endpoint = Endpoint::from(uri)
@@ -65,7 +72,9 @@ impl Grpc {
             .keep_alive_timeout(limit)
             .keep_alive_while_idle(true);
         let endpoint = if is_encrypted {
+            let own = trust.pem().map(Certificate::from_pem);
             let roots = ClientTlsConfig::new().with_native_roots();
+            let roots = roots.ca_certificates(own);
             endpoint
                 .tls_config(roots)
                 .map_err(|error| error.to_string())?
@@ -88,7 +97,7 @@ impl Grpc {
     }
 
     pub(super) async fn query(&self, path: &str, data: &[u8]) -> Result<QueryAnswer, Failure> {
-        match self.unary(path, data.to_vec()).await? {
+        match self.unary(path, data.to_vec(), Bytes::default()).await? {
             Ok(answer) => {
                 let height = answer.metadata().get(HEIGHT);
                 let height = height.and_then(|text| text.to_str().ok()?.parse().ok());
@@ -107,12 +116,18 @@ impl Grpc {
         }
     }
 
-    pub(super) async fn broadcast(&self, bytes: &[u8]) -> Result<BroadcastSync, Failure> {
+    /// Hands a transaction over, if `leash` allows it at the moment in which its bytes are written.
+    pub(super) async fn broadcast(
+        &self,
+        bytes: &[u8],
+        leash: &Leash,
+    ) -> Result<BroadcastSync, Failure> {
         let question = BroadcastTxRequest {
             tx_bytes: bytes.to_vec(),
             mode: BroadcastMode::Sync.into(),
         };
-        let answer: BroadcastTxResponse = self.call(BROADCAST, &question).await?;
+        let codec = Bytes::leashed(leash);
+        let answer: BroadcastTxResponse = self.exchange(BROADCAST, &question, codec).await?;
         failpoint("after-send");
         let answer = answer
             .tx_response
@@ -146,7 +161,16 @@ impl Grpc {
         path: &str,
         question: &Q,
     ) -> Result<A, Failure> {
-        let answer = self.unary(path, question.encode_to_vec()).await?;
+        self.exchange(path, question, Bytes::default()).await
+    }
+
+    async fn exchange<Q: Message, A: Message + Default>(
+        &self,
+        path: &str,
+        question: &Q,
+        codec: Bytes,
+    ) -> Result<A, Failure> {
+        let answer = self.unary(path, question.encode_to_vec(), codec).await?;
         let answer = answer.map_err(|status| {
             let error = RpcError {
                 code: i64::from(status.code() as i32),
@@ -163,6 +187,7 @@ impl Grpc {
         &self,
         path: &str,
         question: Vec<u8>,
+        codec: Bytes,
     ) -> Result<Result<Response<Vec<u8>>, tonic::Status>, Failure> {
         let channel = self.channel.get_or_init(|| self.endpoint.connect_lazy());
         let mut client = Client::new(channel.clone()).max_decoding_message_size(LARGEST);
@@ -177,13 +202,14 @@ impl Grpc {
                 let cause = innermost(&error);
                 fail(cause, false)
             })?;
-            Ok(client.unary(Request::new(question), path, Bytes).await)
+            Ok(client.unary(Request::new(question), path, codec).await)
         };
         match timeout(self.limit, asked).await {
             Err(_) => Err(fail("no answer in time".into(), true)),
             Ok(Err(failure)) => Err(failure),
             Ok(Ok(Err(status))) if is_of_the_way(&status) => {
-                Err(fail(words(&status), !is_unconnected(&status)))
+                let was_sent = !is_unconnected(&status) && !PastEnd::is_behind(&status);
+                Err(fail(words(&status), was_sent))
             }
             Ok(Ok(answer)) => Ok(answer),
         }

@@ -17,7 +17,7 @@ use super::{
     latency::{KINDS, Kind, Latencies},
     notice::{Notice, Told},
 };
-use crate::types::Height;
+use crate::{leash::Leash, types::Height};
 
 /// A node that is so many blocks behind is still believed.
 pub(in crate::chain) const TOLERATED_LAG: i64 = 2;
@@ -179,6 +179,8 @@ pub(super) struct Shared {
     notices: Mutex<Vec<Notice>>,
     /// Whether there is more than one endpoint.
     pub(super) has_others: bool,
+    /// How long transactions may be sent, where that is limited.
+    pub(super) leash: OnceLock<Leash>,
     /// How long those rest that fail.
     pub(super) rest: OnceLock<Rest>,
     /// Questions by kind, and those of them that were hedged.
@@ -193,6 +195,7 @@ impl Shared {
             chain_id: OnceLock::new(),
             notices: Mutex::default(),
             has_others: endpoints > 1,
+            leash: OnceLock::new(),
             rest: OnceLock::new(),
             asked: Default::default(),
             hedged: Default::default(),
@@ -219,6 +222,11 @@ impl Shared {
             questions: questions(&self.asked),
             hedged_questions: questions(&self.hedged),
         }
+    }
+
+    /// How long transactions may be sent.
+    pub(super) fn leash(&self) -> &Leash {
+        self.leash.get_or_init(Leash::unlimited)
     }
 
     pub(super) fn saw(&self, height: Height) {

@@ -1,11 +1,16 @@
 //! One CometBFT node, over JSON-RPC on HTTP.
 
 use std::{
+    pin::Pin,
     sync::atomic::{AtomicU64, Ordering},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use http_body::{Body, Frame, SizeHint};
+use prost::bytes::Bytes;
+use reqwest::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
@@ -16,7 +21,8 @@ use crate::{
         AbciQuery, BlockOf, BlockResults, BroadcastSync, HeaderOf, Request, Response, RpcError,
         Status, Tx,
     },
-    failpoint::failpoint,
+    failpoint::{failpoint, freeze},
+    leash::{Leash, PastEnd},
     limits::{self, BodyError},
     types::Height,
 };
@@ -69,9 +75,16 @@ impl Http {
         })
     }
 
-    pub(super) async fn broadcast(&self, bytes: &[u8]) -> Result<BroadcastSync, Failure> {
-        self.call(BROADCAST, json!({ "tx": BASE64.encode(bytes) }))
-            .await
+    /// Hands a transaction over, if `leash` allows it at the moment in which its bytes are written: by
+    /// then a connection may have been waited for.
+    pub(super) async fn broadcast(
+        &self,
+        bytes: &[u8],
+        leash: &Leash,
+    ) -> Result<BroadcastSync, Failure> {
+        let leashed = |text: Vec<u8>| reqwest::Body::wrap(Leashed::new(text, leash));
+        let params = json!({ "tx": BASE64.encode(bytes) });
+        self.exchange(BROADCAST, params, leashed).await
     }
 
     pub(super) async fn tx(&self, hash: &[u8]) -> Result<Tx, Failure> {
@@ -103,11 +116,25 @@ impl Http {
     }
 
     async fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, Failure> {
+        self.exchange(method, params, reqwest::Body::from).await
+    }
+
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: Value,
+        body: impl FnOnce(Vec<u8>) -> reqwest::Body,
+    ) -> Result<T, Failure> {
         let fail = |cause: String, was_sent| Failure::silent(&self.name, cause, was_sent);
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let request = Request::new(id, method, params);
-        let answer = self.client.post(&self.url).json(&request).send().await;
-        let answer = answer.map_err(|error| fail(plain(&error), !error.is_connect()))?;
+        let text = serde_json::to_vec(&request).map_err(|error| fail(error.to_string(), false))?;
+        let question = self.client.post(&self.url).body(body(text));
+        let question = question.header(CONTENT_TYPE, "application/json");
+        let answer = question.send().await.map_err(|error| {
+            let was_sent = !error.is_connect() && !PastEnd::is_behind(&error);
+            fail(plain(&error), was_sent)
+        })?;
         if method == BROADCAST {
             failpoint("after-send");
         }
@@ -132,6 +159,49 @@ impl Http {
             RpcError::UNREADABLE => fail(error.to_string(), true),
             _ => Failure::refused(&self.name, error),
         })
+    }
+}
+
+/// A request's text that is given away only while it may be sent.
+pub(super) struct Leashed {
+    text: Option<Bytes>,
+    leash: Leash,
+}
+
+impl Leashed {
+    pub(super) fn new(text: Vec<u8>, leash: &Leash) -> Self {
+        Self {
+            text: Some(text.into()),
+            leash: leash.clone(),
+        }
+    }
+}
+
+impl Body for Leashed {
+    type Data = Bytes;
+    type Error = PastEnd;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, PastEnd>>> {
+        let Some(text) = self.text.take() else {
+            return Poll::Ready(None);
+        };
+        let allowed = self.leash.check();
+        if allowed.is_ok() {
+            freeze("after-leash");
+        }
+        Poll::Ready(Some(allowed.map(|()| Frame::data(text))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.text.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let left = self.text.as_ref().map_or(0, Bytes::len);
+        SizeHint::with_exact(left as u64)
     }
 }
 

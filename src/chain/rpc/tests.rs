@@ -5,5 +5,6 @@ mod broadcasting;
 mod grpc;
 mod hedging;
 mod kit;
+mod leash;
 mod resting;
 mod watching;

@@ -100,6 +100,7 @@ mod tests {
         let around = Surroundings {
             root: "/project".into(),
             variables: variables.into_iter().collect(),
+            ask: None,
         };
         Predicting::load_from(&Overrides::default(), &around).unwrap()
     }

@@ -1,6 +1,6 @@
 //! Certificates, made for each test around fixed RSA keys that protect nothing.
 
-use std::{path::Path, sync::Arc};
+use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -84,9 +84,16 @@ impl Authority {
             ("tls.crt", &client.certificate),
             ("tls.key", &client.key),
         ] {
-            std::fs::write(folder.join(name), text).unwrap();
+            keep(&folder.join(name), text);
         }
     }
+}
+
+/// Writes a file that is this user's alone.
+pub(super) fn keep(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    let alone = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(path, alone).unwrap();
 }
 
 /// The public half of a key in PEM: a DER `SubjectPublicKeyInfo`.

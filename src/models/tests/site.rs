@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::{
-    authority::{Authority, CLIENT, SERVER, Wallet, public},
+    authority::{Authority, CLIENT, SERVER, Wallet, keep, public},
     scene::{config, orchestrator},
 };
 use crate::models::{
@@ -76,7 +76,7 @@ impl Site {
         });
         let site = site.await;
         std::fs::write(site.folder.path().join("ca.crt"), site.authority.pem()).unwrap();
-        std::fs::write(site.folder.path().join("tls.key"), key).unwrap();
+        keep(&site.folder.path().join("tls.key"), key);
         site
     }
 

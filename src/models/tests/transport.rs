@@ -1,12 +1,12 @@
 //! Mutual TLS with the wallet's proof, and gateways: servers that enforce them.
 
-use std::sync::Arc;
+use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
 
 use http::HeaderMap;
 use rstest::rstest;
 
 use super::{
-    authority::{Authority, CLIENT, OTHER, SERVER, Wallet},
+    authority::{Authority, CLIENT, OTHER, SERVER, Wallet, keep},
     scene::{WAIT, predict, shorts, until},
     site::{HOTKEY, NAME, Site, registered},
 };
@@ -74,6 +74,16 @@ async fn a_server_without_the_right_proof_is_not_called(
 #[tokio::test]
 async fn a_server_with_another_certificate_is_not_called() {
     let stranger = Authority::new();
+    let others = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(&key, others).unwrap();
+    for config in [site.secure_config(), site.gateway_config()] {
+        let open = said(config);
+        assert!(
+            open.contains("chmod 600") && !open.contains("secret,"),
+            "{open}"
+        );
+    }
+    keep(&key, "");
     let elliptic = rcgen::KeyPair::generate().unwrap().serialize_pem();
     let cases = [
         (
@@ -212,6 +222,16 @@ async fn credentials_that_can_not_be_used_are_named_and_not_shown() {
             "{unreadable}"
         );
     }
+    let others = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(&key, others).unwrap();
+    for config in [site.secure_config(), site.gateway_config()] {
+        let open = said(config);
+        assert!(
+            open.contains("chmod 600") && !open.contains("secret,"),
+            "{open}"
+        );
+    }
+    keep(&key, "");
     let elliptic = rcgen::KeyPair::generate().unwrap().serialize_pem();
     std::fs::write(&key, elliptic).unwrap();
     let no_rsa = said(site.gateway_config());

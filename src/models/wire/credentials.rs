@@ -8,7 +8,10 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
-use crate::models::{ModelsConfig, ModelsError};
+use crate::{
+    config::secret_file,
+    models::{ModelsConfig, ModelsError},
+};
 
 /// How models are spoken to.
 #[derive(Debug)]
@@ -152,8 +155,9 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ModelsError
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, ModelsError> {
-    let remedy = "it must hold a private key in PEM, readable for this user";
-    PrivateKeyDer::from_pem_file(path).map_err(|error| refused(path, &error, remedy))
+    let remedy = "it must hold a private key in PEM, readable for this user alone";
+    let text = secret_file(path).map_err(|error| refused(path, &error, remedy))?;
+    PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| refused(path, &error, remedy))
 }
 
 fn refused(path: &Path, cause: &(impl ToString + ?Sized), remedy: &'static str) -> ModelsError {

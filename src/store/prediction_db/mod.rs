@@ -19,6 +19,8 @@ use std::{
 
 use values::ConfigId;
 
+pub(in crate::store) use self::{postgres::bring_up_to_date, rows::Columns};
+
 pub use self::{lazy::PredictionDb, postgres::LeaseDb, url::DatabaseUrl};
 
 /// Where the migrations that a database has are noted. A PostgreSQL database may be shared with others.

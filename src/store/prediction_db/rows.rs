@@ -12,7 +12,7 @@ use super::{
 };
 
 /// A row's columns by their names.
-pub(super) trait Columns {
+pub(in crate::store) trait Columns {
     fn text(&self, name: &'static str) -> Result<String, sqlx::Error>;
     fn text_or_none(&self, name: &'static str) -> Result<Option<String>, sqlx::Error>;
     fn number(&self, name: &'static str) -> Result<i64, sqlx::Error>;

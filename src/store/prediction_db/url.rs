@@ -2,12 +2,16 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use serde::Deserialize;
-use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
+use sqlx::{
+    ConnectOptions as _,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 
 use super::super::StoreError;
 
@@ -61,6 +65,14 @@ impl DatabaseUrl {
         match self.0 {
             Kind::Sqlite(path) => Self::file(folder.join(path)),
             server @ Kind::Postgres(_) => Self(server),
+        }
+    }
+
+    /// How a server is connected to, when it is one's.
+    pub(in crate::store) fn server(&self) -> Option<&PgConnectOptions> {
+        match &self.0 {
+            Kind::Sqlite(_) => None,
+            Kind::Postgres(options) => Some(options),
         }
     }
 
@@ -182,19 +194,29 @@ fn server(text: &str) -> Result<DatabaseUrl, StoreError> {
         ))
     })?;
     let database = options.get_database().unwrap_or_default();
-    let user = options.get_username();
-    if [database, user, options.get_host()]
-        .iter()
-        .any(|it| it.contains(['@', ':', '/']))
-    {
+    if database.contains(['@', ':', '/']) {
         // It is shown, and may be another part that stands in the wrong place.
         return Err(wrong(format!(
-            "the user, the host or the database's name holds @, : or /; {RIGHT}"
+            "the database's name holds @, : or /; {RIGHT}"
         )));
     }
+    let is_named = query.contains("sslmode=") || query.contains("ssl-mode=");
+    let options = if is_named || std::env::var_os("PGSSLMODE").is_some() || is_near(&options) {
+        options
+    } else {
+        // Left to itself, the library goes on without TLS where a server, or who stands between, has none.
+        options.ssl_mode(PgSslMode::VerifyFull)
+    };
     // What is slow is told by the rooms that wait for it.
     let options = options.disable_statement_logging();
     Ok(DatabaseUrl(Kind::Postgres(Box::new(options))))
+}
+
+/// Whether a server is on this machine.
+fn is_near(options: &PgConnectOptions) -> bool {
+    let host = options.get_host().trim_matches(['[', ']']);
+    let is_loopback = host.parse().is_ok_and(|it: IpAddr| it.is_loopback());
+    options.get_socket().is_some() || is_loopback || host == "localhost" || host.starts_with('/')
 }
 
 #[cfg(test)]
@@ -240,6 +262,28 @@ mod tests {
             let url: DatabaseUrl = given.parse().unwrap();
             assert_eq!(url.to_string(), shown);
             assert!(!format!("{url:?}").contains("cret"));
+        }
+    }
+
+    #[test]
+    fn a_server_elsewhere_is_verified_unless_the_url_says_otherwise() {
+        for (given, verified) in [
+            ("postgres://me:s3cret@db.example.com/d", true),
+            (
+                "postgres://me:s3cret@10.0.0.7:6543/d?application_name=x",
+                true,
+            ),
+            ("postgres://me@db.example.com/d?sslmode=disable", false),
+            ("postgres://me@localhost/d", false),
+            ("postgres://me@127.0.0.1/d", false),
+            ("postgres://me@[::1]/d", false),
+            ("postgres://me@%2Frun%2Fpg/d", false),
+        ] {
+            let Kind::Postgres(options) = given.parse::<DatabaseUrl>().unwrap().0 else {
+                panic!("{given} is a server's");
+            };
+            let is = matches!(options.get_ssl_mode(), PgSslMode::VerifyFull);
+            assert_eq!(is, verified, "{given}");
         }
     }
 

@@ -1,24 +1,16 @@
 //! Leases of models, on a connection of their own: neither a long write nor a full pool delays a
 //! heartbeat.
 
-use std::{
-    collections::HashSet,
-    fmt, io,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use async_trait::async_trait;
-use sqlx::{
-    AssertSqlSafe, Connection as _, PgConnection, Row as _,
-    postgres::{PgConnectOptions, PgRow},
-};
+use sqlx::{Row as _, postgres::PgRow};
 use tokio::sync::Semaphore;
 
 use super::{
     super::{
-        super::{Beat, Held, LeaseRepository, PredictionConfig, StoreError},
-        url::{DatabaseUrl, Kind},
+        super::{Beat, Held, LeaseRepository, PredictionConfig, StoreError, line::Line},
+        url::DatabaseUrl,
         values::id,
     },
     heartbeat::{self, name, stored},
@@ -26,22 +18,11 @@ use super::{
 
 /// Leases in a PostgreSQL database, whose tables another connection makes: a heartbeat has no time for
 /// that, and fails until they are there.
+#[derive(Debug)]
 pub struct LeaseDb {
-    options: PgConnectOptions,
-    place: String,
-    /// What a session begins with.
-    session: String,
-    /// The connection, while nobody uses it. What is given up half-way is closed, and so undone.
-    idle: Mutex<Option<PgConnection>>,
+    line: Line,
     /// One question at a time beside the heartbeat, so that two connections do.
     questions: Semaphore,
-}
-
-/// Without a password.
-impl fmt::Debug for LeaseDb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LeaseDb({})", self.place)
-    }
 }
 
 impl DatabaseUrl {
@@ -49,95 +30,34 @@ impl DatabaseUrl {
     /// than `limit`.
     #[must_use]
     pub fn leases(&self, limit: Duration) -> Option<LeaseDb> {
-        let Kind::Postgres(options) = &self.0 else {
-            return None;
-        };
-        let mut options = (**options).clone();
-        if options.get_application_name().is_none() {
-            options = options.application_name("allora-worker");
-        }
-        let limit = limit.as_millis().max(1);
         // A worker that froze within a heartbeat is not in the others' way for longer than one.
-        let session = format!(
-            "SET statement_timeout = {limit}; SET lock_timeout = {}; \
-             SET idle_in_transaction_session_timeout = {limit}",
-            (limit / 2).max(1)
-        );
         Some(LeaseDb {
-            options,
-            place: self.to_string(),
-            session,
-            idle: Mutex::new(None),
+            line: Line::to(self, limit)?,
             questions: Semaphore::new(1),
         })
-    }
-}
-
-impl LeaseDb {
-    /// The connection that is at hand, if its server still answers, or a new one.
-    async fn connection(&self) -> Result<PgConnection, StoreError> {
-        let idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(mut connection) = idle
-            && connection.ping().await.is_ok()
-        {
-            return Ok(connection);
-        }
-        let connected = PgConnection::connect_with(&self.options).await;
-        let mut connection = connected.map_err(|cause| self.failed(cause))?;
-        let session = AssertSqlSafe(self.session.clone());
-        let set = sqlx::raw_sql(session).execute(&mut connection).await;
-        set.map_err(|cause| self.failed(cause))?;
-        Ok(connection)
-    }
-
-    /// Keeps a connection that is well for the next one.
-    fn put_back(&self, connection: PgConnection) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.get_or_insert(connection);
-    }
-
-    fn failed(&self, cause: sqlx::Error) -> StoreError {
-        // That something is not found tells of the server only where it listens at a file.
-        let cause = match cause {
-            sqlx::Error::Io(cause)
-                if cause.kind() == io::ErrorKind::NotFound
-                    && self.options.get_socket().is_none() =>
-            {
-                io::Error::other(cause).into()
-            }
-            cause => cause,
-        };
-        StoreError::Server {
-            place: self.place.clone(),
-            cause,
-        }
     }
 }
 
 #[async_trait]
 impl LeaseRepository for LeaseDb {
     async fn beat(&self, beat: &Beat) -> Result<Held, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.line.connection().await?;
         let held = heartbeat::transact(&mut connection, beat).await;
-        let held = held.map_err(|cause| self.failed(cause))?;
-        self.put_back(connection);
+        let held = held.map_err(|cause| self.line.failed(cause))?;
+        self.line.put_back(connection);
         Ok(held)
     }
 
     async fn leave(&self, crunch_id: &str, worker: &str) -> Result<(), StoreError> {
         let _alone = self.questions.acquire().await;
-        let mut connection = self.connection().await?;
+        let mut connection = self.line.connection().await?;
         let left = sqlx::query("DELETE FROM workers WHERE crunch_id = $1 AND name = $2")
             .bind(id(crunch_id))
             .bind(id(worker))
             .execute(&mut connection)
             .await;
-        left.map_err(|cause| self.failed(cause))?;
-        self.put_back(connection);
+        left.map_err(|cause| self.line.failed(cause))?;
+        self.line.put_back(connection);
         Ok(())
     }
 
@@ -148,7 +68,7 @@ impl LeaseRepository for LeaseDb {
         models: &[String],
     ) -> Result<HashSet<(usize, String)>, StoreError> {
         let _alone = self.questions.acquire().await;
-        let mut connection = self.connection().await?;
+        let mut connection = self.line.connection().await?;
         let names = stored(models);
         let column = |value: fn(&PredictionConfig) -> i64| {
             let values = rounds.iter().map(|(config, _)| value(config));
@@ -178,37 +98,8 @@ impl LeaseRepository for LeaseDb {
             Ok((place, name(row, &names)?))
         };
         let parts = found.and_then(|rows| rows.iter().map(read).collect());
-        let parts = parts.map_err(|cause| self.failed(cause))?;
-        self.put_back(connection);
+        let parts = parts.map_err(|cause| self.line.failed(cause))?;
+        self.line.put_back(connection);
         Ok(parts)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::Down;
-
-    #[test]
-    fn a_password_is_not_shown() {
-        let url: DatabaseUrl = "postgres://me:secret@host/them".parse().unwrap();
-        let leases = url.leases(Duration::from_secs(1)).unwrap();
-        assert_eq!(
-            format!("{leases:?}"),
-            "LeaseDb(postgres://me@host:5432/them)"
-        );
-    }
-
-    #[test]
-    fn what_is_not_found_tells_of_a_server_at_a_file_alone() {
-        for (url, expected) in [
-            ("postgres://me@host/them", None),
-            ("postgres:///them?host=/run&user=me", Some(Down::Refused)),
-        ] {
-            let leases = url.parse::<DatabaseUrl>().unwrap();
-            let leases = leases.leases(Duration::from_secs(1)).unwrap();
-            let cause = io::Error::from(io::ErrorKind::NotFound).into();
-            assert_eq!(leases.failed(cause).down(), expected, "{url}");
-        }
     }
 }

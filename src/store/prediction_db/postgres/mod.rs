@@ -19,6 +19,7 @@ use sqlx::{
 };
 
 pub use self::leases::LeaseDb;
+pub(in crate::store) use self::tables::bring_up_to_date;
 use super::{super::StoreError, KnownConfigs};
 
 /// One stores, one reads, one prunes, one is to spare.
@@ -52,7 +53,7 @@ impl Postgres {
         if options.get_application_name().is_none() {
             options = options.application_name("allora-worker");
         }
-        tables::bring_up_to_date(&options, &place).await?;
+        bring_up_to_date(&options, &place, tables::migrator()).await?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE)

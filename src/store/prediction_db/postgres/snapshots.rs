@@ -153,5 +153,7 @@ async fn insert(
         }
     });
     insert.push(" ON CONFLICT DO NOTHING");
-    insert.build().execute(connection).await.map(drop)
+    // Only whole ones have a text that comes again: the connection keeps a statement of each text.
+    let insert = insert.build().persistent(rows.len() == ROWS_AT_ONCE);
+    insert.execute(connection).await.map(drop)
 }

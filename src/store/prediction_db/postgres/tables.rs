@@ -43,9 +43,10 @@ const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = 0; \
 ///
 /// # Errors
 /// When the server can't be reached, or refuses, or a newer worker has changed the tables.
-pub(super) async fn bring_up_to_date(
+pub(in crate::store) async fn bring_up_to_date(
     options: &PgConnectOptions,
     place: &str,
+    migrator: Migrator,
 ) -> Result<(), StoreError> {
     let failed = |cause| StoreError::Server {
         place: place.to_owned(),
@@ -54,7 +55,6 @@ pub(super) async fn bring_up_to_date(
     let begun = timeout(ACQUIRE, begin(options)).await;
     let begun = begun.unwrap_or_else(|_| Err(silent("it did not answer")));
     let (mut connection, process) = begun.map_err(failed)?;
-    let migrator = migrator();
     let done = tokio::select! {
         done = migrator.run_direct(None, &mut connection, false) => done,
         () = given_up(options, process) => {
@@ -114,7 +114,7 @@ fn not_migrated(cause: MigrateError, place: &str) -> StoreError {
     }
 }
 
-fn migrator() -> Migrator {
+pub(super) fn migrator() -> Migrator {
     let migrations = MIGRATIONS.map(|(version, name, sql)| {
         let sql = sql.into_sql_str();
         Migration::new(version, name.into(), MigrationType::Simple, sql, false)

@@ -32,7 +32,9 @@ impl CloseRepository for Sqlite {
                         .push_bind(*price);
                 });
                 insert.push(" ON CONFLICT (asset, \"at\") DO UPDATE SET price = excluded.price");
-                insert.build().execute(&mut *all).await?;
+                // Only whole ones have a text that comes again: the connection keeps a statement of each text.
+                let whole = closes.len() == ROWS_AT_ONCE;
+                insert.build().persistent(whole).execute(&mut *all).await?;
             }
             all.commit().await
         };

@@ -163,3 +163,7 @@ fn migrator() -> Migrator {
     migrator.dangerous_set_table_name(Cow::Borrowed(super::MIGRATIONS_TABLE));
     migrator
 }
+
+#[cfg(test)]
+#[path = "statements_tests.rs"]
+mod tests;

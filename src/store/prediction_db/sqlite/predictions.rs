@@ -174,6 +174,8 @@ async fn insert(
             .push_bind(it.payload.as_ref().map(Packed::as_bytes));
     });
     insert.push(super::super::ONCE);
-    let done = insert.build().execute(connection).await?;
+    // Only whole ones have a text that comes again: the connection keeps a statement of each text.
+    let insert = insert.build().persistent(rows.len() == ROWS_AT_ONCE);
+    let done = insert.execute(connection).await?;
     Ok(done.rows_affected())
 }

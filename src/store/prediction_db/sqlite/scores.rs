@@ -71,7 +71,9 @@ impl ScoreRepository for Sqlite {
             numbers.push_bind(*number);
         }
         query.push(")");
-        let rows = query.build().fetch_all(&self.reader).await;
+        // Each count of predictions is another text: no statement of each is kept.
+        let query = query.build().persistent(false);
+        let rows = query.fetch_all(&self.reader).await;
         let payloads = rows.and_then(|rows| score_rows::payloads(&rows));
         payloads.map_err(|cause| self.failed(cause))
     }

@@ -51,7 +51,9 @@ impl Sqlite {
                 }
             });
             insert.push(" ON CONFLICT DO NOTHING");
-            insert.build().execute(&mut *all).await?;
+            // Only whole ones have a text that comes again: the connection keeps a statement of each text.
+            let whole = rows.len() == ROWS_AT_ONCE;
+            insert.build().persistent(whole).execute(&mut *all).await?;
         }
         let newer = sqlx::query(NEWER).bind(id(crunch_id));
         let newer = newer.bind(snapshots.first().map(|it| millis(it.at)));

@@ -1,0 +1,294 @@
+//! The local copy of a journal that several workers share: what is learnt of submissions is learnt from it,
+//! and a worker that goes on while the shared one is away writes here alone.
+
+use sqlx::{Row as _, sqlite::SqliteRow};
+
+use super::{
+    Store, StoreError, Transition, Wallet,
+    journal_rows::{corrupt, step},
+    journal_sql::{date, write},
+};
+
+const TABLES: &str = include_str!("migrations/journal_copy.sql");
+
+const COPIED: &str = "INSERT INTO journal_copied (chain_id, address, last) VALUES (?, ?, ?) \
+    ON CONFLICT (chain_id, address) DO UPDATE SET last = excluded.last";
+
+const WAITING: &str = "SELECT j.*, t.bytes AS s_bytes, t.hash AS s_hash, t.sequence AS s_sequence \
+    FROM journal_waiting w JOIN journal j ON j.id = w.id \
+    LEFT JOIN transactions t ON t.hash = j.tx_hash AND j.state = 'prepared' \
+    WHERE j.chain_id = ? AND j.address = ? ORDER BY j.id LIMIT ?";
+
+impl Store {
+    /// Makes the tables that a copy needs, where they are missing.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn begin_copy(&self) -> Result<(), StoreError> {
+        sqlx::raw_sql(TABLES)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(|cause| self.failed(cause))
+    }
+
+    /// The shared journal's number of the newest step that was copied; none when it never was.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn copied_until(&self, wallet: &Wallet) -> Result<Option<i64>, StoreError> {
+        sqlx::query_scalar("SELECT last FROM journal_copied WHERE chain_id = ? AND address = ?")
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))
+    }
+
+    /// Writes steps of the shared journal into this one, which has it up to `last` then.
+    ///
+    /// # Errors
+    /// When the database can't be written: then none is.
+    pub async fn copy(
+        &self,
+        wallet: &Wallet,
+        steps: &[Transition],
+        last: i64,
+    ) -> Result<(), StoreError> {
+        let work = async {
+            let mut all = self.pool.begin().await?;
+            write(&mut all, steps).await?;
+            sqlx::query(COPIED)
+                .bind(&wallet.chain_id)
+                .bind(&wallet.address)
+                .bind(last)
+                .execute(&mut *all)
+                .await?;
+            all.commit().await
+        };
+        work.await.map_err(|cause| self.failed(cause))
+    }
+
+    /// Writes steps that the shared journal does not have yet.
+    ///
+    /// # Errors
+    /// When the database can't be written: then none is.
+    pub async fn append_waiting(&self, steps: &[Transition]) -> Result<(), StoreError> {
+        let work = async {
+            let mut all = self.pool.begin().await?;
+            for number in write(&mut all, steps).await? {
+                sqlx::query("INSERT INTO journal_waiting (id) VALUES (?)")
+                    .bind(number)
+                    .execute(&mut *all)
+                    .await?;
+            }
+            all.commit().await
+        };
+        work.await.map_err(|cause| self.failed(cause))
+    }
+
+    /// Has the newest `limit` steps of a journal that was this worker's alone wait for the shared one.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn hand_over(&self, wallet: &Wallet, limit: u32) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT OR IGNORE INTO journal_waiting (id) SELECT id FROM journal \
+             WHERE chain_id = ? AND address = ? ORDER BY id DESC LIMIT ?",
+        )
+        .bind(&wallet.chain_id)
+        .bind(&wallet.address)
+        .bind(limit)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(|cause| self.failed(cause))
+    }
+
+    /// The oldest steps that wait for the shared journal, each with its number here.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn waiting(
+        &self,
+        wallet: &Wallet,
+        limit: u32,
+    ) -> Result<Vec<(i64, Transition)>, StoreError> {
+        let rows = sqlx::query(WAITING)
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        let read = |row: &SqliteRow| {
+            let at = date(row.try_get("at")?);
+            Ok((row.try_get("id")?, step(row, wallet, at)?))
+        };
+        rows.iter()
+            .map(read)
+            .collect::<Result<_, _>>()
+            .map_err(|cause| corrupt(&cause))
+    }
+
+    /// The shared journal has the steps that wait up to number `until`, the newest as its number `last`.
+    ///
+    /// # Errors
+    /// When the database can't be written: then they are handed over again.
+    pub async fn handed_over(
+        &self,
+        wallet: &Wallet,
+        until: i64,
+        last: i64,
+    ) -> Result<(), StoreError> {
+        let work = async {
+            let mut all = self.pool.begin().await?;
+            sqlx::query("DELETE FROM journal_waiting WHERE id <= ?")
+                .bind(until)
+                .execute(&mut *all)
+                .await?;
+            sqlx::query(COPIED)
+                .bind(&wallet.chain_id)
+                .bind(&wallet.address)
+                .bind(last)
+                .execute(&mut *all)
+                .await?;
+            all.commit().await
+        };
+        work.await.map_err(|cause| self.failed(cause))
+    }
+
+    /// Forgets what waits: another worker led since, and the shared journal goes on without it. Tells how
+    /// many steps it was.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn drop_waiting(&self) -> Result<u64, StoreError> {
+        let dropped = sqlx::query("DELETE FROM journal_waiting")
+            .execute(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))?;
+        Ok(dropped.rows_affected())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::{
+        store::{Journal as _, SignedTx, State},
+        types::{Height, Nonce, TopicId, WindowKey},
+    };
+
+    async fn store() -> Store {
+        let store = Store::in_memory().await.unwrap();
+        store.begin_copy().await.unwrap();
+        store.begin_copy().await.unwrap();
+        store
+    }
+
+    fn wallet() -> Wallet {
+        Wallet {
+            chain_id: "allora-localnet-1".into(),
+            address: "allo1x".into(),
+        }
+    }
+
+    fn step(nonce: i64, state: State) -> Transition {
+        Transition {
+            at: OffsetDateTime::now_utc(),
+            wallet: wallet(),
+            key: WindowKey {
+                topic: TopicId(67),
+                nonce: Nonce(nonce),
+            },
+            window_end: Height(nonce + 10),
+            value: Some("0.001".into()),
+            report: matches!(state, State::Prepared(_)).then(|| "{}".into()),
+            state,
+        }
+    }
+
+    fn prepared(mark: u8) -> State {
+        State::Prepared(Arc::new(SignedTx {
+            bytes: vec![mark],
+            hash: format!("HASH{mark}"),
+            sequence: mark.into(),
+        }))
+    }
+
+    #[tokio::test]
+    async fn what_was_copied_is_there_with_how_far_it_goes() {
+        let store = store().await;
+        assert_eq!(store.copied_until(&wallet()).await.unwrap(), None);
+        let steps = [step(1, prepared(1)), step(1, State::Counted)];
+        store.copy(&wallet(), &steps, 17).await.unwrap();
+        store.copy(&wallet(), &[], 19).await.unwrap();
+        assert_eq!(store.copied_until(&wallet()).await.unwrap(), Some(19));
+        let found = store.recent(&wallet(), 9).await.unwrap();
+        assert_eq!(found[0].state, State::Counted);
+        assert!(store.waiting(&wallet(), 9).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_waits_comes_back_as_it_was_until_it_is_handed_over() {
+        let store = store().await;
+        let steps = [
+            step(1, prepared(1)),
+            step(2, prepared(1)),
+            step(1, State::Counted),
+        ];
+        store.append_waiting(&steps).await.unwrap();
+        let waiting = store.waiting(&wallet(), 2).await.unwrap();
+        let read: Vec<_> = waiting
+            .iter()
+            .map(|(_, it)| {
+                (
+                    it.key,
+                    it.state.clone(),
+                    it.value.clone(),
+                    it.report.clone(),
+                    it.at,
+                )
+            })
+            .collect();
+        let written: Vec<_> = steps[..2]
+            .iter()
+            .map(|it| {
+                (
+                    it.key,
+                    it.state.clone(),
+                    it.value.clone(),
+                    it.report.clone(),
+                    it.at,
+                )
+            })
+            .collect();
+        assert_eq!(read, written);
+        store
+            .handed_over(&wallet(), waiting[1].0, 40)
+            .await
+            .unwrap();
+        let left = store.waiting(&wallet(), 9).await.unwrap();
+        assert_eq!(left.len(), 1);
+        assert_eq!(store.copied_until(&wallet()).await.unwrap(), Some(40));
+        assert_eq!(store.drop_waiting().await.unwrap(), 1);
+        assert!(store.waiting(&wallet(), 9).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_journal_of_ones_own_is_handed_over_from_its_end() {
+        let store = store().await;
+        for nonce in 1..=5 {
+            store.append(&[step(nonce, State::Due)]).await.unwrap();
+        }
+        store.hand_over(&wallet(), 2).await.unwrap();
+        let waiting = store.waiting(&wallet(), 9).await.unwrap();
+        let nonces: Vec<_> = waiting.iter().map(|(_, it)| it.key.nonce.0).collect();
+        assert_eq!(nonces, [4, 5]);
+    }
+}
