@@ -45,8 +45,8 @@ fn stored(office: &Office) -> ModelRecord {
     models.next().expect("a model was put")
 }
 
-#[test]
-fn a_new_model_is_put_and_told_once() {
+#[tokio::test(start_paused = true)]
+async fn a_new_model_is_put_and_told_once() {
     let office = office();
     join(
         &office,
@@ -75,8 +75,8 @@ fn a_new_model_is_put_and_told_once() {
     );
 }
 
-#[test]
-fn names_are_kept_current_even_when_they_go() {
+#[tokio::test(start_paused = true)]
+async fn names_are_kept_current_even_when_they_go() {
     let office = office();
     join(&office, &[model("a", "a1")]);
     office.facts.drain();
@@ -112,8 +112,8 @@ fn names_are_kept_current_even_when_they_go() {
     assert_eq!((put.model_name, put.cruncher_name), (None, None));
 }
 
-#[test]
-fn a_redeploy_is_told_and_resets_metrics_where_wanted() {
+#[tokio::test(start_paused = true)]
+async fn a_redeploy_is_told_and_resets_metrics_where_wanted() {
     for (effect, word) in [
         (DeploymentEffect::Keep, "keep"),
         (DeploymentEffect::Reset, "reset"),
@@ -149,8 +149,8 @@ fn a_redeploy_is_told_and_resets_metrics_where_wanted() {
     }
 }
 
-#[test]
-fn what_an_older_run_still_does_changes_nothing() {
+#[tokio::test(start_paused = true)]
+async fn what_an_older_run_still_does_changes_nothing() {
     let office = office();
     join(&office, &[model("a", "a1"), model("a", "a2")]);
     office.facts.drain();
@@ -170,8 +170,8 @@ fn what_an_older_run_still_does_changes_nothing() {
     );
 }
 
-#[test]
-fn absent_is_who_was_there_within_the_last_day() {
+#[tokio::test(start_paused = true)]
+async fn absent_is_who_was_there_within_the_last_day() {
     let old = |id: &str, hours| record(id, "x", NOW - Span::hours(hours));
     let office = Office::new(|_| (), vec![old("pending", 1)]);
     office
@@ -190,8 +190,8 @@ fn absent_is_who_was_there_within_the_last_day() {
     assert_eq!(absent(&office, later), ["ahead"]);
 }
 
-#[test]
-fn when_models_were_last_seen_is_put_for_all_at_once() {
+#[tokio::test(start_paused = true)]
+async fn when_models_were_last_seen_is_put_for_all_at_once() {
     let office = office();
     let models: Vec<_> = (0..1_000).map(|n| model(&format!("m{n}"), "d")).collect();
     office.roll.listed(&models);
@@ -210,8 +210,8 @@ fn when_models_were_last_seen_is_put_for_all_at_once() {
     assert_eq!(office.facts.groups().len(), 2);
 }
 
-#[test]
-fn a_database_that_appears_late_is_not_written_over() {
+#[tokio::test(start_paused = true)]
+async fn a_database_that_appears_late_is_not_written_over() {
     let office = Office::new(|it| it.on_deployment = DeploymentEffect::Reset, Vec::new());
     join(
         &office,
@@ -257,8 +257,8 @@ fn a_database_that_appears_late_is_not_written_over() {
     assert!(lines.contains(&"new new".to_owned()));
 }
 
-#[test]
-fn a_round_before_the_database_stores_its_models_first() {
+#[tokio::test(start_paused = true)]
+async fn a_round_before_the_database_stores_its_models_first() {
     let office = Office::new(|_| (), Vec::new());
     join(&office, &[model("a", "a2")]);
     office
@@ -283,8 +283,8 @@ fn a_round_before_the_database_stores_its_models_first() {
     assert!(!lines.iter().any(|it| it.starts_with("deployed")));
 }
 
-#[test]
-fn what_waits_in_the_outbox_counts_as_known() {
+#[tokio::test(start_paused = true)]
+async fn what_waits_in_the_outbox_counts_as_known() {
     let office = Office::new(|_| (), vec![record("a", "a1", NOW), record("a", "a2", NOW)]);
     join(&office, &[model("a", "a3")]);
     assert_eq!(
@@ -298,8 +298,8 @@ fn what_waits_in_the_outbox_counts_as_known() {
     assert!(!office.lines().contains(&"new a".to_owned()));
 }
 
-#[test]
-fn a_last_answer_ahead_of_the_clock_tells_nothing() {
+#[tokio::test(start_paused = true)]
+async fn a_last_answer_ahead_of_the_clock_tells_nothing() {
     let office = Office::new(|_| (), vec![record("a", "a1", NOW + Span::hours(1))]);
     assert_eq!(office.roll.last_answer(&model("a", "a1")), None);
     office.roll.answered(&model("a", "a1"));
@@ -310,8 +310,8 @@ fn a_last_answer_ahead_of_the_clock_tells_nothing() {
     assert_eq!(office.roll.last_answer(&model("unknown", "a1")), None);
 }
 
-#[test]
-fn a_thousand_that_join_at_once_are_counted() {
+#[tokio::test(start_paused = true)]
+async fn a_thousand_that_join_at_once_are_counted() {
     let office = office();
     let models: Vec<_> = (0..1_000).map(|n| model(&format!("m{n}"), "d")).collect();
     join(&office, &models);
@@ -330,8 +330,8 @@ fn a_thousand_that_join_at_once_are_counted() {
     assert_eq!(office.lines().len(), 42, "single lines are told again");
 }
 
-#[test]
-fn the_roll_is_bounded() {
+#[tokio::test(start_paused = true)]
+async fn the_roll_is_bounded() {
     let seen = |n: i64| record(&format!("m{n:05}"), "d", NOW - Span::seconds(n));
     let office = Office::new(|_| (), (0..50_010).map(seen).collect());
     join(&office, &[model("m50009", "d")]);
