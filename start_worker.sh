@@ -32,8 +32,6 @@ for flag in "$@"; do
     esac
 done
 
-# What is made from here on is this user's alone, as what the worker makes itself.
-umask 077
 data_dir=$("$binary" locate "$@") || exit 1
 artifacts=$data_dir/artifacts
 pidfile=$artifacts/worker.pid

@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
 /// Files that a person writes: configuration, scripts, notes.
 pub(crate) const WRITTEN: usize = 1 << 20;
 
@@ -55,6 +57,13 @@ pub(crate) async fn body(mut answer: reqwest::Response, most: usize) -> Result<V
     Ok(body)
 }
 
+/// A WebSocket whose messages have `most` bytes at most, in one frame or in many.
+pub(crate) fn socket(most: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .max_message_size(Some(most))
+        .max_frame_size(Some(most))
+}
+
 /// A size in words.
 pub(crate) fn size(bytes: usize) -> String {
     match bytes {
@@ -76,7 +85,46 @@ pub(crate) fn cut(mut text: String, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt as _;
+    use tokio::{io::AsyncWriteExt as _, net::TcpListener};
+
     use super::*;
+
+    /// What a client with a limit of 64 KiB says of a server that sends `first`, then `rest` for ever.
+    async fn heard(first: Vec<u8>, rest: Vec<u8>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+            let raw = socket.get_mut();
+            let mut sent = raw.write_all(&first).await;
+            while sent.is_ok() {
+                sent = raw.write_all(&rest).await;
+            }
+        });
+        let limits = Some(socket(64 << 10));
+        let opened = tokio_tungstenite::connect_async_with_config(url, limits, true).await;
+        let (mut client, _) = opened.unwrap();
+        let refused = client.next().await.unwrap().unwrap_err().to_string();
+        drop(client);
+        server.await.unwrap();
+        refused
+    }
+
+    #[tokio::test]
+    async fn a_message_of_fragments_without_end_is_left() {
+        let fragment = |head: u8| [vec![head, 126, 0x10, 0], vec![b'['; 0x1000]].concat();
+        let refused = heard(fragment(0x01), fragment(0x00)).await;
+        assert!(refused.contains("Message too long"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_claims_to_be_huge_is_left_at_once() {
+        let head = [vec![0x81, 127], (1_u64 << 40).to_be_bytes().to_vec()].concat();
+        let refused = heard(head, vec![b'['; 0x1000]).await;
+        assert!(refused.contains("Message too long"), "{refused}");
+    }
 
     #[test]
     fn a_larger_file_is_refused_with_what_to_do() {

@@ -1,7 +1,7 @@
 //! `wallet`: the file with the key.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io::{self, IsTerminal as _, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -76,7 +76,9 @@ fn encrypt(args: &EncryptArgs) -> Result<(), Failure> {
     }
     let file = locked::lock(&*key_of(&secret)?, &passphrase, locked::COST)?;
     keep(&args.out, &file)?;
-    let out = args.out.display();
+    // Its name in `.env` counts from another folder.
+    let whole = fs::canonicalize(&args.out);
+    let out = whole.as_deref().unwrap_or(&args.out).display();
     println!("🔒 The key of {address} is locked in {out}");
     println!("   in .env            PRIVATE_KEY_FILE=\"{out}\"");
     println!("   its passphrase     asked for in a terminal, or WALLET_PASSPHRASE_FILE=\"…\"");
@@ -127,8 +129,14 @@ fn keep(path: &Path, text: &str) -> Result<(), Failure> {
         .mode(0o600)
         .open(path);
     let written = opened.and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+        let written = file
+            .write_all(text.as_bytes())
+            .and_then(|()| file.sync_all());
+        if written.is_err() {
+            // A part of it would stand in the next try's way.
+            let _ = fs::remove_file(path);
+        }
+        written
     });
     written.map_err(|cause| {
         Failure::lasting(format!(

@@ -32,7 +32,10 @@ pub(crate) fn targets() -> Vec<Target> {
             };
             let layer = Environment::new(".env", items).layer(&Table::new());
             let read = layer.map(|layer| layer.table.try_into::<Document>().is_ok());
-            format!("{read:?}").chars().take(80).collect()
+            match read {
+                Ok(fits) => format!("{fits}"),
+                Err(refused) => refused.to_string(),
+            }
         }),
         Target::of_text("config-wallets", Form::Text, &[WORDS, KEY], |text| {
             let (words, key) = (

@@ -147,6 +147,14 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
+    #[test]
+    fn exponents_without_measure_are_refused() {
+        for text in ["1e-70000", "1e-2147483648", "1e2147483647", "-3.5e-100001"] {
+            assert!(canonical(text).is_err(), "{text}");
+            assert!(in_full(text).len() < 200_000, "{text}");
+        }
+    }
+
     #[rstest]
     #[case("0", "0")]
     #[case("", "0")]

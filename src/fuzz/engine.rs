@@ -49,9 +49,12 @@ pub(super) struct Tally {
     pub(super) findings: Vec<Finding>,
 }
 
+/// Is told of an input before it is read.
+type Tell = Box<dyn FnMut(&[u8])>;
+
 thread_local! {
     /// What is told of each input before it is read: a process that dies leaves its cause.
-    static BEFORE: RefCell<Option<Box<dyn FnMut(&[u8])>>> = const { RefCell::new(None) };
+    static BEFORE: RefCell<Option<Tell>> = const { RefCell::new(None) };
 }
 
 /// Lets `tell` know of each input before it is read; memory is looked at as well from then on.
@@ -114,8 +117,8 @@ fn spoilt(random: &mut StdRng, target: &Target, pool: &[Vec<u8>]) -> Vec<u8> {
     for _ in 0..random.random_range(1..=3) {
         let other = &pool[random.random_range(0..pool.len())];
         mutate::once(random, target.form, &mut input, other);
+        input.truncate(LONGEST);
     }
-    input.truncate(LONGEST);
     input
 }
 
@@ -153,7 +156,7 @@ pub(super) fn send(target: &Target, input: &[u8]) -> Result<String, String> {
 fn processor() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
-    Duration::from_secs(seconds) + Duration::from_nanos(now.tv_nsec.unsigned_abs().into())
+    Duration::from_secs(seconds) + Duration::from_nanos(now.tv_nsec.unsigned_abs())
 }
 
 /// The most memory that this process ever had, bytes; 0 where it can't be told.

@@ -15,6 +15,9 @@ mod tree;
 
 pub(crate) use mutate::Form;
 
+/// What is done with an input.
+type Read = Box<dyn Fn(&[u8]) -> String>;
+
 /// A reader of others' bytes.
 pub(crate) struct Target {
     pub(crate) name: &'static str,
@@ -22,7 +25,7 @@ pub(crate) struct Target {
     /// Inputs that are right, of each kind one.
     pub(crate) seeds: Vec<Vec<u8>>,
     /// Reads an input and says, in a few words, what came of it. It panics where a property is broken.
-    pub(crate) read: Box<dyn Fn(&[u8]) -> String>,
+    pub(crate) read: Read,
 }
 
 impl Target {

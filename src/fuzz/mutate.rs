@@ -17,6 +17,8 @@ pub(crate) enum Form {
     Bytes,
 }
 
+/// Bytes that one change makes at most.
+const ROOM: usize = 256 << 10;
 /// Words that readers stumble over.
 const WORDS: [&str; 44] = [
     "0",
@@ -87,6 +89,11 @@ pub(super) fn often(random: &mut StdRng) -> usize {
     [2, 3, 40, 129, 300, 1_100, 5_000][random.random_range(0..7)]
 }
 
+/// How many copies of so many bytes an input has room for.
+pub(super) fn copies(length: usize) -> usize {
+    (ROOM / length.max(1)).max(1)
+}
+
 /// Changes a word or a line of a text.
 fn words(random: &mut StdRng, input: &mut Vec<u8>) -> bool {
     let text = String::from_utf8_lossy(input).into_owned();
@@ -121,7 +128,7 @@ fn words(random: &mut StdRng, input: &mut Vec<u8>) -> bool {
         4 => parts.swap(at, with),
         5 => parts[at] = &long,
         _ => {
-            let repeated = vec![parts[at]; often(random).min(3_000)];
+            let repeated = vec![parts[at]; often(random).min(copies(parts[at].len()))];
             parts.splice(at..=at, repeated);
         }
     }

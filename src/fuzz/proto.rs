@@ -2,7 +2,7 @@
 
 use rand::{Rng as _, rngs::StdRng};
 
-use super::mutate::often;
+use super::mutate::{copies, often};
 
 const DEEPEST: u32 = 12;
 
@@ -38,7 +38,7 @@ pub(super) fn once(random: &mut StdRng, input: &mut Vec<u8>, depth: u32) -> bool
     let whole = input[start..end].to_vec();
     match random.random_range(0..9) {
         0 => {}
-        1 => new = whole.repeat(often(random).min(1_500)),
+        1 => new = whole.repeat(often(random).min(copies(whole.len()))),
         2 => {
             new.extend(varint(number(random) << 3 | random.random_range(0..8)));
             new.extend(inner);

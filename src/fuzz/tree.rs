@@ -3,7 +3,7 @@
 use rand::{Rng as _, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
-use super::mutate::{often, word};
+use super::mutate::{copies, often, word};
 
 /// Changes one value; false for what is no JSON.
 pub(super) fn once(random: &mut StdRng, input: &mut Vec<u8>) -> bool {
@@ -74,8 +74,8 @@ fn change(random: &mut StdRng, value: &mut Value) -> Option<String> {
             }
         }
         7 => {
-            let copies = often(random).min(if value.is_object() { 300 } else { 5_000 });
-            *value = Value::Array(vec![value.take(); copies]);
+            let times = often(random).min(copies(value.to_string().len()));
+            *value = Value::Array(vec![value.take(); times]);
         }
         8 => *value = value.to_string().into(),
         9 => *value = "x".repeat(often(random)).into(),

@@ -102,6 +102,10 @@ impl Onlooker {
         } = &self.common;
         let topics: Vec<TopicId> = topics.iter().map(|it| it.topic).collect();
         let due = outcomes.unasked(wallet, &topics, config.catch_up).await?;
+        // What is not looked for any more need not be remembered.
+        let due_keys: BTreeSet<WindowKey> = due.iter().map(|it| it.key).collect();
+        self.given_up.retain(|key| due_keys.contains(key));
+        self.failures.retain(|key, _| due_keys.contains(key));
         let next = due
             .into_iter()
             .find(|it| network.has_closed(it.window_end) && !self.given_up.contains(&it.key));

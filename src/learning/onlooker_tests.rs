@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     learning::{
         Comparison, Verdict,
-        testing::{Scene, TOPIC, WALLET, at, view},
+        testing::{Scene, TOPIC, WALLET, at, key, view},
     },
     store::OutcomeRepository,
     types::Height,
@@ -148,4 +148,30 @@ async fn one_that_fails_again_and_again_does_not_stand_before_the_others() {
         assert!(onlooker.step().await.is_err());
     }
     assert!(!onlooker.step().await.unwrap());
+}
+
+#[tokio::test]
+async fn what_failed_is_forgotten_once_it_is_out_of_reach() {
+    let mut scene = scene(&[24], OpenedBy::Header).await;
+    scene.common.config.catch_up = 3;
+    scene.chain.with(|it| it.is_silent = true);
+    let mut onlooker = Onlooker::new(scene.common.clone());
+    for nonce in 1..20 {
+        let later = Noted {
+            key: key(100 * nonce),
+            window_end: Height(100 * nonce + 8),
+            value: 0.1,
+            source: None,
+            opened: at(0),
+            clock: OpenedBy::Header,
+            is_asked: false,
+        };
+        scene.store.note(&WALLET, &[later]).await.unwrap();
+        scene.chain.with(|it| it.head = 100 * nonce + 10);
+        for _ in 0..MOST_FAILURES {
+            assert!(onlooker.step().await.is_err());
+        }
+    }
+    assert_eq!(onlooker.given_up.len(), 3);
+    assert!(onlooker.failures.is_empty());
 }

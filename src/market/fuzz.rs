@@ -17,13 +17,13 @@ pub(crate) fn targets() -> Vec<Target> {
         Target::new("market-tiingo", Form::Json, TIINGO, |bytes| {
             let series = Series::hourly("btcusd");
             answers(bytes, Origin::Tiingo, |answer| {
-                sound(tiingo::read(answer, &series, NOW, NOW.unix_timestamp()))
+                sound(&tiingo::read(answer, &series, NOW, NOW.unix_timestamp()))
             })
         }),
         Target::new("market-coinbase", Form::Json, COINBASE, |bytes| {
             let series = Series::hourly("btcusd");
             answers(bytes, Origin::Coinbase, |answer| {
-                sound(coinbase::read(answer, &series, NOW, NOW.unix_timestamp()))
+                sound(&coinbase::read(answer, &series, NOW, NOW.unix_timestamp()))
             })
         }),
         Target::new("market-csv", Form::Text, CSV, |bytes| {
@@ -63,15 +63,15 @@ fn answers(bytes: &[u8], from: Origin, read: impl Fn(&Answer) -> String) -> Stri
         .join(" ")
 }
 
-fn sound(read: Result<Batch, super::MarketError>) -> String {
-    if let Ok(batch) = &read {
+fn sound(read: &Result<Batch, super::MarketError>) -> String {
+    if let Ok(batch) = read {
         for candle in &batch.candles {
             assert!(candle.check_prices().is_ok(), "{candle:?}");
             assert_eq!(candle.start % 3_600, 0);
             assert!(candle.end() <= NOW.unix_timestamp());
         }
     }
-    told(&read)
+    told(read)
 }
 
 const TIINGO: [&str; 3] = [

@@ -464,3 +464,11 @@ async fn what_is_kept_in_memory_comes_home() {
     assert!(mended.is_none());
     assert_eq!(count(&store, "journal").await, 3 * WINDOWS + 2);
 }
+
+#[test]
+fn a_log_that_is_no_log_is_empty() {
+    for length in 0..60 {
+        let log = super::super::write_ahead::WriteAhead::of(&vec![0x37; length]);
+        assert_eq!((log.newest_page(), log.damaged()), (0, 0));
+    }
+}

@@ -1,6 +1,10 @@
 //! What may be paid in fees within a day, and what was.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    hash::{DefaultHasher, Hasher as _},
+    time::Duration,
+};
 
 use time::OffsetDateTime;
 
@@ -9,13 +13,25 @@ use crate::chain::Uallo;
 /// The day, which rolls: at any moment the fees of the last 24 hours count.
 pub(super) const DAY: Duration = Duration::from_hours(24);
 
+/// A transaction's hash in short: there may be tens of thousands in a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark(u64);
+
+impl Mark {
+    pub(super) fn of(hash: &str) -> Self {
+        let mut short = DefaultHasher::new();
+        short.write(hash.as_bytes());
+        Self(short.finish())
+    }
+}
+
 /// A fee that was paid, or may have been.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fee {
     /// When its transaction was handed to a node.
     pub(super) at: OffsetDateTime,
-    /// The transaction's hash.
-    pub(super) hash: String,
+    /// What tells its transaction from others.
+    pub(super) mark: Mark,
     /// How much.
     pub(super) amount: Uallo,
 }
@@ -80,15 +96,16 @@ impl Budget {
 
     /// A transaction is handed to a node: from here on its fee counts, once.
     pub(super) fn pay(&mut self, hash: &str, amount: Uallo, at: OffsetDateTime) {
-        if self.fees.iter().all(|fee| fee.hash != hash) {
-            let hash = hash.to_owned();
-            self.fees.push_back(Fee { at, hash, amount });
+        let mark = Mark::of(hash);
+        if self.fees.iter().all(|fee| fee.mark != mark) {
+            self.fees.push_back(Fee { at, mark, amount });
         }
     }
 
     /// A transaction was refused before it paid.
     pub(super) fn forgive(&mut self, hash: &str) {
-        self.fees.retain(|fee| fee.hash != hash);
+        let mark = Mark::of(hash);
+        self.fees.retain(|fee| fee.mark != mark);
     }
 
     fn spent(&self) -> Uallo {
@@ -188,7 +205,7 @@ mod tests {
     fn an_earlier_runs_fees_count() {
         let fee = |hash: &str, hours| Fee {
             at: START + Span::hours(hours),
-            hash: hash.into(),
+            mark: Mark::of(hash),
             amount: Uallo(6),
         };
         let mut budget = Budget::new(Uallo(10), vec![fee("B", 5), fee("A", -30)]);

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     Chain, Opening,
-    budget::{DAY, Fee},
+    budget::{DAY, Fee, Mark},
     upkeep::tell_balance,
 };
 use crate::{
@@ -261,7 +261,7 @@ async fn paid(
     });
     let fee = |tx: Sent| Fee {
         amount: fee_of(&tx.bytes, &chain.network.denom).unwrap_or_default(),
-        hash: tx.hash,
+        mark: Mark::of(&tx.hash),
         at: tx.at,
     };
     sent.into_iter().map(fee).collect()

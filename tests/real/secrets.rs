@@ -130,7 +130,7 @@ fn put(way: Way, words: &str, folder: &Path) -> (Vec<(&'static str, String)>, Op
         Way::Locked => {
             let open = write("words", words);
             let passphrase = write("passphrase", "four words by chance");
-            let locked = folder.join("wallet.age").display().to_string();
+            let locked = folder.join("wallet.pem").display().to_string();
             let made = Command::new(binary())
                 .args(["wallet", "encrypt", "--in", &open])
                 .args(["--passphrase-file", &passphrase, "--out", &locked])
@@ -139,7 +139,7 @@ fn put(way: Way, words: &str, folder: &Path) -> (Vec<(&'static str, String)>, Op
             assert!(made.status.success(), "{made:?}");
             fs::remove_file(open).expect("an own file");
             let named = ("WALLET_PASSPHRASE_FILE", passphrase);
-            (vec![none, ("MNEMONIC_FILE", locked), named], None)
+            (vec![none, ("PRIVATE_KEY_FILE", locked), named], None)
         }
     }
 }

@@ -103,14 +103,14 @@ impl Scene {
                     "--passphrase-file",
                     "passphrase",
                     "--out",
-                    "wallet.age",
+                    "wallet.pem",
                 ]))
                 .await;
                 assert_eq!(output.status.code(), Some(0), "{said}");
                 fs::remove_file(open).unwrap();
                 self.write(
                     ".env",
-                    "MNEMONIC_FILE=wallet.age\nWALLET_PASSPHRASE_FILE=passphrase\n",
+                    "PRIVATE_KEY_FILE=wallet.pem\nWALLET_PASSPHRASE_FILE=passphrase\n",
                 );
                 None
             }

@@ -11,8 +11,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_tungstenite::{
-    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
-    tungstenite::{Message, protocol::WebSocketConfig},
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config, tungstenite::Message,
 };
 
 use super::{
@@ -26,6 +25,7 @@ use crate::{
         rpc::redacted,
     },
     failpoint::stall,
+    limits,
     types::Height,
 };
 
@@ -33,6 +33,8 @@ use crate::{
 const WINDOWS: u64 = 1;
 const HEADERS: u64 = 2;
 const OURS: u64 = 3;
+/// The longest frame that is read, bytes.
+const LARGEST: usize = 64 << 20;
 /// How long a connection may be behind the chain before it is left: answers overtake events.
 const BEHIND_LIMIT: Duration = Duration::from_secs(1);
 
@@ -211,9 +213,7 @@ impl Feed {
 
     /// Opens the socket and waits until each subscription is granted.
     async fn open(&self, endpoint: &str, version: Version) -> Result<Socket, Loss> {
-        let limits = WebSocketConfig::default()
-            .max_message_size(Some(64 << 20))
-            .max_frame_size(Some(64 << 20));
+        let limits = limits::socket(LARGEST);
         let tls = Connector::Rustls(Arc::clone(&self.tls));
         let (mut socket, _) =
             connect_async_tls_with_config(endpoint, Some(limits), true, Some(tls))

@@ -276,6 +276,18 @@ mod tests {
         assert!(sends.await.unwrap() < 32 << 20);
     }
 
+    #[tokio::test]
+    async fn a_redirect_to_another_host_is_not_followed() {
+        use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+        let (node, other) = (MockServer::start().await, MockServer::start().await);
+        let place = format!("http://localhost:{}/", other.address().port());
+        let redirect = ResponseTemplate::new(307).insert_header("location", place);
+        Mock::given(any()).respond_with(redirect).mount(&node).await;
+        let rpc = super::super::Rpc::new(&[node.uri()], Duration::from_secs(5)).unwrap();
+        assert!(rpc.status().await.is_err());
+        assert_eq!(other.received_requests().await.unwrap().len(), 0);
+    }
+
     #[test]
     fn a_pause_is_read_in_seconds_and_as_a_time() {
         assert_eq!(read("120"), Some(Duration::from_secs(120)));

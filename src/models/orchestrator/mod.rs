@@ -15,8 +15,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{Message, protocol::WebSocketConfig},
+    MaybeTlsStream, WebSocketStream, connect_async_with_config, tungstenite::Message,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +25,7 @@ pub(super) use self::frame::Report;
 #[cfg(test)]
 pub(in crate::models) use self::frame::Told;
 use super::{ModelsConfig, item::Item};
+use crate::limits;
 
 /// The largest frame that is read, bytes: about 200,000 models.
 const LARGEST: usize = 64 << 20;
@@ -131,9 +131,7 @@ impl Orchestrator {
 
     /// Opens the socket and follows it until it is lost.
     async fn follow(&mut self) -> End {
-        let limits = WebSocketConfig::default()
-            .max_message_size(Some(LARGEST))
-            .max_frame_size(Some(LARGEST));
+        let limits = limits::socket(LARGEST);
         let opening = connect_async_with_config(self.url.as_str(), Some(limits), true);
         let socket = match timeout(OPEN_LIMIT, opening).await {
             Ok(Ok((socket, _))) => socket,

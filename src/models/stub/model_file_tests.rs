@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 
 const A1: &str = r#"{"model_id": "a", "deployment_id": "a1", "host": "127.0.0.1", "port": 1}"#;

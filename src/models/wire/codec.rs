@@ -95,3 +95,34 @@ impl Decoder for Raw {
         Ok(Some(from.copy_to_bytes(from.remaining())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+    use tonic::{Code, Streaming};
+
+    use super::*;
+
+    async fn refused(body: &'static [u8]) -> Status {
+        let body = Full::new(Bytes::from_static(body));
+        let mut answer =
+            Streaming::new_response(Raw, body, http::StatusCode::OK, None, Some(LARGEST));
+        answer.message().await.expect_err("a refusal")
+    }
+
+    #[tokio::test]
+    async fn a_length_beyond_the_limit_is_refused_before_anything_follows() {
+        let status = refused(b"\x00\xff\xff\xff\xff").await;
+        assert_eq!(status.code(), Code::OutOfRange);
+        assert!(
+            status.message().contains("message length too large"),
+            "{status}"
+        );
+    }
+
+    #[tokio::test]
+    async fn nothing_compressed_is_unpacked() {
+        let status = refused(b"\x01\x00\x00\x00\x04\x1f\x8b\x08\x00").await;
+        assert_eq!(status.code(), Code::Internal, "{status}");
+    }
+}

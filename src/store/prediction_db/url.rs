@@ -122,7 +122,15 @@ impl FromStr for DatabaseUrl {
         }
         match text.split_once("://") {
             Some(("postgres" | "postgresql", _)) => server(text),
-            Some((scheme, _)) => wrong(format!("{scheme}:// is no database known here; {RIGHT}")),
+            // What stands before may be a mistyped address with its password.
+            Some((scheme, _)) if scheme.chars().all(|it| it.is_ascii_alphabetic()) => {
+                wrong(format!("{scheme}:// is no database known here; {RIGHT}"))
+            }
+            Some(_) => wrong(format!("what stands before :// is no database; {RIGHT}")),
+            None if text.contains('@') && text.contains(':') => wrong(format!(
+                "it looks like a server's address without its postgres://; {RIGHT}, and a file's name \
+                 without @ or :"
+            )),
             None => file(text),
         }
     }
@@ -141,6 +149,9 @@ fn file(path: &str) -> Result<DatabaseUrl, StoreError> {
     match path {
         "" => wrong(format!("no file is named; {RIGHT}")),
         ":memory:" => wrong(format!("a database in memory forgets all; {RIGHT}")),
+        _ if path.contains('@') && path.contains(':') => wrong(format!(
+            "a file's name holds @ and :, as a server's address does; {RIGHT}"
+        )),
         _ if path.ends_with('/') => wrong(format!("{path:?} is a folder; name a file in it")),
         _ if path.contains('?') => wrong(format!("{path:?}: SQLite takes no parameters here")),
         _ => Ok(DatabaseUrl::file(path)),
@@ -204,6 +215,23 @@ fn is_near(options: &PgConnectOptions) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mistyped_address_is_refused_without_its_password() {
+        for given in [
+            "postgres:/user:s3cr3t@host:5432/base?sslmode=require",
+            "postgres:user:s3cr3t@host://base",
+            "postgres//user:s3cr3t@host/base",
+            "user:s3cr3t@host/base/",
+            "sqlite:postgres:/user:s3cr3t@host/base?x",
+        ] {
+            let error = given.parse::<DatabaseUrl>().unwrap_err().to_string();
+            assert!(
+                !error.contains("s3cr3t") && error.contains("postgres://"),
+                "{error}"
+            );
+        }
+    }
 
     #[test]
     fn files_and_servers_are_told_apart() {
