@@ -419,7 +419,7 @@ impl Keeper {
         self.parts.note.clear();
         self.parts.role.send_replace(Role::Lost);
         self.emit(StandbyEvent::StandbyLost { token });
-        self.parts.shutdown.request_restart(LOST);
+        self.parts.shutdown.request_return(LOST);
     }
 
     fn become_leader(&self, token: i64, alone: bool) {

@@ -330,7 +330,7 @@ async fn one_that_slept_finds_that_it_may_not_send_and_begins_anew() {
     table.set(Server::Up);
     pass(SECOND * 2).await;
     assert_eq!(*one.role.borrow(), Role::Lost);
-    assert!(one.shutdown.wants_restart() && !one.may_send());
+    assert!(one.shutdown.yields() && !one.may_send());
     assert_eq!(
         one.was_told(|it| matches!(it, StandbyEvent::StandbyLost { token: 1 })),
         1
