@@ -98,6 +98,8 @@ enum End {
     Asked(String),
     /// It wants to begin anew, for this reason.
     Again(String),
+    /// The same, though nothing has failed: another one does its work.
+    Yields,
     Failed(Failure),
 }
 
@@ -136,11 +138,14 @@ where
     // What still computes is not waited for.
     runtime.shutdown_background();
     let end = match ended {
+        // What fails then fails since another one does it.
+        Ok(_) if shutdown.yields() => End::Yields,
+        Err(failure) if shutdown.yields() && failure.may_heal() => End::Yields,
         Ok(reason) if shutdown.wants_restart() => End::Again(reason),
         Ok(reason) => End::Asked(reason),
         Err(failure) => End::Failed(failure),
     };
-    conclude(end, &anew, plan.reporter)
+    conclude(end, &anew, plan)
 }
 
 /// The runtime's own sign of life.
@@ -198,11 +203,14 @@ fn rescue(cause: String, anew: &Anew, reporter: &Reporter) {
 }
 
 /// Ends a life, or lets another begin in its place.
-fn conclude(end: End, anew: &Anew, reporter: &Reporter) -> ExitCode {
-    let shutdown = anew.shutdown();
+fn conclude(end: End, anew: &Anew, plan: &Plan<'_>) -> ExitCode {
+    let (shutdown, reporter) = (anew.shutdown(), plan.reporter);
     let failure = match end {
         End::Asked(reason) => return stop(reporter, reason),
-        End::Again(_) if shutdown.is_signalled() => return stop(reporter, SIGNAL.into()),
+        End::Again(_) | End::Yields if shutdown.is_signalled() => {
+            return stop(reporter, SIGNAL.into());
+        }
+        End::Yields => return come_back(anew, plan),
         End::Again(reason) => Failure::passing(reason),
         End::Failed(failure) => failure,
     };
@@ -212,6 +220,23 @@ fn conclude(end: End, anew: &Anew, reporter: &Reporter) -> ExitCode {
     match anew.begin(failure.cause.clone(), reporter) {
         NotBegun::Asked => stop(reporter, SIGNAL.into()),
         not_begun => fail(reporter, &failure, &not_begun.to_string()),
+    }
+}
+
+/// Has the next life stand by. That is no failure, so neither a supervisor nor `ops.restart` has a say.
+fn come_back(anew: &Anew, plan: &Plan<'_>) -> ExitCode {
+    let reason = || anew.shutdown().reason().unwrap_or_default().to_owned();
+    let not_begun = match plan.never {
+        Some(never) => NotBegun::Never(never),
+        None => anew.come_back(plan.reporter),
+    };
+    match not_begun {
+        NotBegun::Asked => stop(plan.reporter, SIGNAL.into()),
+        not_begun => fail(
+            plan.reporter,
+            &Failure::passing(reason()),
+            &not_begun.to_string(),
+        ),
     }
 }
 

@@ -137,6 +137,10 @@ async fn work(
         prices: prices.to_string(),
     });
     let standby = Standby::of(&settings, &address, args.dry_run)?;
+    if let Some(standby) = &standby {
+        let grace = &mut settings.worker.stop_grace;
+        *grace = standby.stop_grace(*grace);
+    }
     *wallet = guard(&settings, &address, standby.as_ref())?;
     reporter.emit(Event::SingletonPassed { pidfile });
     let period = settings.competition.as_ref().map(period);

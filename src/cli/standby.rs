@@ -92,6 +92,12 @@ impl Standby {
         self.db.place()
     }
 
+    /// How long a worker that stops waits for what is in the air: no longer than a takeover takes. The next
+    /// leader sends the same bytes, and answers what opens meanwhile.
+    pub(super) fn stop_grace(&self, configured: Duration) -> Duration {
+        configured.min(self.config.heartbeat)
+    }
+
     /// What holds everything that is sent.
     pub(super) fn leash(&self) -> Leash {
         self.leash.clone()
@@ -128,6 +134,7 @@ impl Standby {
             self.leash.clone(),
         );
         let journal = Arc::new(journal.await?);
+        chain.stand_by();
         let mut role = self.role.subscribe();
         let keeper = Keeper::new(KeeperParts {
             wallet: self.wallet,

@@ -107,13 +107,27 @@ impl Anew {
         }
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let row = self.row.next(self.begun.elapsed(), now);
-        let pause = row.pause();
         let told = WatchEvent::BeginningAnew {
             cause,
-            pause_seconds: pause.as_secs(),
+            pause_seconds: row.pause().as_secs(),
             count: row.count,
         };
         reporter.emit(Event::from(told));
+        self.replace(row, row.pause(), reporter)
+    }
+
+    /// Begins anew, after the shortest pause, though nothing has failed: it is not counted, and no supervisor
+    /// has to start it again. Comes back only when it can't.
+    #[must_use]
+    pub fn come_back(&self, reporter: &Reporter) -> NotBegun {
+        if self.shutdown.is_final() {
+            return NotBegun::Asked;
+        }
+        let row = self.row.kept(self.begun.elapsed());
+        self.replace(row, FIRST_PAUSE, reporter)
+    }
+
+    fn replace(&self, row: Row, pause: Duration, reporter: &Reporter) -> NotBegun {
         let _ = reporter.flush(LAST_WORDS);
         let end = Instant::now() + pause;
         while Instant::now() < end {
@@ -186,6 +200,14 @@ impl Row {
         }
     }
 
+    /// The row as it was, after a life of this length in which nothing failed.
+    fn kept(self, life: Duration) -> Self {
+        if life >= SOUND_AFTER {
+            return Self::default();
+        }
+        self
+    }
+
     fn pause(self) -> Duration {
         let doublings = self.count.saturating_sub(1).min(16);
         LONGEST_PAUSE.min(FIRST_PAUSE * (1 << doublings))
@@ -209,6 +231,8 @@ mod tests {
         assert_eq!(row.since, 1_000);
         let row = row.next(SOUND_AFTER, 5_000);
         assert_eq!((row.pause(), row.write()), (FIRST_PAUSE, "1@5000".into()));
+        assert_eq!(row.kept(FIRST_PAUSE), row);
+        assert_eq!(row.kept(SOUND_AFTER), Row::default());
         let many = Row {
             count: u32::MAX,
             since: 0,

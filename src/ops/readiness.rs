@@ -105,7 +105,8 @@ impl StateFile {
             Event::Ready { .. } | Event::Predict(PredictEvent::PredictReady { .. }) => {
                 self.enter(Phase::Ready, event, timestamp);
             }
-            Event::Watch(WatchEvent::BeginningAnew { .. }) => {
+            Event::Watch(WatchEvent::BeginningAnew { .. })
+            | Event::Standby(StandbyEvent::StandbyLost { .. }) => {
                 self.enter(Phase::Restarting, event, timestamp);
             }
             Event::Counted { .. } | Event::Outranked { .. } => tell_status(&event.message()),

@@ -20,6 +20,7 @@ pub struct Shutdown {
     token: CancellationToken,
     reason: Arc<OnceLock<String>>,
     again: Arc<AtomicBool>,
+    yields: Arc<AtomicBool>,
     signalled: Arc<AtomicBool>,
 }
 
@@ -71,6 +72,21 @@ impl Shutdown {
             self.again.store(true, Ordering::Release);
         }
         self.token.cancel();
+    }
+
+    /// As [`Shutdown::request_restart`], of a process that is sound: another one does its work now.
+    pub fn request_return(&self, reason: &str) {
+        if self.reason.set(reason.to_owned()).is_ok() {
+            self.yields.store(true, Ordering::Release);
+            self.again.store(true, Ordering::Release);
+        }
+        self.token.cancel();
+    }
+
+    /// Whether it begins anew though nothing has failed.
+    #[must_use]
+    pub fn yields(&self) -> bool {
+        self.yields.load(Ordering::Acquire)
     }
 
     /// Whether the process shall begin anew once it has stopped.
@@ -141,6 +157,12 @@ mod tests {
         shutdown.request_restart("the disk is back");
         assert!(shutdown.wants_restart() && shutdown.token().is_cancelled());
         assert!(!shutdown.is_final() && !shutdown.is_signalled());
+        shutdown.request_return("another one leads");
+        assert!(!shutdown.yields(), "something has failed before");
+        let shutdown = Shutdown::new();
+        shutdown.request_return("another one leads");
+        shutdown.request_restart("a task has ended");
+        assert!(shutdown.yields() && shutdown.wants_restart() && !shutdown.is_final());
     }
 
     /// Runs as the child of the next test: catches one signal, then hangs as a stuck worker would.

@@ -218,13 +218,16 @@ fn open_to_write(path: &Path) -> io::Result<File> {
 }
 
 /// Locks a file together with others that share a database. The first writes which one it is; it stays
-/// written until somebody has the file for himself.
+/// written until somebody has the file for himself. Where nothing can be written, and another database's
+/// name or none is there, the first has the file for itself: better alone than not at all.
 fn lock_shared(path: &Path, content: &str, database: &str) -> io::Result<Locked> {
     let mut file = opened(path)?;
     for _ in 0..5 {
         match file.try_lock() {
             Ok(()) => {
-                note(&file, content)?;
+                if note(&file, content).is_err() && line(&holder(&mut file)?, 2) != database {
+                    return Ok(Locked::Ours(file));
+                }
                 // Another may come in between: then it is looked what that one has written.
                 file.unlock()?;
             }

@@ -56,6 +56,8 @@ pub struct Keeper {
     sign: Option<(i64, Instant)>,
     /// Since when it has been down for all.
     down_since: Option<Instant>,
+    /// The last change was not taken: reading alone does not tell that an owner could have renewed.
+    is_unwritten: bool,
     /// The token that was told last, and whether somebody held it.
     told: Option<(i64, bool)>,
     complained: Option<Instant>,
@@ -87,6 +89,7 @@ impl Keeper {
             steady_since: None,
             sign: None,
             down_since: None,
+            is_unwritten: false,
             told: None,
             complained: None,
             surveyed: false,
@@ -125,25 +128,19 @@ impl Keeper {
         loop {
             self.life.beat();
             let begun = Instant::now();
+            let sent = self.parts.leash.now();
             let leases = Arc::clone(&self.parts.leases);
             let wallet = self.parts.wallet.clone();
             let mut pause = self.parts.config.third();
-            match self.asked(leases.look(&wallet)).await {
-                Ok(seen) => {
-                    self.down_since = None;
-                    self.steady_since.get_or_insert(begun);
-                    self.survey().await;
-                    self.note_sign(seen.as_ref(), begun);
-                    if let Some(token) = self.take(seen.as_ref()).await {
-                        return token;
-                    }
-                    if let Some(seen) = seen {
-                        pause = pause.min(self.until_lapse(&seen));
-                        self.stand_by(seen);
-                    }
+            match self.look_and_take(begun).await {
+                Ok((Some(token), _)) => return token,
+                Ok((None, Some(seen))) => {
+                    pause = pause.min(self.until_lapse(&seen));
+                    self.stand_by(seen);
                 }
+                Ok((None, None)) => {}
                 Err(failed) => {
-                    if let Some(token) = self.resume_alone(begun, failed) {
+                    if let Some(token) = self.resume_alone(begun, sent, failed) {
                         return token;
                     }
                 }
@@ -156,6 +153,23 @@ impl Keeper {
             };
             self.life.during(woken).await;
         }
+    }
+
+    /// How the lease stands, and its token if it could be taken.
+    async fn look_and_take(
+        &mut self,
+        begun: Instant,
+    ) -> Result<(Option<i64>, Option<Seen>), Failed> {
+        let leases = Arc::clone(&self.parts.leases);
+        let wallet = self.parts.wallet.clone();
+        let seen = self.asked(leases.look(&wallet)).await?;
+        self.steady_since.get_or_insert(begun);
+        self.survey().await;
+        self.note_sign(seen.as_ref(), begun);
+        self.note_leader(seen.as_ref());
+        let token = self.take(seen.as_ref()).await?;
+        self.down_since = None;
+        Ok((token, seen))
     }
 
     /// Tells, once, what looks like a mistake: a wallet beside those of others, and a clock that is not the
@@ -185,10 +199,12 @@ impl Keeper {
 
     /// Until a lease lapses that can be taken then.
     fn until_lapse(&self, seen: &Seen) -> Duration {
-        match self.until_steady() {
-            left if left.is_zero() => seen.left + SURELY,
-            left => left.max(seen.left) + SURELY,
-        }
+        let quiet = self.parts.config.heartbeat / 2;
+        let until_quiet = self
+            .sign
+            .map(|(_, since)| quiet.saturating_sub(since.elapsed()));
+        let left = seen.left.max(until_quiet.unwrap_or_default());
+        left.max(self.until_steady()) + SURELY
     }
 
     /// Until the database has answered for a whole heartbeat: after an outage an owner has the time to renew.
@@ -214,19 +230,21 @@ impl Keeper {
         self.sign.is_none_or(|(_, since)| since.elapsed() >= half)
     }
 
-    /// Takes the lease if it can be taken.
-    async fn take(&mut self, seen: Option<&Seen>) -> Option<i64> {
+    /// Takes the lease if it can be taken. After a change that was not taken nothing is buried before a
+    /// heartbeat is over since the next that was: while a server reads and does not write, an owner can't
+    /// renew.
+    async fn take(&mut self, seen: Option<&Seen>) -> Result<Option<i64>, Failed> {
         let KeeperParts {
             name, note, config, ..
         } = &self.parts;
-        let may_bury = self.until_steady().is_zero() && self.is_quiet();
+        let may_bury = !self.is_unwritten && self.until_steady().is_zero() && self.is_quiet();
         let own = note.token();
         let is_free = seen.is_none_or(|seen| {
             let is_own = seen.owner.as_deref() == Some(name) && Some(seen.token) == own;
             seen.owner.is_none() || is_own || (may_bury && seen.left.is_zero())
         });
-        if !is_free {
-            return None;
+        if !is_free && !self.is_unwritten {
+            return Ok(None);
         }
         let claim = Claim {
             owner: name.clone(),
@@ -237,7 +255,14 @@ impl Keeper {
         let sent = self.parts.leash.now();
         let leases = Arc::clone(&self.parts.leases);
         let wallet = self.parts.wallet.clone();
-        let taken = self.asked(leases.take(&wallet, &claim)).await.ok()??;
+        let taken = self.asked(leases.take(&wallet, &claim)).await;
+        let was_unwritten = std::mem::replace(&mut self.is_unwritten, taken.is_err());
+        let Some(taken) = taken? else {
+            if was_unwritten {
+                self.steady_since = Some(Instant::now());
+            }
+            return Ok(None);
+        };
         self.parts.note.set(taken.token);
         self.parts
             .leash
@@ -249,16 +274,21 @@ impl Keeper {
             silent_ms: u64::try_from(taken.silent.as_millis()).unwrap_or(u64::MAX),
         });
         self.become_leader(taken.token, false);
-        Some(taken.token)
+        Ok(Some(taken.token))
     }
 
-    /// Another one leads: what was noted of an own lease is over.
-    fn stand_by(&mut self, seen: Seen) {
+    /// Where another one leads, what was noted of an own lease is over.
+    fn note_leader(&mut self, seen: Option<&Seen>) {
+        let Some(seen) = seen else { return };
         let is_own = seen.owner.as_deref() == Some(&self.parts.name)
             && Some(seen.token) == self.parts.note.token();
         if seen.owner.is_some() && !is_own {
             self.parts.note.clear();
         }
+    }
+
+    /// Another one leads, or may.
+    fn stand_by(&mut self, seen: Seen) {
         let news = (seen.token, seen.owner.is_some());
         if self.told != Some(news) {
             self.told = Some(news);
@@ -271,7 +301,7 @@ impl Keeper {
     }
 
     /// The last leader goes on while the database is down, after a heartbeat in which it was.
-    fn resume_alone(&mut self, begun: Instant, failed: Failed) -> Option<i64> {
+    fn resume_alone(&mut self, begun: Instant, sent: Duration, failed: Failed) -> Option<i64> {
         self.steady_since = None;
         self.down_since = failed.down.map(|_| self.down_since.unwrap_or(begun));
         let heartbeat = self.parts.config.heartbeat;
@@ -282,7 +312,7 @@ impl Keeper {
             .token()
             .filter(|_| is_down && self.goes_on())
         {
-            self.prolong_alone(token, failed.cause);
+            self.prolong_alone(sent, token, failed.cause);
             return Some(token);
         }
         if self.complained.is_none_or(|at| at.elapsed() >= REPEAT) {
@@ -312,6 +342,7 @@ impl Keeper {
             stall("standby").await;
             let begun = Instant::now();
             let sent = self.parts.leash.now();
+            let may_go_on = self.may_go_on();
             let leases = Arc::clone(&self.parts.leases);
             let wallet = self.parts.wallet.clone();
             let lapse = self.parts.config.heartbeat;
@@ -321,13 +352,20 @@ impl Keeper {
                     self.lose(token);
                     return;
                 }
-                Err(failed) if failed.down.is_some() && self.goes_on() => {
-                    self.prolong_alone(token, failed.cause);
+                Err(failed) if failed.down.is_some() && may_go_on => {
+                    self.prolong_alone(sent, token, failed.cause);
                 }
                 Err(failed) => self.fall_silent(token, failed.cause),
             }
             next = (begun + third).max(Instant::now() + third / 4);
         }
+    }
+
+    /// Whether it would go on without the database. Once its lease has ended another one may have led, and
+    /// that can't be told while the database is down.
+    fn may_go_on(&self) -> bool {
+        let is_alone = matches!(self.troubled, Some((_, Trouble::Alone)));
+        self.goes_on() && (is_alone || self.parts.leash.check().is_ok())
     }
 
     /// `sent` is when the renewal began, since boot: the lease lasts longer than what is reckoned from it.
@@ -346,10 +384,12 @@ impl Keeper {
         }
     }
 
-    /// Nobody can take the lease while the database is down for all.
-    fn prolong_alone(&mut self, token: i64, cause: String) {
-        let leash = &self.parts.leash;
-        leash.extend(leash.now() + self.parts.config.allowance());
+    /// Nobody can take the lease while the database is down for all. `sent` is when it was asked, since
+    /// boot.
+    fn prolong_alone(&mut self, sent: Duration, token: i64, cause: String) {
+        self.parts
+            .leash
+            .extend(sent + self.parts.config.allowance());
         if self.note_trouble(Trouble::Alone) {
             self.become_leader(token, true);
             self.emit(StandbyEvent::StandbyAlone { cause });
@@ -379,7 +419,7 @@ impl Keeper {
         self.parts.note.clear();
         self.parts.role.send_replace(Role::Lost);
         self.emit(StandbyEvent::StandbyLost { token });
-        self.parts.shutdown.request_restart(LOST);
+        self.parts.shutdown.request_return(LOST);
     }
 
     fn become_leader(&self, token: i64, alone: bool) {
@@ -393,7 +433,9 @@ impl Keeper {
         question: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, Failed> {
         let limit = self.parts.config.third();
-        match timeout(limit, question).await {
+        let answer = timeout(limit, question).await;
+        self.life.beat();
+        match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(cause)) => Err(Failed {
                 down: cause.down(),

@@ -25,6 +25,8 @@ enum Server {
     Up,
     Silent,
     Down,
+    /// It answers questions and takes no change, as after a failover.
+    Reads,
 }
 
 /// A lease in memory, by the tests' clock.
@@ -33,6 +35,8 @@ struct Table {
     server: Mutex<Server>,
     given: Notify,
     renewals: AtomicI64,
+    /// Changes that were asked for.
+    changes: AtomicI64,
     /// Other wallets that somebody leads.
     others: Vec<String>,
     /// How far the server's clock is ahead.
@@ -46,6 +50,7 @@ impl Table {
             server: Mutex::new(Server::Up),
             given: Notify::new(),
             renewals: AtomicI64::new(0),
+            changes: AtomicI64::new(0),
             others: Vec::new(),
             drift: Duration::ZERO,
         })
@@ -58,13 +63,26 @@ impl Table {
     async fn reached(&self) -> Result<(), StoreError> {
         let server = *self.server.lock().unwrap();
         match server {
-            Server::Up => Ok(()),
+            Server::Up | Server::Reads => Ok(()),
             Server::Silent => std::future::pending().await,
             Server::Down => Err(StoreError::Server {
                 place: "here".into(),
                 cause: std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into(),
             }),
         }
+    }
+
+    /// As [`Table::reached`], to change something.
+    async fn written(&self) -> Result<(), StoreError> {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        if *self.server.lock().unwrap() == Server::Reads {
+            // As a server says it, it is down for all.
+            return Err(StoreError::Server {
+                place: "here".into(),
+                cause: std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into(),
+            });
+        }
+        self.reached().await
     }
 
     fn token(&self) -> i64 {
@@ -105,7 +123,7 @@ impl WalletLeases for Table {
     }
 
     async fn take(&self, _: &Wallet, claim: &Claim) -> Result<Option<Taken>, StoreError> {
-        self.reached().await?;
+        self.written().await?;
         let mut row = self.row.lock().unwrap();
         let (from, token) = match &*row {
             None => (None, 0),
@@ -129,7 +147,7 @@ impl WalletLeases for Table {
     }
 
     async fn renew(&self, _: &Wallet, lead: &Lead, lapse: Duration) -> Result<bool, StoreError> {
-        self.reached().await?;
+        self.written().await?;
         let mut row = self.row.lock().unwrap();
         let Some((owner, token, until)) = row.as_mut() else {
             return Ok(false);
@@ -143,7 +161,7 @@ impl WalletLeases for Table {
     }
 
     async fn give_back(&self, _: &Wallet, lead: &Lead) -> Result<(), StoreError> {
-        self.reached().await?;
+        self.written().await?;
         let mut row = self.row.lock().unwrap();
         if let Some((owner, token, until)) = row.as_mut()
             && *token == lead.token
@@ -312,7 +330,7 @@ async fn one_that_slept_finds_that_it_may_not_send_and_begins_anew() {
     table.set(Server::Up);
     pass(SECOND * 2).await;
     assert_eq!(*one.role.borrow(), Role::Lost);
-    assert!(one.shutdown.wants_restart() && !one.may_send());
+    assert!(one.shutdown.yields() && !one.may_send());
     assert_eq!(
         one.was_told(|it| matches!(it, StandbyEvent::StandbyLost { token: 1 })),
         1
@@ -379,6 +397,68 @@ async fn while_the_server_is_down_the_last_leader_goes_on_and_nobody_takes_over(
     assert_eq!(table.token(), 1);
     let alone = |it: &StandbyEvent| matches!(it, StandbyEvent::StandbyAlone { .. });
     assert_eq!((one.was_told(alone), two.was_told(alone)), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_lease_has_ended_does_not_go_on_though_the_server_is_down() {
+    // Paused, or cut off, until the lease was over.
+    for is_paused in [true, false] {
+        let (table, folder) = (Table::new(), tempfile::tempdir().unwrap());
+        let one = Stand::start(&table, "one", folder.path());
+        pass(SECOND * 5).await;
+        table.set(Server::Silent);
+        if is_paused {
+            advance(HEARTBEAT * 2).await;
+        } else {
+            pass(HEARTBEAT * 2).await;
+        }
+        table.hold_as("two");
+        table.set(Server::Down);
+        for _ in 0..100 {
+            sleep(Duration::from_millis(100)).await;
+            assert!(!one.may_send(), "another one leads; paused: {is_paused}");
+        }
+        table.set(Server::Up);
+        pass(SECOND * 2).await;
+        assert_eq!(*one.role.borrow(), Role::Lost);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_server_takes_no_change_nobody_is_deposed_and_it_is_asked_seldom() {
+    let (table, folder) = (Table::new(), tempfile::tempdir().unwrap());
+    let one = Stand::start(&table, "one", folder.path());
+    pass(SECOND).await;
+    let two = Stand::start(&table, "two", folder.path());
+    pass(SECOND * 5).await;
+    for outage in 0_u64..10 {
+        table.set(Server::Reads);
+        let before = table.changes.load(Ordering::Relaxed);
+        pass(SECOND * 12 + Duration::from_millis(130 * outage)).await;
+        assert!(one.may_send() && one.role.borrow().is_alone());
+        let asked = table.changes.load(Ordering::Relaxed) - before;
+        assert!((12..=32).contains(&asked), "{asked}");
+        // Its owner has the time to renew.
+        table.set(Server::Up);
+        for _ in 0..100 {
+            sleep(Duration::from_millis(100)).await;
+            assert!(one.may_send() && !two.leads());
+        }
+    }
+    let complained = |it: &Event| matches!(it, Event::Trouble { .. });
+    assert_eq!(two.told.count(complained), 1, "once in a while");
+    table.set(Server::Reads);
+    pass(SECOND * 5).await;
+    one.kill().await;
+    let one = Stand::start(&table, "one", folder.path());
+    pass(HEARTBEAT * 2).await;
+    assert!(one.leads() && one.may_send(), "it led last");
+    // One that led before another did stays silent.
+    one.kill().await;
+    table.hold_as("two");
+    let one = Stand::start(&table, "one", folder.path());
+    pass(HEARTBEAT * 4).await;
+    assert!(!one.leads() && !one.note.exists());
 }
 
 #[tokio::test(start_paused = true)]

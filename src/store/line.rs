@@ -87,20 +87,24 @@ impl Line {
 
     /// A failure with the place that it came from.
     pub(super) fn failed(&self, cause: sqlx::Error) -> StoreError {
-        // That something is not found tells of the server only where it listens at a file.
-        let cause = match cause {
-            sqlx::Error::Io(cause)
-                if cause.kind() == io::ErrorKind::NotFound
-                    && self.options.get_socket().is_none() =>
-            {
-                io::Error::other(cause).into()
-            }
-            cause => cause,
-        };
-        StoreError::Server {
-            place: self.place.clone(),
-            cause,
+        failed_at(&self.options, &self.place, cause)
+    }
+}
+
+/// A server's failure with its place.
+pub(super) fn failed_at(options: &PgConnectOptions, place: &str, cause: sqlx::Error) -> StoreError {
+    // That something is not found tells of the server only where it listens at a file.
+    let cause = match cause {
+        sqlx::Error::Io(cause)
+            if cause.kind() == io::ErrorKind::NotFound && options.get_socket().is_none() =>
+        {
+            io::Error::other(cause).into()
         }
+        cause => cause,
+    };
+    StoreError::Server {
+        place: place.to_owned(),
+        cause,
     }
 }
 

@@ -125,6 +125,11 @@ impl Chain {
         GasPrice::of_market(&self.rpc, &network.denom, network.gas_price_floor).await
     }
 
+    /// Lets those ask who ask out of interest, until a worker starts: one that stands by answers nothing.
+    pub fn stand_by(&self) {
+        self.calm.send_replace(true);
+    }
+
     fn wallet(&self) -> Wallet {
         Wallet {
             chain_id: self.network.chain_id.clone(),
@@ -184,6 +189,7 @@ impl Worker {
     /// When the chain or the journal can't be read, an endpoint can't be used, or a topic asks for more
     /// than its forecaster gives.
     pub async fn start(self, group: &mut TaskGroup) -> Result<watch::Receiver<Tally>, StartError> {
+        self.chain.calm.send_replace(false);
         for topic in &self.chain.topics {
             outputs::declare(topic, &self.desk)?;
         }

@@ -128,6 +128,10 @@ impl Submitter {
 
     /// Signs, journals and broadcasts one transaction.
     async fn dispatch(&mut self, mut letters: Vec<Letter>) {
+        if !self.parts.dry_run && !self.parts.chain.rpc.may_send() {
+            // They are tried again while their windows last.
+            return;
+        }
         let height = self.height;
         letters.retain(|letter| {
             let flight = self.flights.get_mut(&letter.key());

@@ -16,7 +16,7 @@ use crate::{
 
 const LIMIT: Duration = Duration::from_secs(5);
 const LAPSE: Duration = Duration::from_millis(500);
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(30);
 
 struct Place {
     schema: prediction_store::Place,

@@ -1,6 +1,7 @@
 //! The lease of a wallet: each change is one statement.
 //!
-//! `now()` is the time at which a statement began, so that waiting for a lock lengthens no lease.
+//! `now()` is the time at which a statement began, so that waiting for a lock lengthens no lease. One that
+//! ends further ahead than any lease can was taken before the server's clock was set back: it has lapsed.
 
 use std::time::Duration;
 
@@ -17,11 +18,13 @@ use super::{
 };
 
 const LOOK: &str = "SELECT owner, token, (extract(epoch FROM renewed) * 1000000)::bigint AS sign, \
-    GREATEST(extract(epoch FROM until - now()), 0)::double precision AS left_seconds \
+    CASE WHEN until > now() + interval '30 s' THEN 0 \
+        ELSE GREATEST(extract(epoch FROM until - now()), 0) END::double precision AS left_seconds \
     FROM standby_leases WHERE chain_id = $1 AND address = $2";
 
 const SURVEY: &str = "SELECT now() AS now, ARRAY(SELECT address FROM standby_leases \
-    WHERE chain_id = $1 AND address <> $2 AND owner IS NOT NULL AND until > now() \
+    WHERE chain_id = $1 AND address <> $2 AND owner IS NOT NULL \
+        AND until BETWEEN now() AND now() + interval '30 s' \
     ORDER BY address LIMIT 5) AS others";
 
 const TAKE: &str = "INSERT INTO standby_leases AS l (chain_id, address, owner, token, until, renewed) \
@@ -29,12 +32,13 @@ const TAKE: &str = "INSERT INTO standby_leases AS l (chain_id, address, owner, t
     ON CONFLICT (chain_id, address) DO UPDATE SET owner = excluded.owner, token = l.token + 1, \
         until = excluded.until, renewed = excluded.renewed, \
         previous = COALESCE(l.owner, l.previous), silent = excluded.renewed - l.renewed \
-    WHERE l.owner IS NULL OR (l.owner = $3 AND l.token = $5) OR ($6 AND l.until < now()) \
+    WHERE l.owner IS NULL OR (l.owner = $3 AND l.token = $5) \
+        OR ($6 AND (l.until < now() OR l.until > now() + interval '30 s')) \
     RETURNING token, previous, \
         GREATEST(COALESCE(extract(epoch FROM silent), 0), 0)::double precision AS silent_seconds";
 
 const RENEW: &str = "UPDATE standby_leases SET renewed = now(), \
-    until = GREATEST(until, now() + make_interval(secs => $5)) \
+    until = now() + make_interval(secs => $5) \
     WHERE chain_id = $1 AND address = $2 AND owner = $3 AND token = $4";
 
 const GIVE_BACK: &str = "WITH given AS (UPDATE standby_leases SET owner = NULL, previous = owner, \

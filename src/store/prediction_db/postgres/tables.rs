@@ -10,7 +10,10 @@ use sqlx::{
 use tokio::time::{sleep, timeout};
 
 use super::{
-    super::{super::StoreError, MIGRATIONS_TABLE},
+    super::{
+        super::{StoreError, line::failed_at},
+        MIGRATIONS_TABLE,
+    },
     ACQUIRE,
 };
 
@@ -48,10 +51,7 @@ pub(in crate::store) async fn bring_up_to_date(
     place: &str,
     migrator: Migrator,
 ) -> Result<(), StoreError> {
-    let failed = |cause| StoreError::Server {
-        place: place.to_owned(),
-        cause,
-    };
+    let failed = |cause| failed_at(options, place, cause);
     let begun = timeout(ACQUIRE, begin(options)).await;
     let begun = begun.unwrap_or_else(|_| Err(silent("it did not answer")));
     let (mut connection, process) = begun.map_err(failed)?;
