@@ -332,7 +332,7 @@ async fn a_thousand_that_join_at_once_are_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn the_roll_is_bounded() {
-    let seen = |n: i64| record(&format!("m{n:05}"), "d", NOW - Span::seconds(n));
+    let seen = |n: i64| record(&format!("m{n:05}"), "d", NOW - Span::seconds(n + 1));
     let office = Office::new(|_| (), (0..50_010).map(seen).collect());
     join(&office, &[model("m50009", "d")]);
     office.roll.keep();
