@@ -27,6 +27,8 @@ use crate::{
 };
 
 const HEARTBEAT: Duration = Duration::from_secs(3);
+/// From a lost lease to standing by again: a pause of a second and a start.
+const ANEW: Duration = Duration::from_secs(10);
 /// From a takeover to a block that holds an answer: a start, a block, and a busy machine.
 const TO_SPARE: Duration = Duration::from_secs(2);
 const NAMES: [&str; 2] = ["one", "two"];
@@ -294,11 +296,14 @@ fn a_leader_that_is_killed_or_paused_is_taken_over_from_within_a_heartbeat() {
         if let Some(old) = sick {
             // It wakes up in the middle of what it did, and must stay silent.
             thread::sleep(Duration::from_millis(moments.random_range(0..=3_000)));
+            let (lost, waits) = (count(old, "standby_lost"), count(old, "standby_waiting"));
             signal(old, "-CONT");
-            nth(old, "standby_lost", 1, READY);
+            nth(old, "standby_lost", lost + 1, HEARTBEAT * 2);
+            // However often that has happened to it.
+            nth(old, "standby_waiting", waits + 1, ANEW);
         }
         show.note(round, is_pause, fault, took, led, &old);
-        workers[leader] = Some(back(&pair, leader, old));
+        workers[leader] = Some(back(&pair, leader, is_pause, old));
         workers[1 - leader] = Some(new);
         leader = 1 - leader;
     }
@@ -313,21 +318,12 @@ fn a_leader_that_is_killed_or_paused_is_taken_over_from_within_a_heartbeat() {
     runtime.block_on(place.clear());
 }
 
-/// The worker as a standby: it has begun anew by itself, or its supervisor starts it again.
-fn back(pair: &Pair<'_>, which: usize, mut old: Worker) -> Worker {
-    let begun = Instant::now();
-    while !old.has_ended() {
-        let events = old.events();
-        let lost = events.iter().rposition(|it| is(it, "standby_lost"));
-        if lost.is_some_and(|at| events[at..].iter().any(|it| is(it, "standby_waiting"))) {
-            return old;
-        }
-        assert!(
-            begun.elapsed() < READY,
-            "it does not begin anew{}",
-            old.last_words()
-        );
-        thread::sleep(Duration::from_millis(20));
+/// The worker as a standby: one that was paused has begun anew by itself, and one that was killed is
+/// started again.
+fn back(pair: &Pair<'_>, which: usize, is_pause: bool, mut old: Worker) -> Worker {
+    if is_pause {
+        assert!(!old.has_ended(), "{}", old.last_words());
+        return old;
     }
     let mut worker = pair.start(which);
     stands_by(&mut worker, 1);

@@ -175,6 +175,33 @@ async fn what_has_lapsed_is_taken_and_its_owner_writes_no_more() {
 }
 
 #[tokio::test]
+async fn a_server_whose_clock_was_set_back_keeps_nobody_from_leading() {
+    let Some(place) = postgres().await else {
+        return;
+    };
+    let other = place.another();
+    // As a lease looks that was taken an hour ahead of now.
+    let own = lead("one", 1);
+    let hour = Duration::from_hours(1);
+    assert!(place.db.renew(&wallet(), &own, hour).await.unwrap());
+    let seen = other.look(&wallet()).await.unwrap().unwrap();
+    assert_eq!(seen.left, Duration::ZERO);
+    // Its owner renews it by the new time.
+    assert!(place.db.renew(&wallet(), &own, LAPSE * 4).await.unwrap());
+    let seen = other.look(&wallet()).await.unwrap().unwrap();
+    assert!(
+        !seen.left.is_zero() && seen.left <= LAPSE * 4,
+        "{:?}",
+        seen.left
+    );
+    assert_eq!(take(&other, "two", LONG).await, None);
+    assert!(place.db.renew(&wallet(), &own, hour).await.unwrap());
+    let taken = take(&other, "two", LONG).await;
+    assert_eq!(taken, Some(lead("two", 2)));
+    place.clear().await;
+}
+
+#[tokio::test]
 async fn a_lease_that_is_renewed_does_not_lapse_and_ones_own_is_taken_at_once() {
     let Some(place) = postgres().await else {
         return;
