@@ -1,5 +1,5 @@
 use std::{
-    fs::Permissions,
+    fs::{File, Permissions},
     os::unix::fs::{PermissionsExt, chown, symlink},
 };
 

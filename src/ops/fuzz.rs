@@ -1,7 +1,7 @@
 //! For `crate::fuzz`: our own files, as another run or another hand left them.
 
 use super::{
-    predictions::Prediction,
+    prediction::Prediction,
     rotate::{bracketed, stamped},
     singleton,
 };
