@@ -7,8 +7,9 @@ use std::{
 };
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, postgres::PgConnectOptions};
+use tokio::time::timeout;
 
-use super::{DatabaseUrl, StoreError};
+use super::{DatabaseUrl, StoreError, underway::Underway};
 
 /// A connection that is opened when it is needed and kept while it is well.
 pub(super) struct Line {
@@ -16,6 +17,9 @@ pub(super) struct Line {
     place: String,
     /// What a session begins with.
     session: String,
+    /// How long connecting may take: longer than whoever asks may wait, who comes again.
+    limit: Duration,
+    opening: Underway<PgConnection, sqlx::Error>,
     /// The connection, while nobody uses it. What is given up half-way is closed, and so undone.
     idle: Mutex<Option<PgConnection>>,
 }
@@ -35,16 +39,18 @@ impl Line {
         if options.get_application_name().is_none() {
             options = options.application_name("allora-worker");
         }
-        let limit = limit.as_millis().max(1);
+        let milliseconds = limit.as_millis().max(1);
         let session = format!(
-            "SET statement_timeout = {limit}; SET lock_timeout = {}; \
-             SET idle_in_transaction_session_timeout = {limit}",
-            (limit / 2).max(1)
+            "SET statement_timeout = {milliseconds}; SET lock_timeout = {}; \
+             SET idle_in_transaction_session_timeout = {milliseconds}",
+            (milliseconds / 2).max(1)
         );
         Some(Self {
             options,
             place: url.to_string(),
             session,
+            limit,
+            opening: Underway::default(),
             idle: Mutex::new(None),
         })
     }
@@ -71,12 +77,15 @@ impl Line {
         {
             return Ok(connection);
         }
-        let connected = PgConnection::connect_with(&self.options).await;
-        let mut connection = connected.map_err(|cause| self.failed(cause))?;
-        let session = AssertSqlSafe(self.session.clone());
-        let set = sqlx::raw_sql(session).execute(&mut connection).await;
-        set.map_err(|cause| self.failed(cause))?;
-        Ok(connection)
+        let (options, session) = (self.options.clone(), self.session.clone());
+        let limit = self.limit;
+        let open = || async move {
+            let opened = timeout(limit, open(&options, session)).await;
+            opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+        };
+        let opened = self.opening.outcome(open).await;
+        let opened = opened.unwrap_or_else(|| Err(io::Error::other("it was given up").into()));
+        opened.map_err(|cause| self.failed(cause))
     }
 
     /// Keeps a connection that is well for the next one.
@@ -89,6 +98,13 @@ impl Line {
     pub(super) fn failed(&self, cause: sqlx::Error) -> StoreError {
         failed_at(&self.options, &self.place, cause)
     }
+}
+
+async fn open(options: &PgConnectOptions, session: String) -> Result<PgConnection, sqlx::Error> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    let session = AssertSqlSafe(session);
+    sqlx::raw_sql(session).execute(&mut connection).await?;
+    Ok(connection)
 }
 
 /// A server's failure with its place.

@@ -31,6 +31,7 @@ mod series;
 mod shelter;
 mod standby_db;
 mod survey;
+mod underway;
 mod wallet_leases;
 mod write_ahead;
 

@@ -74,18 +74,22 @@ impl Stage {
         blocks.into_iter().zip(results).collect()
     }
 
-    /// Asks the node directly, all at once.
+    /// Asks the node directly, many at once.
     pub(crate) async fn ask(&self, calls: &[(&str, Value)]) -> Vec<Value> {
         allora_worker::tls::install();
-        let batch: Vec<_> = calls
-            .iter()
-            .map(|(method, params)| Request::new(1, method, params.clone()))
-            .collect();
-        let sent = reqwest::Client::new()
-            .post(self.devnet.rpc_url())
-            .json(&batch)
-            .send();
-        let answers: Vec<Response> = sent.await.unwrap().json().await.unwrap();
+        let mut answers: Vec<Response> = Vec::new();
+        // The node answers no more of them at once.
+        for calls in calls.chunks(100) {
+            let batch: Vec<_> = calls
+                .iter()
+                .map(|(method, params)| Request::new(1, method, params.clone()))
+                .collect();
+            let sent = reqwest::Client::new()
+                .post(self.devnet.rpc_url())
+                .json(&batch)
+                .send();
+            answers.extend(sent.await.unwrap().json::<Vec<Response>>().await.unwrap());
+        }
         let results = answers
             .into_iter()
             .map(allora_worker::chain::jsonrpc::Response::into_result::<Value>);
