@@ -34,6 +34,9 @@ seed=${FUZZ_SEED:-$(date +%s)}
 folder=${FUZZ_FOLDER:-${CARGO_TARGET_DIR:-target}/fuzz}
 mkdir -p "$folder"
 folder=$(realpath "$folder")
+# A copy: a build meanwhile takes the place of the other.
+cp "$binary" "$folder/fuzz-tests"
+binary=$folder/fuzz-tests
 ulimit -v $((4 << 20)) -c 0
 export FUZZ_FOLDER=$folder FUZZ_SEED=$seed
 
@@ -60,7 +63,7 @@ for name in "${targets[@]}"; do
   else
     # It hung, or died of a lack of memory or stack: the input that it was at is left.
     kept=$folder/$name-$seed-died.input
-    mv "$folder/$name.now" "$kept"
+    mv "$folder/$name.now" "$kept" 2>/dev/null || { cat "$log" >&2; exit 1; }
     sent=0 answers=? count=1
     echo "finding $kept the process ended with $code" >>"$log"
   fi
