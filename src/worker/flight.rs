@@ -253,10 +253,15 @@ impl Flight {
         }
     }
 
-    /// Whether a node took its transaction so long ago that a block should hold it, heard of or not.
+    /// Whether a node took its transaction so long ago that a block should hold it, heard of or not. A
+    /// node that may still take it is given two blocks, however long they last.
     pub(super) fn is_overdue(&self, now: Present) -> bool {
-        matches!(self.step, Step::Pending { since, at, .. }
-            if now.height >= since.plus(PATIENCE) || now.is_long_after(at, self.in_vain))
+        let Step::Pending { tx, since, at } = &self.step else {
+            return false;
+        };
+        let is_waited_out = self.waited_out == tx.hash && self.announced != tx.hash;
+        now.height >= since.plus(PATIENCE)
+            || (!is_waited_out && now.is_long_after(*at, self.in_vain))
     }
 
     /// Whether a node took its transaction, and no block is known to hold it.

@@ -78,6 +78,11 @@ fn what_is_sent_is_asked_for_in_time_though_no_block_is_heard_of() {
     assert_eq!(flight.want(after(12.4)), Want::Nothing);
     assert_eq!(flight.want(after(12.5)), Want::Inclusion);
     flight.in_vain = 0;
+    // No node is known to have taken it: one of them may still.
+    flight.waited_out = tx().hash.clone();
+    assert_eq!(flight.want(after(20.0)), Want::Nothing);
+    flight.announced = tx().hash.clone();
+    assert_eq!(flight.want(after(5.0)), Want::Inclusion);
     // Sent anew meanwhile.
     flight.step = Step::Pending {
         tx: tx(),

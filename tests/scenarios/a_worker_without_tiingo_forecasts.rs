@@ -12,7 +12,7 @@ use crate::{
     operator::{Home, terminate},
 };
 
-const KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+const KEY: &str = "ec29798babf3911a22deabade91cd667c6aaa3165831ef70bba60c452f33a1b3";
 
 /// Coinbase's rows for the time that was asked for, newest first, with a price that rises slowly.
 fn coinbase(request: &Request) -> ResponseTemplate {

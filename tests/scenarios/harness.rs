@@ -28,7 +28,7 @@ pub(crate) const WAIT: Duration = Duration::from_secs(20);
 /// 1,000 ALLO.
 pub(crate) const COINS: u128 = 1_000_000_000_000_000_000_000;
 
-const KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+const KEY: &str = "ec29798babf3911a22deabade91cd667c6aaa3165831ef70bba60c452f33a1b3";
 
 /// The wallet's key.
 pub(crate) fn signer() -> Signer {

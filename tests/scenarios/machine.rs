@@ -21,7 +21,7 @@ use crate::{
     the_program_on_the_embedded_chain::paced,
 };
 
-const KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+const KEY: &str = "ec29798babf3911a22deabade91cd667c6aaa3165831ef70bba60c452f33a1b3";
 
 /// Why no disk can be mounted here, if none can.
 pub(crate) fn hindrance() -> Option<String> {

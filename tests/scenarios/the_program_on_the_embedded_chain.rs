@@ -12,7 +12,7 @@ use crate::{
     operator::{Home, PATIENCE, terminate},
 };
 
-const KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+const KEY: &str = "ec29798babf3911a22deabade91cd667c6aaa3165831ef70bba60c452f33a1b3";
 
 #[tokio::test]
 async fn the_demo_answers_two_windows_refuses_a_second_start_and_stops() {
