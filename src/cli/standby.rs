@@ -133,7 +133,7 @@ impl Standby {
             self.role.subscribe(),
             self.leash.clone(),
         );
-        let journal = Arc::new(journal.await?);
+        let journal = Arc::new(journal.await?.telling(reporter.clone()));
         chain.stand_by();
         let mut role = self.role.subscribe();
         let keeper = Keeper::new(KeeperParts {

@@ -2,8 +2,8 @@
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex as Lock, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -15,30 +15,29 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::Role;
+use super::{
+    Role,
+    copy::{Fault, HomeCopy},
+};
 use crate::{
     leash::Leash,
+    ops::Reporter,
     store::{Journal, Lead, Sent, SharedSteps, Store, StoreError, Submission, Transition, Wallet},
 };
 
 /// Before the shared journal is tried again.
 const AGAIN: Duration = Duration::from_millis(200);
-/// Steps that are handed on at once.
-const BATCH: u32 = 500;
 /// Steps of a journal that was this worker's alone which the shared one is begun with.
 const BEGINNING: u32 = 2_000;
-/// Steps that may wait for the shared journal: more than a year of a busy worker's outages.
-const MOST_WAITING: u32 = 20_000;
 /// How often the copy is brought up to date, at the latest.
 const COPY_EVERY: Duration = Duration::from_secs(5);
 
 /// Writes into the shared journal under this worker's lease, and keeps a local copy: of what all workers
 /// wrote, for what is learnt of it, and for the time in which the database is down. What is written then
-/// waits here, and is handed on when the database is back, if nobody else led meanwhile.
+/// waits here, and is handed on when the database is back, if nobody else led meanwhile. A local disk that
+/// fails or hangs does not hinder what is written into the shared journal.
 pub struct StandbyJournal {
-    shared: Arc<dyn SharedSteps>,
-    local: Store,
-    wallet: Wallet,
+    copy: HomeCopy,
     name: String,
     goes_on: bool,
     heartbeat: Duration,
@@ -46,10 +45,13 @@ pub struct StandbyJournal {
     leash: Leash,
     /// Whether what waits is what this worker journaled while it was the wallet's only one.
     begins: AtomicBool,
-    /// Whether it is known what of that which waits still counts.
+    /// The token before and the present one, until it is known what of that which waits still counts.
+    intake: Lock<Option<(Option<i64>, i64)>>,
     is_taken_up: AtomicBool,
-    /// Held while steps move between the two.
-    moving: Mutex<()>,
+    /// The local number up to which what waited is in the shared journal.
+    handed: AtomicI64,
+    /// Held while this worker writes into the shared journal.
+    order: Mutex<()>,
     changed: Notify,
 }
 
@@ -58,7 +60,11 @@ impl StandbyJournal {
     /// alone while the database is down for all.
     ///
     /// # Errors
-    /// When the local database can't be written.
+    /// None at present.
+    #[expect(
+        clippy::unused_async,
+        reason = "whoever opens it must not depend on what that takes"
+    )]
     pub async fn open(
         shared: Arc<dyn SharedSteps>,
         local: Store,
@@ -67,38 +73,65 @@ impl StandbyJournal {
         role: watch::Receiver<Role>,
         leash: Leash,
     ) -> Result<Self, StoreError> {
-        local.begin_copy().await?;
+        let copy = HomeCopy::new(shared, local, wallet, heartbeat, role.clone());
         Ok(Self {
-            shared,
-            local,
-            wallet,
+            copy,
             name,
             goes_on,
             heartbeat,
             role,
             leash,
             begins: AtomicBool::new(false),
+            intake: Lock::new(None),
             is_taken_up: AtomicBool::new(false),
-            moving: Mutex::new(()),
+            handed: AtomicI64::new(0),
+            order: Mutex::new(()),
             changed: Notify::new(),
         })
     }
 
+    /// The same, with a word where the copy fails again and again.
+    #[must_use]
+    pub fn telling(mut self, reporter: Reporter) -> Self {
+        self.copy.reporter = Some(reporter);
+        self
+    }
+
     /// Hands on what waits from before, or forgets it where another worker led since. To be called when
     /// this one has become the leader; `own` is the token that it had before, and `token` the present one.
+    /// While the local database can't be used, it is put off.
     ///
     /// # Errors
-    /// When the local database can't be used.
+    /// None at present.
     pub async fn take_up(&self, own: Option<i64>, token: i64) -> Result<(), StoreError> {
-        let is_next = own.is_some_and(|own| own == token || own + 1 == token);
-        if self.local.copied_until(&self.wallet).await?.is_none() {
-            // The first time: what this worker journaled by itself is what the shared journal begins with.
-            self.local.hand_over(&self.wallet, BEGINNING).await?;
-            self.begins.store(true, Ordering::Release);
-        } else if !is_next {
-            self.local.drop_waiting().await?;
-        }
+        *self.intake.lock().unwrap_or_else(PoisonError::into_inner) = Some((own, token));
+        self.copy.judge(&self.sort().await);
         self.is_taken_up.store(true, Ordering::Release);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Sorts what waits from before.
+    async fn sort(&self) -> Result<(), Fault> {
+        let intake = || self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = *intake();
+        let Some((own, token)) = given else {
+            return Ok(());
+        };
+        let (local, wallet) = (&self.copy.local, &self.copy.wallet);
+        let is_next = own.is_some_and(|own| own == token || own + 1 == token);
+        let sorted = async {
+            match local.copied_until(wallet).await? {
+                // The first time: what this worker journaled by itself is what the shared journal begins with.
+                None => local.hand_over(wallet, BEGINNING).await?,
+                Some(_) if !is_next => return local.drop_waiting().await.map(|_| false),
+                Some(until) => return Ok(until == 0),
+            }
+            Ok(true)
+        };
+        let begins = self.copy.ask(sorted).await?;
+        self.begins.store(begins, Ordering::Release);
+        *intake() = None;
         Ok(())
     }
 
@@ -106,89 +139,100 @@ impl StandbyJournal {
     pub async fn follow(&self) {
         loop {
             // What can't be moved now is moved later.
-            let _ = self.settle().await;
+            self.copy.judge(&self.settle().await);
             let _ = timeout(COPY_EVERY, self.changed.notified()).await;
         }
     }
 
-    async fn settle(&self) -> Result<(), StoreError> {
-        let _moving = self.moving.lock().await;
+    async fn settle(&self) -> Result<(), Fault> {
+        self.copy.wake().await?;
         if self.is_taken_up.load(Ordering::Acquire)
             && let Ok(lead) = self.lead()
         {
+            let _order = self.order.lock().await;
             self.hand_on(&lead).await?;
         }
-        self.copy_all().await
-    }
-
-    async fn copy_all(&self) -> Result<(), StoreError> {
-        let mut last = self.local.copied_until(&self.wallet).await?.unwrap_or(0);
-        loop {
-            let new = self
-                .within(self.shared.after(&self.wallet, last, BATCH))
-                .await?;
-            let Some(newest) = new.last().map(|(number, _)| *number) else {
-                return Ok(());
-            };
-            let steps: Vec<_> = new.into_iter().map(|(_, step)| step).collect();
-            self.local.copy(&self.wallet, &steps, newest).await?;
-            last = newest;
-        }
-    }
-
-    async fn waits(&self) -> Result<bool, StoreError> {
-        let waiting = self.local.waiting(&self.wallet, 1).await?;
-        Ok(!waiting.is_empty())
+        self.copy.catch_up().await?;
+        self.copy.write_own().await;
+        Ok(())
     }
 
     /// Hands on what waits here, then writes.
     async fn write(&self, lead: &Lead, steps: &[Transition]) -> Result<(), StoreError> {
-        let _moving = self.moving.lock().await;
-        self.hand_on(lead).await?;
-        let written = self.shared.write(&self.wallet, lead, steps);
-        self.within(written).await.map(drop)
-    }
-
-    /// This worker alone writes the shared journal meanwhile, so the copy is complete after it.
-    async fn hand_on(&self, lead: &Lead) -> Result<(), StoreError> {
-        if self.begins.load(Ordering::Acquire) {
-            if !self.is_empty().await? {
-                // Another worker's journal is the shared one's beginning.
-                self.local.drop_waiting().await?;
-            }
-            self.begins.store(false, Ordering::Release);
+        let _order = self.order.lock().await;
+        // What waits on a disk that fails does not hold up what is new.
+        if !self.copy.is_hung()
+            && let Err(Fault::Shared(cause)) = self.hand_on(lead).await
+        {
+            return Err(cause);
         }
-        while self.waits().await? {
-            self.copy_all().await?;
-            let waiting = self.local.waiting(&self.wallet, BATCH).await?;
-            let Some(until) = waiting.last().map(|(number, _)| *number) else {
-                return Ok(());
-            };
-            let steps: Vec<_> = waiting.into_iter().map(|(_, step)| step).collect();
-            let written = self.shared.write(&self.wallet, lead, &steps);
-            let last = self.within(written).await?;
-            self.local.handed_over(&self.wallet, until, last).await?;
-        }
+        let written = self.copy.shared.write(&self.copy.wallet, lead, steps);
+        self.copy.within(written).await?;
+        self.copy.note(steps);
         Ok(())
     }
 
-    async fn is_empty(&self) -> Result<bool, StoreError> {
-        let first = self.within(self.shared.after(&self.wallet, 0, 1)).await?;
-        Ok(first.is_empty())
+    /// What another worker wrote before is copied first, and so is what was handed on and is not known to
+    /// be: it waits no more. A disk that takes nothing still gives what waits.
+    async fn hand_on(&self, lead: &Lead) -> Result<(), Fault> {
+        if !self.copy.may_wait() {
+            return Ok(());
+        }
+        self.sort().await?;
+        self.begin().await?;
+        let mut noted = Ok(());
+        while !self.copy.is_hung() && !self.waiting().await?.is_empty() {
+            let caught_up = self.copy.catch_up_now().await;
+            if self.copy.is_hung() {
+                return caught_up;
+            }
+            let mut waiting = self.waiting().await?;
+            let Some(until) = waiting.last().map(|(number, _)| *number) else {
+                return Ok(());
+            };
+            if let Err(fault @ Fault::Shared(_)) = caught_up {
+                return Err(fault);
+            }
+            if caught_up.is_err() {
+                self.copy.leave_out_shared(&mut waiting).await?;
+            }
+            let steps: Vec<_> = waiting.into_iter().map(|(_, step)| step).collect();
+            if !steps.is_empty() {
+                let written = self.copy.shared.write(&self.copy.wallet, lead, &steps);
+                self.copy.within(written).await.map_err(Fault::Shared)?;
+            }
+            self.handed.store(until, Ordering::Release);
+            noted = self.copy.ask(self.copy.local.handed_over(until)).await;
+        }
+        noted
     }
 
-    /// A question to the shared journal, no longer than a lease lasts.
-    async fn within<T>(
-        &self,
-        question: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let limit = self.heartbeat;
-        timeout(limit, question).await.unwrap_or_else(|_| {
-            Err(StoreError::Server {
-                place: "that the workers of this wallet share".into(),
-                cause: sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
-            })
-        })
+    async fn waiting(&self) -> Result<Vec<(i64, Transition)>, Fault> {
+        let handed = self.handed.load(Ordering::Acquire);
+        self.copy.waiting(handed).await
+    }
+
+    /// Where another worker's journal is the shared one's beginning, this one's own does not follow it.
+    async fn begin(&self) -> Result<(), Fault> {
+        if !self.begins.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let (shared, wallet) = (&self.copy.shared, &self.copy.wallet);
+        let first = self.copy.within(shared.after(wallet, 0, 1)).await;
+        if let Some((_, first)) = first.map_err(Fault::Shared)?.first() {
+            let longer = self.copy.within(shared.before_newest(wallet, BEGINNING));
+            let is_longer = longer.await.map_err(Fault::Shared)? > 0;
+            let dropped = async {
+                // It may have been handed on in part before a kill.
+                if is_longer || !self.copy.local.holds(first).await? {
+                    self.copy.local.drop_waiting().await?;
+                }
+                Ok(())
+            };
+            self.copy.ask(dropped).await?;
+        }
+        self.begins.store(false, Ordering::Release);
+        Ok(())
     }
 
     fn lead(&self) -> Result<Lead, StoreError> {
@@ -199,7 +243,7 @@ impl StandbyJournal {
                 token,
             })
             .ok_or_else(|| StoreError::Fenced {
-                address: self.wallet.address.clone(),
+                address: self.copy.wallet.address.clone(),
             })
     }
 
@@ -207,29 +251,48 @@ impl StandbyJournal {
         self.role.borrow().is_alone()
     }
 
-    /// Writes here alone; bounded, so that a database that is never back takes no disk.
+    /// Writes here alone.
     async fn keep(&self, steps: &[Transition], cause: StoreError) -> Result<(), StoreError> {
-        let _moving = self.moving.lock().await;
-        let waiting = self.local.waiting(&self.wallet, MOST_WAITING).await?;
-        if waiting.len() >= MOST_WAITING as usize {
+        if let Err(Fault::Home(cause) | Fault::Shared(cause)) = self.sort().await {
             return Err(cause);
         }
-        self.local.append_waiting(steps).await
+        self.copy.keep(steps, cause).await
     }
 
-    /// Waits until the shared journal holds all that this worker wrote; false when it goes on alone.
+    /// Waits until the shared journal holds all that this worker wrote, as far as the local disk gives it;
+    /// false when it goes on alone.
     async fn is_shared(&self) -> Result<bool, StoreError> {
         loop {
             if self.is_alone() {
                 return Ok(false);
             }
             let lead = self.lead()?;
-            let _moving = self.moving.lock().await;
-            match self.hand_on(&lead).await {
-                Err(cause) if cause.is_transient() => sleep(AGAIN).await,
-                done => return done.map(|()| true),
+            let handed = {
+                let _order = self.order.lock().await;
+                self.hand_on(&lead).await
+            };
+            match handed {
+                Err(Fault::Shared(cause)) if cause.is_transient() => sleep(AGAIN).await,
+                Err(Fault::Shared(cause)) => return Err(cause),
+                Err(Fault::Home(_)) | Ok(()) => return Ok(true),
             }
         }
+    }
+
+    /// What the shared journal holds; none when it is not asked.
+    async fn sent_of_all(
+        &self,
+        wallet: &Wallet,
+        since: OffsetDateTime,
+    ) -> Result<Option<Vec<Sent>>, StoreError> {
+        while self.is_shared().await? {
+            let sent = self.copy.shared.sent_since(wallet, since);
+            match self.copy.within(sent).await {
+                Err(cause) if cause.is_transient() => sleep(AGAIN).await,
+                sent => return sent.map(Some),
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -241,7 +304,9 @@ impl Journal for StandbyJournal {
         loop {
             match self.write(&self.lead()?, steps).await {
                 Ok(()) => {
-                    self.changed.notify_one();
+                    if !self.copy.write_own().await {
+                        self.changed.notify_one();
+                    }
                     return Ok(());
                 }
                 Err(cause @ StoreError::Fenced { .. }) => {
@@ -261,9 +326,9 @@ impl Journal for StandbyJournal {
     async fn unfinished(&self, wallet: &Wallet) -> Result<Vec<Submission>, StoreError> {
         loop {
             if !self.is_shared().await? {
-                return self.local.unfinished(wallet).await;
+                return self.copy.local.unfinished(wallet).await;
             }
-            match self.within(self.shared.unfinished(wallet)).await {
+            match self.copy.within(self.copy.shared.unfinished(wallet)).await {
                 Err(cause) if cause.is_transient() => sleep(AGAIN).await,
                 found => return found,
             }
@@ -273,42 +338,44 @@ impl Journal for StandbyJournal {
     async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError> {
         loop {
             if !self.is_shared().await? {
-                return self.local.recent(wallet, limit).await;
+                return self.copy.local.recent(wallet, limit).await;
             }
-            match self.within(self.shared.recent(wallet, limit)).await {
+            match self
+                .copy
+                .within(self.copy.shared.recent(wallet, limit))
+                .await
+            {
                 Err(cause) if cause.is_transient() => sleep(AGAIN).await,
                 found => return found,
             }
         }
     }
 
-    /// The copy holds the bytes of all workers.
+    /// The shared journal holds the bytes of all workers. It is asked for a heartbeat: a leader that waited
+    /// longer would miss windows for the sake of a sum. The copy tells what it has.
     async fn sent_since(
         &self,
         wallet: &Wallet,
         since: OffsetDateTime,
     ) -> Result<Vec<Sent>, StoreError> {
-        while self.is_shared().await? {
-            match self.settle().await {
-                Err(cause) if cause.is_transient() => sleep(AGAIN).await,
-                done => {
-                    done?;
-                    break;
-                }
-            }
+        let asked = timeout(self.heartbeat, self.sent_of_all(wallet, since)).await;
+        match asked {
+            Ok(Ok(Some(sent))) => Ok(sent),
+            Ok(Err(cause @ StoreError::Fenced { .. })) => Err(cause),
+            _ => self.copy.local.sent_since(wallet, since).await,
         }
-        self.local.sent_since(wallet, since).await
     }
 
     async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError> {
-        self.local.set_aside(wallet, chain_id).await?;
+        self.copy.local.set_aside(wallet, chain_id).await?;
         loop {
             if !self.is_shared().await? {
                 return Ok(());
             }
             let lead = self.lead()?;
             match self
-                .within(self.shared.set_aside(wallet, &lead, chain_id))
+                .copy
+                .within(self.copy.shared.set_aside(wallet, &lead, chain_id))
                 .await
             {
                 Err(cause) if cause.is_transient() => sleep(AGAIN).await,

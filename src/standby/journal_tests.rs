@@ -24,6 +24,8 @@ struct Shared {
     steps: Lock<Vec<(i64, Transition)>>,
     server: Lock<Server>,
     token: Lock<i64>,
+    /// Whether it gives its steps to those that copy all of them.
+    copies: Lock<bool>,
 }
 
 impl Shared {
@@ -33,6 +35,7 @@ impl Shared {
             steps: Lock::default(),
             server: Lock::new(Server::Up),
             token: Lock::new(1),
+            copies: Lock::new(true),
         })
     }
 
@@ -87,6 +90,10 @@ impl SharedSteps for Shared {
         limit: u32,
     ) -> Result<Vec<(i64, Transition)>, StoreError> {
         self.reached().await?;
+        let gives = *self.copies.lock().unwrap();
+        if !gives && limit > 1 {
+            std::future::pending::<()>().await;
+        }
         let all = self.steps.lock().unwrap();
         let new = all.iter().filter(|(number, _)| *number > after);
         Ok(new.take(limit as usize).cloned().collect())
@@ -100,6 +107,22 @@ impl SharedSteps for Shared {
     async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError> {
         self.reached().await?;
         self.store.recent(wallet, limit).await
+    }
+
+    async fn sent_since(
+        &self,
+        wallet: &Wallet,
+        since: OffsetDateTime,
+    ) -> Result<Vec<Sent>, StoreError> {
+        self.reached().await?;
+        self.store.sent_since(wallet, since).await
+    }
+
+    async fn before_newest(&self, _: &Wallet, count: u32) -> Result<i64, StoreError> {
+        self.reached().await?;
+        let all = self.steps.lock().unwrap();
+        let before = all.iter().rev().nth(count as usize);
+        Ok(before.map_or(0, |(number, _)| *number))
     }
 
     async fn set_aside(&self, wallet: &Wallet, _: &Lead, chain_id: &str) -> Result<(), StoreError> {
@@ -240,7 +263,7 @@ async fn it_is_handed_on_without_another_step_and_not_after_another_has_led() {
     *shared.token.lock().unwrap() = 2;
     let refused = desk.journal.settle().await;
     assert!(
-        matches!(refused, Err(StoreError::Fenced { .. })),
+        matches!(refused, Err(Fault::Shared(StoreError::Fenced { .. }))),
         "{refused:?}"
     );
     // It leads once more, after the other one.
@@ -321,4 +344,187 @@ async fn the_fees_of_another_leader_count_too() {
     let sent = desk.journal.sent_since(&wallet(), since).await.unwrap();
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].hash, "HASH9");
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_holds_up_neither_the_journal_nor_the_start() {
+    let (shared, desk) = desk(true).await;
+    let hung = desk.local.hung().await;
+    let begun = tokio::time::Instant::now();
+    desk.journal.append(&[prepared(1)]).await.unwrap();
+    let since = OffsetDateTime::now_utc() - Duration::from_secs(60);
+    let sent = desk.journal.sent_since(&wallet(), since).await.unwrap();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(desk.journal.unfinished(&wallet()).await.unwrap().len(), 1);
+    for nonce in 2..20 {
+        desk.journal.append(&[prepared(nonce)]).await.unwrap();
+    }
+    assert!(begun.elapsed() < HEARTBEAT * 4, "it is waited for once");
+    assert_eq!(shared.nonces(), (1..20).collect::<Vec<_>>());
+    drop(hung);
+    desk.settled().await;
+    assert_eq!(desk.copied().await, (1..20).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_holds_up_nothing_and_is_told_of_once() {
+    let shared = Shared::new().await;
+    let local = Store::in_memory().await.unwrap();
+    let mut desk = Desk::of(&shared, &local, true).await;
+    let (reporter, recording) = Reporter::recording();
+    let journal = Arc::into_inner(desk.journal).unwrap();
+    desk.journal = Arc::new(journal.telling(reporter));
+    local.broken().await;
+    desk.journal.take_up(Some(1), 1).await.unwrap();
+    desk.journal.append(&[prepared(1)]).await.unwrap();
+    assert_eq!(desk.journal.unfinished(&wallet()).await.unwrap().len(), 1);
+    assert_eq!(shared.nonces(), [1]);
+    for _ in 0..9 {
+        let settled = desk.journal.settle().await;
+        desk.journal.copy.judge(&settled);
+    }
+    assert_eq!(recording.events().len(), 1, "{:?}", recording.events());
+}
+
+#[tokio::test]
+async fn what_was_handed_on_is_not_handed_on_again() {
+    let (shared, desk) = desk(true).await;
+    desk.journal.append(&[prepared(1)]).await.unwrap();
+    shared.set(Server::Down);
+    desk.journal.append(&[prepared(2)]).await.unwrap();
+    let trigger = "CREATE TRIGGER full BEFORE DELETE ON journal_waiting \
+                   BEGIN SELECT RAISE(ABORT, 'full'); END";
+    let run = async |sql: &'static str| {
+        let mut local = desk.local.hung().await;
+        sqlx::raw_sql(sql).execute(&mut *local).await.unwrap();
+    };
+    run(trigger).await;
+    shared.set(Server::Up);
+    desk.journal.append(&[prepared(3)]).await.unwrap();
+    desk.journal.append(&[prepared(4)]).await.unwrap();
+    assert_eq!(shared.nonces(), [1, 2, 3, 4]);
+    // It is killed, and finds in the shared journal what it has handed on.
+    run("DROP TRIGGER full").await;
+    let again = Desk::of(&shared, &desk.local, true).await;
+    again.journal.take_up(Some(1), 1).await.unwrap();
+    again.journal.append(&[prepared(5)]).await.unwrap();
+    again.settled().await;
+    assert_eq!(shared.nonces(), [1, 2, 3, 4, 5]);
+    assert_eq!(desk.local.count_waiting().await.unwrap(), 0);
+    let mut copied = again.copied().await;
+    copied.sort_unstable();
+    assert_eq!(copied, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn what_waits_on_a_full_disk_is_handed_on_once() {
+    let (shared, desk) = desk(true).await;
+    desk.journal.append(&[prepared(1)]).await.unwrap();
+    shared.set(Server::Down);
+    let (second, third) = (prepared(2), prepared(3));
+    desk.journal.append(&[second.clone()]).await.unwrap();
+    desk.journal.append(&[third]).await.unwrap();
+    let mut local = desk.local.hung().await;
+    for change in [
+        "INSERT ON journal",
+        "DELETE ON journal_waiting",
+        "INSERT ON journal_copied",
+    ] {
+        let name = change.replace(' ', "_");
+        let sql =
+            format!("CREATE TRIGGER {name} BEFORE {change} BEGIN SELECT RAISE(ABORT, 'full'); END");
+        let sql = sqlx::AssertSqlSafe(sql);
+        sqlx::raw_sql(sql).execute(&mut *local).await.unwrap();
+    }
+    drop(local);
+    // It was killed before it noted that the second one was handed on.
+    shared.set(Server::Up);
+    let lead = desk.journal.lead().unwrap();
+    shared.write(&wallet(), &lead, &[second]).await.unwrap();
+    let again = Desk::of(&shared, &desk.local, true).await;
+    again.journal.take_up(Some(1), 1).await.unwrap();
+    let open = again.journal.unfinished(&wallet()).await.unwrap();
+    assert_eq!(open.len(), 3, "none of them is answered again");
+    again.journal.append(&[prepared(4)]).await.unwrap();
+    assert_eq!(shared.nonces(), [1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_copy_that_is_not_complete_holds_up_nothing() {
+    let (shared, desk) = desk(true).await;
+    for nonce in 1..3 {
+        shared.store.append(&[prepared(nonce)]).await.unwrap();
+    }
+    *shared.copies.lock().unwrap() = false;
+    let follower = Arc::clone(&desk.journal);
+    let follower = tokio::spawn(async move { follower.follow().await });
+    let work = async {
+        desk.journal.append(&[prepared(3)]).await.unwrap();
+        let open = desk.journal.unfinished(&wallet()).await.unwrap();
+        let since = OffsetDateTime::now_utc() - Duration::from_secs(60);
+        let sent = desk.journal.sent_since(&wallet(), since).await.unwrap();
+        (open.len(), sent.len())
+    };
+    assert_eq!(timeout(HEARTBEAT, work).await.unwrap(), (3, 3));
+    follower.abort();
+}
+
+#[tokio::test]
+async fn the_copy_holds_what_its_leader_wrote_when_the_server_goes_down() {
+    let (shared, desk) = desk(true).await;
+    desk.settled().await;
+    desk.journal.append(&[prepared(1)]).await.unwrap();
+    // It is killed.
+    shared.set(Server::Down);
+    let again = Desk::of(&shared, &desk.local, true).await;
+    again.is(1, true);
+    let open = again.journal.unfinished(&wallet()).await.unwrap();
+    assert_eq!(open.len(), 1);
+    let sent = Transition {
+        state: State::Counted,
+        ..prepared(1)
+    };
+    again.journal.append(&[sent]).await.unwrap();
+    shared.set(Server::Up);
+    again.is(1, false);
+    again.settled().await;
+    let found = again.local.recent(&wallet(), 9).await.unwrap();
+    assert_eq!(found[0].state, State::Counted, "in its order");
+}
+
+#[tokio::test]
+async fn a_first_hand_over_that_a_kill_cut_short_goes_on() {
+    let shared = Shared::new().await;
+    let local = Store::in_memory().await.unwrap();
+    let own = [prepared(1), prepared(2), prepared(3)];
+    local.append(&own).await.unwrap();
+    let desk = Desk::of(&shared, &local, true).await;
+    desk.journal.take_up(None, 1).await.unwrap();
+    let lead = desk.journal.lead().unwrap();
+    shared.write(&wallet(), &lead, &own[..2]).await.unwrap();
+    let again = Desk::of(&shared, &local, true).await;
+    again.journal.take_up(Some(1), 1).await.unwrap();
+    again.journal.append(&[prepared(4)]).await.unwrap();
+    assert_eq!(shared.nonces(), [1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn fees_are_told_within_a_heartbeat_whatever_the_server_does() {
+    let (shared, desk) = desk(true).await;
+    desk.journal.append(&[prepared(1)]).await.unwrap();
+    desk.settled().await;
+    shared.set(Server::Silent);
+    let since = OffsetDateTime::now_utc() - Duration::from_secs(60);
+    let wallet = wallet();
+    let asked = timeout(HEARTBEAT * 3, desk.journal.sent_since(&wallet, since));
+    assert_eq!(asked.await.unwrap().unwrap().len(), 1, "from the copy");
+}
+
+#[tokio::test]
+async fn a_database_in_memory_is_begun_with_the_newest_steps() {
+    let (shared, desk) = desk(true).await;
+    let steps = (1..=20_100).map(|number| (number, prepared(number)));
+    shared.steps.lock().unwrap().extend(steps);
+    let until = desk.journal.copy.copied_until(HEARTBEAT).await.unwrap();
+    assert_eq!(until, 100);
 }

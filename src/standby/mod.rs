@@ -6,6 +6,7 @@
 //! heartbeat, and at the lease's end.
 
 mod config;
+mod copy;
 mod journal;
 mod keeper;
 mod name;

@@ -16,7 +16,7 @@ use super::{
     is_damage,
 };
 
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "journal", include_str!("migrations/0001_journal.sql")),
     (2, "candles", include_str!("migrations/0002_candles.sql")),
     (
@@ -26,6 +26,11 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
     ),
     (4, "market", include_str!("migrations/0004_market.sql")),
     (5, "outcomes", include_str!("migrations/0005_outcomes.sql")),
+    (
+        6,
+        "journal_copy",
+        include_str!("migrations/0006_journal_copy.sql"),
+    ),
 ];
 
 /// What a connection keeps of the file in memory, in KiB below zero: the worker asks by keys, and more would
@@ -37,6 +42,7 @@ const CACHE: &str = "-256";
 pub struct Store {
     pub(super) pool: SqlitePool,
     place: String,
+    lives: Lives,
     /// Whether it was found damaged.
     damaged: watch::Sender<bool>,
 }
@@ -90,6 +96,7 @@ impl Store {
         let store = Self {
             pool,
             place,
+            lives,
             damaged: watch::Sender::new(false),
         };
         migrator()
@@ -103,6 +110,23 @@ impl Store {
     #[must_use]
     pub fn damaged(&self) -> watch::Receiver<bool> {
         self.damaged.subscribe()
+    }
+
+    /// Whether it ends with the process.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.lives == Lives::InMemory
+    }
+
+    /// Its only connection: while it is held, the database is as one whose disk hangs.
+    #[cfg(test)]
+    pub(crate) async fn hung(&self) -> sqlx::pool::PoolConnection<sqlx::Sqlite> {
+        self.pool.acquire().await.unwrap()
+    }
+
+    /// From here on it fails.
+    #[cfg(test)]
+    pub(crate) async fn broken(&self) {
+        self.pool.close().await;
     }
 
     fn not_migrated(&self, cause: MigrateError) -> StoreError {

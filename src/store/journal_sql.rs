@@ -38,7 +38,7 @@ const LATEST: &str = "SELECT j.*, \
             AND n.topic = j.topic AND n.nonce = j.nonce)";
 
 /// Blocks before the newest nonce in which a day may lie: 24 hours of blocks of a second are 86 400.
-const DAY_OF_BLOCKS: i64 = 100_000;
+pub(super) const DAY_OF_BLOCKS: i64 = 100_000;
 
 /// Transactions that a node took or a block holds, and those whose windows' newest step is that they
 /// were prepared: they may be out.
@@ -194,7 +194,7 @@ async fn insert(all: &mut SqliteConnection, step: &Transition) -> Result<i64, sq
         .map(|done| done.last_insert_rowid())
 }
 
-fn nanoseconds(at: OffsetDateTime) -> i64 {
+pub(super) fn nanoseconds(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos()).unwrap_or(i64::MAX)
 }
 

@@ -63,7 +63,7 @@ pub use scores::{
 };
 pub use series::{Interval, Origin, Series};
 pub use shelter::{Opened, Shelter};
-pub use standby_db::{LedJournal, StandbyDb};
+pub use standby_db::StandbyDb;
 pub use wallet_leases::{Claim, Lead, Seen, SharedSteps, Survey, Taken, WalletLeases};
 
 /// Why the store failed.

@@ -31,8 +31,14 @@ pub(super) enum Scope {
 const RECENT: usize = 20_000;
 /// Tables that it does without meanwhile: they grow with the others' answers.
 const LATER: [&str; 2] = ["outcomes", "peers"];
-/// Candles are few bytes each, and all of them are trained on.
-const WHOLE: [&str; 2] = ["candles", "price_requests"];
+/// Candles are few bytes each, and all of them are trained on. How far a shared journal was copied, and
+/// what waits for it, is nothing in part.
+const WHOLE: [&str; 4] = [
+    "candles",
+    "price_requests",
+    "journal_copied",
+    "journal_waiting",
+];
 
 /// Carries rows from the file at `from` into an empty store. The file is only read.
 pub(super) async fn carry(from: &Path, into: &Store, scope: Scope) -> Result<Salvage, StoreError> {

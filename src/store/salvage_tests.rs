@@ -19,6 +19,7 @@ use crate::{forecast::Candle, types::Height};
 const PAGE: usize = 4_096;
 const WINDOWS: i64 = 60;
 const CANDLES: i64 = 400;
+const WAITING: u64 = 3;
 
 fn wallet() -> Wallet {
     Wallet {
@@ -63,6 +64,12 @@ async fn fill(store: &Store) {
         let steps: Vec<_> = states.map(|state| step(nonce, state)).into();
         store.append(&steps).await.unwrap();
     }
+    // As a worker that shares its wallet with others has it.
+    store
+        .hand_over(&wallet(), u32::try_from(WAITING).unwrap())
+        .await
+        .unwrap();
+    store.copy(&wallet(), &[], Some(17)).await.unwrap();
     let candles: Vec<_> = (0..CANDLES)
         .map(|hour| Candle {
             start: hour * 3_600,
@@ -159,6 +166,8 @@ async fn a_log_that_a_kill_left_is_read_as_sqlite_reads_it() {
     for table in ["journal", "transactions", "candles"] {
         assert_eq!(count(&shelter, table).await, count(&store, table).await);
     }
+    assert_eq!(shelter.copied_until(&wallet()).await.unwrap(), Some(17));
+    assert_eq!(shelter.count_waiting().await.unwrap(), WAITING);
     let ours = shelter.recent(&wallet(), 1_000).await.unwrap();
     let theirs = store.recent(&wallet(), 1_000).await.unwrap();
     assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
@@ -235,7 +244,7 @@ async fn the_damaged_file_is_kept_and_the_lost_windows_are_named() {
     let (folder, path) = filled(false).await;
     destroy(&path, page_of_journal(&path), None);
     let damaged = fs::read(&path).unwrap();
-    let (_store, mended) = open(&path).await;
+    let (store, mended) = open(&path).await;
     let mended = mended.unwrap();
     assert_eq!(fs::read(&mended.aside).unwrap(), damaged);
     assert!(mended.aside.starts_with(folder.path()));
@@ -256,6 +265,8 @@ async fn the_damaged_file_is_kept_and_the_lost_windows_are_named() {
         mended.salvage
     );
     assert!(mended.salvage.told().contains(&format!("nonce {WINDOWS}")));
+    assert_eq!(store.copied_until(&wallet()).await.unwrap(), Some(17));
+    assert_eq!(store.count_waiting().await.unwrap(), WAITING);
     assert_eq!(mended.salvage.unnamed, 0);
 }
 
@@ -456,13 +467,15 @@ async fn what_is_kept_in_memory_comes_home() {
     assert_eq!(kept.bring_home().await.unwrap().0, 1);
     shelter
         .store
-        .append(&[step(901, State::Due)])
+        .append_waiting(&[step(901, State::Due)])
         .await
         .unwrap();
     assert_eq!(kept.bring_home().await.unwrap().0, 1);
     let (store, mended) = open(&path).await;
     assert!(mended.is_none());
     assert_eq!(count(&store, "journal").await, 3 * WINDOWS + 2);
+    let waiting = store.waiting(&wallet(), 0, 100).await.unwrap();
+    assert_eq!(waiting.last().unwrap().1.key.nonce, Nonce(901));
 }
 
 #[test]

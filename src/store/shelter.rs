@@ -186,6 +186,13 @@ async fn newest(store: &Store) -> Result<i64, StoreError> {
         .map_err(|cause| store.failed(cause))
 }
 
+/// What waits for a shared journal, under the numbers that it has at home.
+const WAITING: &str = "INSERT OR IGNORE INTO home.journal_waiting (id) \
+    SELECT h.id FROM main.journal_waiting AS w JOIN main.journal AS m ON m.id = w.id \
+    JOIN home.journal AS h ON h.chain_id = m.chain_id AND h.address = m.address \
+        AND h.nonce = m.nonce AND h.topic = m.topic AND h.state = m.state AND h.at = m.at \
+    WHERE m.id > ? AND m.id <= ?";
+
 /// Steps get new numbers at home; what else was learnt is taken over where it is missing.
 async fn copy_steps(
     connection: &mut SqliteConnection,
@@ -201,6 +208,11 @@ async fn copy_steps(
             WHERE id > ? AND id <= ? ORDER BY id"
     );
     let done = sqlx::query(AssertSqlSafe(steps))
+        .bind(after)
+        .bind(until)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(WAITING)
         .bind(after)
         .bind(until)
         .execute(&mut *connection)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::{StoreError, Submission, Transition, Wallet};
+use super::{Sent, StoreError, Submission, Transition, Wallet};
 
 /// A worker that leads a wallet: what it writes is checked against this.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,6 +145,22 @@ pub trait SharedSteps: Send + Sync + 'static {
     /// # Errors
     /// When the database can't be read.
     async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError>;
+
+    /// As [`Journal::sent_since`](super::Journal::sent_since).
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    async fn sent_since(
+        &self,
+        wallet: &Wallet,
+        since: OffsetDateTime,
+    ) -> Result<Vec<Sent>, StoreError>;
+
+    /// The number of the step before the newest `count`; 0 when there are no more.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    async fn before_newest(&self, wallet: &Wallet, count: u32) -> Result<i64, StoreError>;
 
     /// As [`Journal::set_aside`](super::Journal::set_aside), if `lead` still holds the wallet's lease.
     ///

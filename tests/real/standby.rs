@@ -219,7 +219,7 @@ fn ledger_end(windows: &[crate::ledger::Window]) -> i64 {
     windows.last().map_or(0, |it| it.nonce)
 }
 
-/// What was journaled while the database was down is in it.
+/// What was journaled while the database was down is in it. Its window's first step may be older than that.
 fn handed_on(
     runtime: &Runtime,
     server: &Server,
@@ -238,8 +238,9 @@ fn handed_on(
         let recent = runtime.block_on(db.recent(&whose, 100));
         let recent = recent.expect("the server is back");
         let found = recent.iter().find(|it| it.key.nonce.0 == nonce);
-        if found.is_some() || begun.elapsed() > READY {
-            break found.map(|it| it.state.name());
+        let state = found.map(|it| it.state.name());
+        if state == Some(StateName::Counted) || begun.elapsed() > READY {
+            break state;
         }
         thread::sleep(Duration::from_millis(100));
     };

@@ -3,9 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use allora_worker::store::{
-    Claim, Down, Journal as _, Lead, LedJournal, Seen, SharedSteps as _, StandbyDb, State,
-    StoreError, WalletLeases as _,
+    Claim, Down, Journal, Lead, Seen, Sent, SharedSteps as _, StandbyDb, State, StoreError,
+    Submission, Transition, Wallet, WalletLeases as _,
 };
+use async_trait::async_trait;
+use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
@@ -17,6 +19,46 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(5);
 const LAPSE: Duration = Duration::from_millis(500);
 const LONG: Duration = Duration::from_secs(30);
+
+/// The shared journal in the hands of one worker that leads.
+struct LedJournal {
+    db: Arc<StandbyDb>,
+    lead: Lead,
+}
+
+impl LedJournal {
+    const fn new(db: Arc<StandbyDb>, lead: Lead) -> Self {
+        Self { db, lead }
+    }
+}
+
+#[async_trait]
+impl Journal for LedJournal {
+    async fn append(&self, steps: &[Transition]) -> Result<(), StoreError> {
+        let wallet = &steps[0].wallet;
+        self.db.write(wallet, &self.lead, steps).await.map(drop)
+    }
+
+    async fn unfinished(&self, wallet: &Wallet) -> Result<Vec<Submission>, StoreError> {
+        self.db.unfinished(wallet).await
+    }
+
+    async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError> {
+        self.db.recent(wallet, limit).await
+    }
+
+    async fn sent_since(
+        &self,
+        wallet: &Wallet,
+        since: OffsetDateTime,
+    ) -> Result<Vec<Sent>, StoreError> {
+        self.db.sent_since(wallet, since).await
+    }
+
+    async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError> {
+        self.db.set_aside(wallet, &self.lead, chain_id).await
+    }
+}
 
 struct Place {
     schema: prediction_store::Place,
@@ -269,6 +311,44 @@ async fn steps_are_read_from_where_one_stood() {
     let read = db.after(&wallet(), read[0].0, 9).await.unwrap();
     assert_eq!((read.len(), read[0].0), (1, last));
     assert!(db.after(&wallet(), last, 9).await.unwrap().is_empty());
+    place.clear().await;
+}
+
+#[tokio::test]
+async fn what_may_be_out_is_told_with_its_bytes_and_how_far_the_newest_go_back() {
+    let Some(place) = postgres().await else {
+        return;
+    };
+    let broadcast = State::Broadcast {
+        hash: signed(2).hash.clone(),
+        endpoint: "http://node".into(),
+    };
+    let steps = [
+        step(1, State::Prepared(signed(1))),
+        step(2, State::Prepared(signed(2))),
+        step(2, broadcast),
+        step(3, State::Prepared(signed(3))),
+        step(3, State::Superseded),
+    ];
+    place.journal.append(&steps).await.unwrap();
+    let since = OffsetDateTime::now_utc() - LONG;
+    let sent = place.journal.sent_since(&wallet(), since).await.unwrap();
+    let told: Vec<_> = sent.into_iter().map(|it| (it.hash, it.bytes)).collect();
+    let expected = [1, 2].map(|it| (signed(it).hash.clone(), signed(it).bytes.clone()));
+    assert_eq!(told, expected);
+    let later = OffsetDateTime::now_utc() + LONG;
+    assert!(
+        place
+            .journal
+            .sent_since(&wallet(), later)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let all = place.db.after(&wallet(), 0, 9).await.unwrap();
+    let before = place.db.before_newest(&wallet(), 2).await.unwrap();
+    assert_eq!(before, all[2].0);
+    assert_eq!(place.db.before_newest(&wallet(), 5).await.unwrap(), 0);
     place.clear().await;
 }
 

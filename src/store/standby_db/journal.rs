@@ -1,17 +1,15 @@
 //! The journal of a wallet that several workers share. What is written is checked against the lease in the
 //! same statement.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use sqlx::{Row as _, postgres::PgRow};
 use time::OffsetDateTime;
 
 use super::{
     super::{
-        Journal, Lead, SharedSteps, State, StoreError, Submission, Transition, Wallet,
+        Lead, Sent, SharedSteps, State, StoreError, Submission, Transition, Wallet,
         journal_rows::{Columns, corrupt, step, submission},
-        journal_sql::REACH,
+        journal_sql::{DAY_OF_BLOCKS, REACH},
     },
     StandbyDb,
 };
@@ -57,6 +55,20 @@ const AFTER: &str = "SELECT j.*, t.bytes AS s_bytes, t.hash AS s_hash, t.sequenc
     FROM standby_journal j LEFT JOIN standby_transactions t ON t.hash = j.tx_hash \
         AND j.state = 'prepared' \
     WHERE j.chain_id = $1 AND j.address = $2 AND j.id > $3 ORDER BY j.id LIMIT $4";
+
+/// As the journal in SQLite tells it: what may be out.
+const SENT: &str = "SELECT t.hash, t.bytes, min(j.at) AS at \
+    FROM standby_journal j JOIN standby_transactions t ON t.hash = j.tx_hash \
+    WHERE j.chain_id = $1 AND j.address = $2 AND j.at >= $3 \
+        AND j.nonce > (SELECT max(m.nonce) - $4 FROM standby_journal m \
+            WHERE m.chain_id = $1 AND m.address = $2) \
+        AND (j.state IN ('broadcast', 'included') OR (j.state = 'prepared' AND NOT EXISTS \
+            (SELECT FROM standby_journal n WHERE n.chain_id = j.chain_id AND n.address = j.address \
+                AND n.topic = j.topic AND n.nonce = j.nonce AND n.id > j.id))) \
+    GROUP BY t.hash ORDER BY min(j.at)";
+
+const BEFORE_NEWEST: &str = "SELECT id FROM standby_journal WHERE chain_id = $1 AND address = $2 \
+    ORDER BY id DESC OFFSET $3 LIMIT 1";
 
 /// A text as the server takes it: it keeps none with a zero byte, as a node's words may hold.
 fn clean(text: &str) -> String {
@@ -193,6 +205,44 @@ impl SharedSteps for StandbyDb {
             .await
     }
 
+    async fn sent_since(
+        &self,
+        wallet: &Wallet,
+        since: OffsetDateTime,
+    ) -> Result<Vec<Sent>, StoreError> {
+        let mut connection = self.on(&self.journal).await?;
+        let sent = sqlx::query(SENT)
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .bind(since)
+            .bind(DAY_OF_BLOCKS)
+            .try_map(|row: PgRow| {
+                Ok(Sent {
+                    at: row.try_get("at")?,
+                    bytes: row.try_get("bytes")?,
+                    hash: row.try_get("hash")?,
+                })
+            })
+            .fetch_all(&mut connection)
+            .await;
+        let sent = sent.map_err(|cause| self.journal.failed(cause))?;
+        self.journal.put_back(connection);
+        Ok(sent)
+    }
+
+    async fn before_newest(&self, wallet: &Wallet, count: u32) -> Result<i64, StoreError> {
+        let mut connection = self.on(&self.journal).await?;
+        let number = sqlx::query_scalar(BEFORE_NEWEST)
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .bind(i64::from(count))
+            .fetch_optional(&mut connection)
+            .await;
+        let number = number.map_err(|cause| self.journal.failed(cause))?;
+        self.journal.put_back(connection);
+        Ok(number.unwrap_or(0))
+    }
+
     async fn set_aside(
         &self,
         wallet: &Wallet,
@@ -256,43 +306,5 @@ impl StandbyDb {
 fn fenced(wallet: &Wallet) -> StoreError {
     StoreError::Fenced {
         address: wallet.address.clone(),
-    }
-}
-
-/// The shared journal in the hands of one worker that leads.
-#[derive(Debug)]
-pub struct LedJournal {
-    db: Arc<StandbyDb>,
-    lead: Lead,
-}
-
-impl LedJournal {
-    /// What this lead may write.
-    #[must_use]
-    pub const fn new(db: Arc<StandbyDb>, lead: Lead) -> Self {
-        Self { db, lead }
-    }
-}
-
-#[async_trait]
-impl Journal for LedJournal {
-    async fn append(&self, steps: &[Transition]) -> Result<(), StoreError> {
-        let Some(first) = steps.first() else {
-            return Ok(());
-        };
-        self.db.write(&first.wallet, &self.lead, steps).await?;
-        Ok(())
-    }
-
-    async fn unfinished(&self, wallet: &Wallet) -> Result<Vec<Submission>, StoreError> {
-        self.db.unfinished(wallet).await
-    }
-
-    async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError> {
-        self.db.recent(wallet, limit).await
-    }
-
-    async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError> {
-        self.db.set_aside(wallet, &self.lead, chain_id).await
     }
 }

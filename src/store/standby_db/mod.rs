@@ -14,7 +14,6 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, OnceCell};
 
-pub use self::journal::LedJournal;
 use super::{
     DatabaseUrl, StoreError, line::Line, prediction_db::bring_up_to_date, underway::Underway,
 };

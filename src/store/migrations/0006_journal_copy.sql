@@ -1,4 +1,4 @@
--- Made by a worker that shares its wallet with others, and by no other.
+-- Of use to a worker that shares its wallet with others; empty elsewhere. They may be there already.
 
 -- How far the journal that several workers share was copied into this one.
 CREATE TABLE IF NOT EXISTS journal_copied (
