@@ -422,7 +422,10 @@ async fn what_waits_on_a_full_disk_is_handed_on_once() {
     desk.journal.append(&[prepared(1)]).await.unwrap();
     shared.set(Server::Down);
     let (second, third) = (prepared(2), prepared(3));
-    desk.journal.append(&[second.clone()]).await.unwrap();
+    desk.journal
+        .append(std::slice::from_ref(&second))
+        .await
+        .unwrap();
     desk.journal.append(&[third]).await.unwrap();
     let mut local = desk.local.hung().await;
     for change in [
