@@ -24,7 +24,7 @@ use crate::{
     ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, TaskGroup, WalletLock},
     store::{Journal, Store, Wallet},
     types::TopicId,
-    worker::{Chain, StartError, Tally, Worker, connect_leashed},
+    worker::{Chain, Tally, Worker, connect_leashed},
 };
 
 /// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),
@@ -173,8 +173,14 @@ async fn work(
         clock: &clock,
         reporter: &reporter,
     };
+    let was_here = has_answered(&settings, &address, journal.as_ref()).await;
     let worker = async {
-        let chain = connect(&settings, signer, &topics, &reporter, standby.as_ref()).await?;
+        let leash = standby
+            .as_ref()
+            .map_or_else(Leash::unlimited, Standby::leash);
+        let (nodes, network) = (&settings.chain, settings.network.clone());
+        let chain =
+            connect_leashed(nodes, network, signer, &topics, &reporter, leash, was_here).await?;
         let mut outcomes = None;
         let mut started = Instant::from_std(started);
         let mut led: Arc<dyn Journal> = Arc::clone(&journal) as _;
@@ -226,17 +232,14 @@ async fn work(
     conclude(group, &database, &tally, args.once).await
 }
 
-/// The chain, which is sent nothing past the end of the wallet's lease.
-async fn connect(
-    settings: &Settings,
-    signer: Signer,
-    topics: &[TopicId],
-    reporter: &Reporter,
-    standby: Option<&Standby>,
-) -> Result<Arc<Chain>, StartError> {
-    let leash = standby.map_or_else(Leash::unlimited, Standby::leash);
-    let (nodes, network) = (&settings.chain, settings.network.clone());
-    connect_leashed(nodes, network, signer, topics, reporter, leash).await
+/// Whether an earlier run has answered on this chain.
+async fn has_answered(settings: &Settings, address: &str, journal: &dyn Journal) -> bool {
+    let wallet = Wallet {
+        chain_id: settings.network.chain_id.clone(),
+        address: address.to_owned(),
+    };
+    let recent = journal.recent(&wallet, 1).await;
+    recent.is_ok_and(|found| !found.is_empty())
 }
 
 /// The wallet's lock on this host. An embedded chain is this process's own: nobody else can spend from its

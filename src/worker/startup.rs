@@ -89,11 +89,14 @@ pub async fn connect(
         topics,
         reporter,
         Leash::unlimited(),
+        false,
     )
     .await
 }
 
-/// As [`connect`]; transactions are sent as long as `leash` allows it.
+/// As [`connect`]; transactions are sent as long as `leash` allows it. With `was_here` the wallet has
+/// answered on this very chain before: when all nodes name another one it is they who err, and they are
+/// waited for.
 ///
 /// # Errors
 /// As those of [`connect`].
@@ -104,6 +107,7 @@ pub async fn connect_leashed(
     topics: &[TopicId],
     reporter: &Reporter,
     leash: Leash,
+    was_here: bool,
 ) -> Result<Arc<Chain>, StartError> {
     let trust = Trust::with_file(config.ca_file.as_deref()).map_err(ChainError::from)?;
     let rpc = Rpc::trusting(&network.rpc, config.request_timeout, &trust)?
@@ -111,7 +115,11 @@ pub async fn connect_leashed(
         .resting(config.rest_min, config.rest_max)
         .leashed(leash);
     let rpc = Arc::new(rpc);
-    let troubles = patiently(reporter, || rpc.verify_chain(&network.chain_id)).await?;
+    let passes = |error: &ChainError| {
+        error.is_transient() || (was_here && matches!(error, ChainError::WrongChain { .. }))
+    };
+    let verified = || rpc.verify_chain(&network.chain_id);
+    let troubles = patiently_while(passes, reporter, verified).await?;
     for (endpoint, cause) in troubles {
         reporter.emit(Event::NodeTrouble { endpoint, cause });
     }
@@ -270,12 +278,21 @@ async fn paid(
 /// Asks until there is an answer, or a refusal that no waiting changes.
 async fn patiently<T, F: Future<Output = Result<T, ChainError>>>(
     reporter: &Reporter,
+    question: impl FnMut() -> F,
+) -> Result<T, ChainError> {
+    patiently_while(ChainError::is_transient, reporter, question).await
+}
+
+/// As [`patiently`], where `passes` tells what waiting may change.
+async fn patiently_while<T, F: Future<Output = Result<T, ChainError>>>(
+    passes: impl Fn(&ChainError) -> bool,
+    reporter: &Reporter,
     mut question: impl FnMut() -> F,
 ) -> Result<T, ChainError> {
     let mut pause = AGAIN;
     loop {
         match question().await {
-            Err(error) if error.is_transient() => tell_waiting(reporter, &error, pause),
+            Err(error) if passes(&error) => tell_waiting(reporter, &error, pause),
             answer => return answer,
         }
         tokio::time::sleep(pause).await;

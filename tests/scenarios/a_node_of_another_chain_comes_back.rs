@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use allora_worker::devnet::{Answer, Control, Fault, Order, When};
 
-use crate::harness::Stage;
+use crate::{
+    harness::Stage,
+    operator::terminate,
+    the_program_on_the_embedded_chain::{home_of_the_stages_wallet, quick, with},
+};
 
 const BLOCKS: u32 = 4;
 
@@ -65,4 +69,31 @@ async fn come_back(fails: bool) {
         assert_eq!(stage.truth().await.at(nonce).len(), 1);
     }
     worker.stop().await;
+}
+
+/// At a first start it is the operator who errs. One that has answered here before waits.
+#[tokio::test]
+async fn one_that_has_answered_on_the_chain_before_waits_for_it_at_its_start() {
+    let (stage, args) = quick("allora-gateway-1").await;
+    let home = home_of_the_stages_wallet();
+    let start = || {
+        let mut command = home.command(&with(&args, &[]));
+        command.stdout(std::process::Stdio::null()).spawn().unwrap()
+    };
+    let first = start();
+    home.told("counted", 1).await;
+    assert_eq!(terminate(first).await, Some(0));
+    let elsewhere = Order {
+        at: When::Now,
+        endpoint: None,
+        blocks: 30,
+        fault: Fault::AnotherChain,
+    };
+    stage.control(Control::Play(vec![elsewhere])).await;
+    let second = start();
+    let told = home.told("trouble", 1).await;
+    let cause = told[0]["cause"].as_str().unwrap();
+    assert!(cause.contains("is a node of another-"), "{cause}");
+    home.told("ready", 2).await;
+    assert_eq!(terminate(second).await, Some(0));
 }
