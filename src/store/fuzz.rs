@@ -39,10 +39,18 @@ pub(crate) fn targets() -> Vec<Target> {
             let shown = read
                 .as_ref()
                 .map_or_else(ToString::to_string, ToString::to_string);
-            assert!(
-                !text.contains(":s3cr3t@host") || !shown.contains("s3cr3t"),
-                "{shown}"
-            );
+            // As the name of a user, a host or a base it is shown.
+            let elsewhere = reqwest::Url::parse(text).is_ok_and(|url| {
+                let parts = [
+                    Some(url.username()),
+                    url.host_str(),
+                    Some(url.path()),
+                    url.query(),
+                ];
+                parts.into_iter().flatten().any(|it| it.contains("s3cr3t"))
+            });
+            let is_password = text.contains(":s3cr3t@host") && !elsewhere;
+            assert!(!is_password || !shown.contains("s3cr3t"), "{shown}");
             told(&read)
         }),
         Target::of_text("store-names", Form::Text, &["SUCCESS", "5m"], |text| {
