@@ -24,7 +24,7 @@ use crate::{
     ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, TaskGroup, WalletLock},
     store::{Journal, Store, Wallet},
     types::TopicId,
-    worker::{Chain, Tally, Worker, connect_leashed},
+    worker::{Chain, StartError, Tally, Worker, connect_leashed},
 };
 
 /// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),
@@ -173,14 +173,10 @@ async fn work(
         clock: &clock,
         reporter: &reporter,
     };
-    let was_here = has_answered(&settings, &address, journal.as_ref()).await;
     let worker = async {
-        let leash = standby
-            .as_ref()
-            .map_or_else(Leash::unlimited, Standby::leash);
-        let (nodes, network) = (&settings.chain, settings.network.clone());
-        let chain =
-            connect_leashed(nodes, network, signer, &topics, &reporter, leash, was_here).await?;
+        let was_here = has_answered(&settings, &address, journal.as_ref()).await;
+        let bounds = (standby.as_ref(), was_here);
+        let chain = connect(&settings, signer, &topics, &reporter, bounds).await?;
         let mut outcomes = None;
         let mut started = Instant::from_std(started);
         let mut led: Arc<dyn Journal> = Arc::clone(&journal) as _;
@@ -230,6 +226,20 @@ async fn work(
     let poll_seconds = settings.worker.poll_interval.as_secs();
     reporter.emit(Event::PollingStarted { poll_seconds });
     conclude(group, &database, &tally, args.once).await
+}
+
+/// The chain, which is sent nothing past the end of the wallet's lease; and whether an earlier run has
+/// answered on it.
+async fn connect(
+    settings: &Settings,
+    signer: Signer,
+    topics: &[TopicId],
+    reporter: &Reporter,
+    (standby, was_here): (Option<&Standby>, bool),
+) -> Result<Arc<Chain>, StartError> {
+    let leash = standby.map_or_else(Leash::unlimited, Standby::leash);
+    let (nodes, network) = (&settings.chain, settings.network.clone());
+    connect_leashed(nodes, network, signer, topics, reporter, leash, was_here).await
 }
 
 /// Whether an earlier run has answered on this chain.
