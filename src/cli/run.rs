@@ -137,10 +137,7 @@ async fn work(
         prices: prices.to_string(),
     });
     let standby = Standby::of(&settings, &address, args.dry_run)?;
-    if let Some(standby) = &standby {
-        let grace = &mut settings.worker.stop_grace;
-        *grace = standby.stop_grace(*grace);
-    }
+    shorten_grace(&mut settings, standby.as_ref());
     *wallet = guard(&settings, &address, standby.as_ref())?;
     reporter.emit(Event::SingletonPassed { pidfile });
     let period = settings.competition.as_ref().map(period);
@@ -226,6 +223,14 @@ async fn work(
     let poll_seconds = settings.worker.poll_interval.as_secs();
     reporter.emit(Event::PollingStarted { poll_seconds });
     conclude(group, &database, &tally, args.once).await
+}
+
+/// Another worker waits: what is in the air is not waited for as long as without one.
+fn shorten_grace(settings: &mut Settings, standby: Option<&Standby>) {
+    if let Some(standby) = standby {
+        let grace = &mut settings.worker.stop_grace;
+        *grace = standby.stop_grace(*grace);
+    }
 }
 
 /// The chain, which is sent nothing past the end of the wallet's lease; and whether an earlier run has
