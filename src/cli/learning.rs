@@ -86,10 +86,8 @@ pub(super) async fn recalled(settings: &Settings) -> Result<LiveFuses, Closed> {
     let (true, true, Ok(secret)) = (is_wanted, database.exists(), secret) else {
         return Ok(LiveFuses::default());
     };
-    let wallet = Wallet {
-        chain_id: settings.network.chain_id.clone(),
-        address: rooms::signer(secret).map_err(closed)?.address().to_owned(),
-    };
+    let signer = rooms::signer(secret).map_err(closed)?;
+    let wallet = rooms::wallet(settings, signer.address());
     let store = Store::open(&database).await.map_err(closed)?;
     learning::recalled(&store, &wallet).await.map_err(closed)
 }

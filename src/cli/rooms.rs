@@ -18,7 +18,7 @@ use crate::{
         StoreKeeper, Tiingo, read_csv,
     },
     ops::{Event, Reporter, StandIns, TaskGroup},
-    store::Store,
+    store::{Store, Wallet},
     types::TopicId,
     worker::TopicConfig,
 };
@@ -40,6 +40,14 @@ pub(super) fn signer(secret: &WalletSecret) -> Result<Signer, KeyError> {
     match secret {
         WalletSecret::Mnemonic(phrase) => Signer::from_mnemonic(phrase),
         WalletSecret::PrivateKey(key) => Signer::from_private_key(key),
+    }
+}
+
+/// The account of an address on the configured chain.
+pub(super) fn wallet(settings: &Settings, address: &str) -> Wallet {
+    Wallet {
+        chain_id: settings.network.chain_id.clone(),
+        address: address.to_owned(),
     }
 }
 

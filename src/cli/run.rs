@@ -22,7 +22,7 @@ use crate::{
     devnet::{Control, Devnet, DevnetConfig},
     leash::Leash,
     ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, TaskGroup, WalletLock},
-    store::{Journal, Store, Wallet},
+    store::{Journal, Store},
     types::TopicId,
     worker::{Chain, StartError, Tally, Worker, connect_leashed},
 };
@@ -67,7 +67,7 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
         settings.consent()?;
     }
     let signer = rooms::signer(settings.wallet()?)?;
-    // From here on the key is in the signer; its words are in the logs' mask alone.
+    // From here on the key is in the signer alone; the logs' mask knows it by digests.
     let secrets = settings.secrets();
     settings.wallet = None;
     let first = Event::Starting {
@@ -233,8 +233,8 @@ fn shorten_grace(settings: &mut Settings, standby: Option<&Standby>) {
     }
 }
 
-/// The chain, which is sent nothing past the end of the wallet's lease; and whether an earlier run has
-/// answered on it.
+/// The chain, which is sent nothing past the end of the wallet's lease. `was_here`: whether an earlier run
+/// has answered on it.
 async fn connect(
     settings: &Settings,
     signer: Signer,
@@ -249,11 +249,7 @@ async fn connect(
 
 /// Whether an earlier run has answered on this chain.
 async fn has_answered(settings: &Settings, address: &str, journal: &dyn Journal) -> bool {
-    let wallet = Wallet {
-        chain_id: settings.network.chain_id.clone(),
-        address: address.to_owned(),
-    };
-    let recent = journal.recent(&wallet, 1).await;
+    let recent = journal.recent(&rooms::wallet(settings, address), 1).await;
     recent.is_ok_and(|found| !found.is_empty())
 }
 
@@ -283,10 +279,7 @@ async fn forget_last_chain(
     clock: &SharedClock,
     reporter: &Reporter,
 ) {
-    let wallet = Wallet {
-        chain_id: settings.network.chain_id.clone(),
-        address: address.to_owned(),
-    };
+    let wallet = rooms::wallet(settings, address);
     let aside = format!("{}, before {}", wallet.chain_id, clock.now());
     if let Err(error) = journal.set_aside(&wallet, &aside).await {
         reporter.emit(Event::Trouble {

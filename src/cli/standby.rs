@@ -9,12 +9,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::failure::Failure;
+use super::{failure::Failure, rooms};
 use crate::{
-    chain::Notice,
     config::Settings,
     leash::Leash,
-    ops::{Event, Reporter, TaskGroup},
+    ops::{Reporter, TaskGroup},
     standby::{
         Keeper, KeeperParts, LeadNote, Role, StandbyConfig, StandbyJournal, WithoutDatabase,
         own_name,
@@ -65,10 +64,7 @@ impl Standby {
                          database; write postgres://user:password@host:5432/database";
             Failure::lasting(cause.into())
         })?;
-        let wallet = Wallet {
-            chain_id: settings.network.chain_id.clone(),
-            address: address.to_owned(),
-        };
+        let wallet = rooms::wallet(settings, address);
         let artifacts = &settings.artifacts;
         let name = match &config.name {
             Some(name) => name.clone(),
@@ -125,7 +121,7 @@ impl Standby {
     ) -> Result<Arc<StandbyJournal>, Failure> {
         let own = self.note.token();
         let goes_on = self.config.without_database == WithoutDatabase::GoOn;
-        let journal = StandbyJournal::open(
+        let journal = StandbyJournal::new(
             Arc::clone(&self.db) as _,
             local,
             (self.wallet.clone(), self.name.clone()),
@@ -133,7 +129,7 @@ impl Standby {
             self.role.subscribe(),
             self.leash.clone(),
         );
-        let journal = Arc::new(journal.await?.telling(reporter.clone()));
+        let journal = Arc::new(journal.telling(reporter.clone()));
         chain.stand_by();
         let mut role = self.role.subscribe();
         let keeper = Keeper::new(KeeperParts {
@@ -159,7 +155,7 @@ impl Standby {
             () = follow(chain, reporter) => None,
         };
         let gone = || Failure::passing("the task \"standby\" ended by itself".into());
-        journal.take_up(own, token.ok_or_else(gone)?).await?;
+        journal.take_up(own, token.ok_or_else(gone)?).await;
         Ok(journal)
     }
 }
@@ -176,14 +172,8 @@ async fn follow(chain: &Chain, reporter: &Reporter) {
     loop {
         chain.rpc.warm().await;
         chain.rpc.probe().await;
-        for notice in chain.rpc.take_notices() {
-            reporter.emit(match notice {
-                Notice::Trouble { endpoint, cause } => Event::NodeTrouble { endpoint, cause },
-                Notice::Well { endpoint, after } => Event::NodeWell {
-                    endpoint,
-                    seconds: after.as_secs(),
-                },
-            });
+        for news in chain.node_news() {
+            reporter.emit(news);
         }
         looks = looks.wrapping_add(1);
         if looks.is_multiple_of(SELDOM) {

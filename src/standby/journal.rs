@@ -58,23 +58,17 @@ pub struct StandbyJournal {
 impl StandbyJournal {
     /// The journal of the worker `name`, which leads as `role` tells. `goes_on`: whether it writes here
     /// alone while the database is down for all.
-    ///
-    /// # Errors
-    /// None at present.
-    #[expect(
-        clippy::unused_async,
-        reason = "whoever opens it must not depend on what that takes"
-    )]
-    pub async fn open(
+    #[must_use]
+    pub fn new(
         shared: Arc<dyn SharedSteps>,
         local: Store,
         (wallet, name): (Wallet, String),
         (goes_on, heartbeat): (bool, Duration),
         role: watch::Receiver<Role>,
         leash: Leash,
-    ) -> Result<Self, StoreError> {
+    ) -> Self {
         let copy = HomeCopy::new(shared, local, wallet, heartbeat, role.clone());
-        Ok(Self {
+        Self {
             copy,
             name,
             goes_on,
@@ -87,7 +81,7 @@ impl StandbyJournal {
             handed: AtomicI64::new(0),
             order: Mutex::new(()),
             changed: Notify::new(),
-        })
+        }
     }
 
     /// The same, with a word where the copy fails again and again.
@@ -100,15 +94,11 @@ impl StandbyJournal {
     /// Hands on what waits from before, or forgets it where another worker led since. To be called when
     /// this one has become the leader; `own` is the token that it had before, and `token` the present one.
     /// While the local database can't be used, it is put off.
-    ///
-    /// # Errors
-    /// None at present.
-    pub async fn take_up(&self, own: Option<i64>, token: i64) -> Result<(), StoreError> {
+    pub async fn take_up(&self, own: Option<i64>, token: i64) {
         *self.intake.lock().unwrap_or_else(PoisonError::into_inner) = Some((own, token));
         self.copy.judge(&self.sort().await);
         self.is_taken_up.store(true, Ordering::Release);
         self.changed.notify_one();
-        Ok(())
     }
 
     /// Sorts what waits from before.
@@ -279,17 +269,15 @@ impl StandbyJournal {
         }
     }
 
-    /// What the shared journal holds; none when it is not asked.
-    async fn sent_of_all(
-        &self,
-        wallet: &Wallet,
-        since: OffsetDateTime,
-    ) -> Result<Option<Vec<Sent>>, StoreError> {
+    /// Asks the shared journal until it answers; none when this worker goes on alone.
+    async fn of_all<T, F>(&self, mut question: impl FnMut() -> F) -> Result<Option<T>, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
         while self.is_shared().await? {
-            let sent = self.copy.shared.sent_since(wallet, since);
-            match self.copy.within(sent).await {
+            match self.copy.within(question()).await {
                 Err(cause) if cause.is_transient() => sleep(AGAIN).await,
-                sent => return sent.map(Some),
+                answer => return answer.map(Some),
             }
         }
         Ok(None)
@@ -324,30 +312,18 @@ impl Journal for StandbyJournal {
     }
 
     async fn unfinished(&self, wallet: &Wallet) -> Result<Vec<Submission>, StoreError> {
-        loop {
-            if !self.is_shared().await? {
-                return self.copy.local.unfinished(wallet).await;
-            }
-            match self.copy.within(self.copy.shared.unfinished(wallet)).await {
-                Err(cause) if cause.is_transient() => sleep(AGAIN).await,
-                found => return found,
-            }
+        let shared = self.of_all(|| self.copy.shared.unfinished(wallet));
+        match shared.await? {
+            Some(found) => Ok(found),
+            None => self.copy.local.unfinished(wallet).await,
         }
     }
 
     async fn recent(&self, wallet: &Wallet, limit: u32) -> Result<Vec<Submission>, StoreError> {
-        loop {
-            if !self.is_shared().await? {
-                return self.copy.local.recent(wallet, limit).await;
-            }
-            match self
-                .copy
-                .within(self.copy.shared.recent(wallet, limit))
-                .await
-            {
-                Err(cause) if cause.is_transient() => sleep(AGAIN).await,
-                found => return found,
-            }
+        let shared = self.of_all(|| self.copy.shared.recent(wallet, limit));
+        match shared.await? {
+            Some(found) => Ok(found),
+            None => self.copy.local.recent(wallet, limit).await,
         }
     }
 
@@ -358,8 +334,8 @@ impl Journal for StandbyJournal {
         wallet: &Wallet,
         since: OffsetDateTime,
     ) -> Result<Vec<Sent>, StoreError> {
-        let asked = timeout(self.heartbeat, self.sent_of_all(wallet, since)).await;
-        match asked {
+        let shared = self.of_all(|| self.copy.shared.sent_since(wallet, since));
+        match timeout(self.heartbeat, shared).await {
             Ok(Ok(Some(sent))) => Ok(sent),
             Ok(Err(cause @ StoreError::Fenced { .. })) => Err(cause),
             _ => self.copy.local.sent_since(wallet, since).await,
@@ -368,20 +344,11 @@ impl Journal for StandbyJournal {
 
     async fn set_aside(&self, wallet: &Wallet, chain_id: &str) -> Result<(), StoreError> {
         self.copy.local.set_aside(wallet, chain_id).await?;
-        loop {
-            if !self.is_shared().await? {
-                return Ok(());
-            }
+        let shared = self.of_all(async || {
             let lead = self.lead()?;
-            match self
-                .copy
-                .within(self.copy.shared.set_aside(wallet, &lead, chain_id))
-                .await
-            {
-                Err(cause) if cause.is_transient() => sleep(AGAIN).await,
-                done => return done,
-            }
-        }
+            self.copy.shared.set_aside(wallet, &lead, chain_id).await
+        });
+        shared.await.map(|_| ())
     }
 
     /// What is not in the shared journal may be unknown to the next leader.

@@ -3,9 +3,9 @@ use std::sync::Mutex as Lock;
 use time::OffsetDateTime;
 
 use super::*;
-use crate::{
-    store::{SignedTx, State, StateName},
-    types::{Height, Nonce, TopicId, WindowKey},
+use crate::store::{
+    SignedTx, State, StateName,
+    sample::{step, wallet},
 };
 
 const HEARTBEAT: Duration = Duration::from_millis(300);
@@ -131,30 +131,13 @@ impl SharedSteps for Shared {
     }
 }
 
-fn wallet() -> Wallet {
-    Wallet {
-        chain_id: "allora-localnet-1".into(),
-        address: "allo1x".into(),
-    }
-}
-
 fn prepared(nonce: i64) -> Transition {
-    Transition {
-        at: OffsetDateTime::now_utc(),
-        wallet: wallet(),
-        key: WindowKey {
-            topic: TopicId(67),
-            nonce: Nonce(nonce),
-        },
-        window_end: Height(nonce + 10),
-        value: Some("0.001".into()),
-        report: None,
-        state: State::Prepared(Arc::new(SignedTx {
-            bytes: vec![1, 2, 3],
-            hash: format!("HASH{nonce}"),
-            sequence: 7,
-        })),
-    }
+    let tx = SignedTx {
+        bytes: vec![1, 2, 3],
+        hash: format!("HASH{nonce}"),
+        sequence: 7,
+    };
+    step(nonce, State::Prepared(Arc::new(tx)))
 }
 
 /// A worker's journal, its copy and its role.
@@ -166,12 +149,12 @@ struct Desk {
 }
 
 impl Desk {
-    async fn of(shared: &Arc<Shared>, local: &Store, goes_on: bool) -> Self {
+    fn of(shared: &Arc<Shared>, local: &Store, goes_on: bool) -> Self {
         let token = *shared.token.lock().unwrap();
         let alone = false;
         let role = watch::Sender::new(Role::Leading { token, alone });
         let leash = Leash::unlimited();
-        let journal = StandbyJournal::open(
+        let journal = StandbyJournal::new(
             Arc::clone(shared) as _,
             local.clone(),
             (wallet(), "one".into()),
@@ -180,7 +163,7 @@ impl Desk {
             leash.clone(),
         );
         Self {
-            journal: Arc::new(journal.await.unwrap()),
+            journal: Arc::new(journal),
             local: local.clone(),
             role,
             leash,
@@ -204,8 +187,8 @@ impl Desk {
 async fn desk(goes_on: bool) -> (Arc<Shared>, Desk) {
     let shared = Shared::new().await;
     let local = Store::in_memory().await.unwrap();
-    let desk = Desk::of(&shared, &local, goes_on).await;
-    desk.journal.take_up(None, 1).await.unwrap();
+    let desk = Desk::of(&shared, &local, goes_on);
+    desk.journal.take_up(None, 1).await;
     (shared, desk)
 }
 
@@ -216,7 +199,7 @@ async fn what_is_written_is_shared_and_copied() {
     desk.settled().await;
     assert_eq!((shared.nonces(), desk.copied().await), (vec![1], vec![1]));
     // Another worker of the wallet has all of it, too.
-    let other = Desk::of(&shared, &Store::in_memory().await.unwrap(), true).await;
+    let other = Desk::of(&shared, &Store::in_memory().await.unwrap(), true);
     other.role.send_replace(Role::Waiting);
     other.settled().await;
     assert_eq!(other.copied().await, [1]);
@@ -233,7 +216,7 @@ async fn what_was_written_while_the_server_was_down_is_handed_on_in_order() {
     desk.journal.append(&[prepared(3)]).await.unwrap();
     assert_eq!(shared.nonces(), [1]);
     // It was started again meanwhile: its own copy tells what it has sent.
-    let again = Desk::of(&shared, &desk.local, true).await;
+    let again = Desk::of(&shared, &desk.local, true);
     again.is(1, true);
     let open = again.journal.unfinished(&wallet()).await.unwrap();
     assert_eq!(open.last().unwrap().key.nonce.0, 3);
@@ -268,8 +251,8 @@ async fn it_is_handed_on_without_another_step_and_not_after_another_has_led() {
     );
     // It leads once more, after the other one.
     *shared.token.lock().unwrap() = 3;
-    let again = Desk::of(&shared, &desk.local, true).await;
-    again.journal.take_up(Some(1), 3).await.unwrap();
+    let again = Desk::of(&shared, &desk.local, true);
+    again.journal.take_up(Some(1), 3).await;
     again.journal.append(&[prepared(4)]).await.unwrap();
     assert_eq!(shared.nonces(), [1, 2, 4]);
 }
@@ -312,9 +295,9 @@ async fn a_journal_of_ones_own_is_what_an_empty_shared_one_begins_with() {
     let shared = Shared::new().await;
     let local = Store::in_memory().await.unwrap();
     local.append(&[prepared(1), prepared(2)]).await.unwrap();
-    let desk = Desk::of(&shared, &local, true).await;
+    let desk = Desk::of(&shared, &local, true);
     desk.settled().await;
-    desk.journal.take_up(None, 1).await.unwrap();
+    desk.journal.take_up(None, 1).await;
     let open = desk.journal.unfinished(&wallet()).await.unwrap();
     assert_eq!(open.len(), 2);
     desk.settled().await;
@@ -326,8 +309,8 @@ async fn a_journal_of_ones_own_is_what_an_empty_shared_one_begins_with() {
     // The next one's own is not: the shared one has begun.
     let local = Store::in_memory().await.unwrap();
     local.append(&[prepared(9)]).await.unwrap();
-    let other = Desk::of(&shared, &local, true).await;
-    other.journal.take_up(None, 1).await.unwrap();
+    let other = Desk::of(&shared, &local, true);
+    other.journal.take_up(None, 1).await;
     other.journal.append(&[prepared(3)]).await.unwrap();
     assert_eq!(shared.nonces(), [1, 2, 3]);
 }
@@ -336,8 +319,8 @@ async fn a_journal_of_ones_own_is_what_an_empty_shared_one_begins_with() {
 async fn the_fees_of_another_leader_count_too() {
     let shared = Shared::new().await;
     let local = Store::in_memory().await.unwrap();
-    let desk = Desk::of(&shared, &local, true).await;
-    desk.journal.take_up(None, 1).await.unwrap();
+    let desk = Desk::of(&shared, &local, true);
+    desk.journal.take_up(None, 1).await;
     shared.store.append(&[prepared(9)]).await.unwrap();
     shared.steps.lock().unwrap().push((1, prepared(9)));
     let since = OffsetDateTime::now_utc() - Duration::from_secs(60);
@@ -370,12 +353,12 @@ async fn a_disk_that_hangs_holds_up_neither_the_journal_nor_the_start() {
 async fn a_disk_that_fails_holds_up_nothing_and_is_told_of_once() {
     let shared = Shared::new().await;
     let local = Store::in_memory().await.unwrap();
-    let mut desk = Desk::of(&shared, &local, true).await;
+    let mut desk = Desk::of(&shared, &local, true);
     let (reporter, recording) = Reporter::recording();
     let journal = Arc::into_inner(desk.journal).unwrap();
     desk.journal = Arc::new(journal.telling(reporter));
     local.broken().await;
-    desk.journal.take_up(Some(1), 1).await.unwrap();
+    desk.journal.take_up(Some(1), 1).await;
     desk.journal.append(&[prepared(1)]).await.unwrap();
     assert_eq!(desk.journal.unfinished(&wallet()).await.unwrap().len(), 1);
     assert_eq!(shared.nonces(), [1]);
@@ -405,8 +388,8 @@ async fn what_was_handed_on_is_not_handed_on_again() {
     assert_eq!(shared.nonces(), [1, 2, 3, 4]);
     // It is killed, and finds in the shared journal what it has handed on.
     run("DROP TRIGGER full").await;
-    let again = Desk::of(&shared, &desk.local, true).await;
-    again.journal.take_up(Some(1), 1).await.unwrap();
+    let again = Desk::of(&shared, &desk.local, true);
+    again.journal.take_up(Some(1), 1).await;
     again.journal.append(&[prepared(5)]).await.unwrap();
     again.settled().await;
     assert_eq!(shared.nonces(), [1, 2, 3, 4, 5]);
@@ -444,8 +427,8 @@ async fn what_waits_on_a_full_disk_is_handed_on_once() {
     shared.set(Server::Up);
     let lead = desk.journal.lead().unwrap();
     shared.write(&wallet(), &lead, &[second]).await.unwrap();
-    let again = Desk::of(&shared, &desk.local, true).await;
-    again.journal.take_up(Some(1), 1).await.unwrap();
+    let again = Desk::of(&shared, &desk.local, true);
+    again.journal.take_up(Some(1), 1).await;
     let open = again.journal.unfinished(&wallet()).await.unwrap();
     assert_eq!(open.len(), 3, "none of them is answered again");
     again.journal.append(&[prepared(4)]).await.unwrap();
@@ -479,7 +462,7 @@ async fn the_copy_holds_what_its_leader_wrote_when_the_server_goes_down() {
     desk.journal.append(&[prepared(1)]).await.unwrap();
     // It is killed.
     shared.set(Server::Down);
-    let again = Desk::of(&shared, &desk.local, true).await;
+    let again = Desk::of(&shared, &desk.local, true);
     again.is(1, true);
     let open = again.journal.unfinished(&wallet()).await.unwrap();
     assert_eq!(open.len(), 1);
@@ -501,12 +484,12 @@ async fn a_first_hand_over_that_a_kill_cut_short_goes_on() {
     let local = Store::in_memory().await.unwrap();
     let own = [prepared(1), prepared(2), prepared(3)];
     local.append(&own).await.unwrap();
-    let desk = Desk::of(&shared, &local, true).await;
-    desk.journal.take_up(None, 1).await.unwrap();
+    let desk = Desk::of(&shared, &local, true);
+    desk.journal.take_up(None, 1).await;
     let lead = desk.journal.lead().unwrap();
     shared.write(&wallet(), &lead, &own[..2]).await.unwrap();
-    let again = Desk::of(&shared, &local, true).await;
-    again.journal.take_up(Some(1), 1).await.unwrap();
+    let again = Desk::of(&shared, &local, true);
+    again.journal.take_up(Some(1), 1).await;
     again.journal.append(&[prepared(4)]).await.unwrap();
     assert_eq!(shared.nonces(), [1, 2, 3, 4]);
 }

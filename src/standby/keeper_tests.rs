@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     ops::Recording,
     pulse::{Pulses, Weight},
-    store::{Survey, Taken},
+    store::{Survey, Taken, sample::wallet},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -186,13 +186,6 @@ struct Stand {
     cancel: CancellationToken,
     pulses: Pulses,
     note: std::path::PathBuf,
-}
-
-fn wallet() -> Wallet {
-    Wallet {
-        chain_id: "allora-localnet-1".into(),
-        address: "allo1x".into(),
-    }
 }
 
 impl Stand {

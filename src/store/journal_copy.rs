@@ -239,37 +239,20 @@ fn microseconds(step: &Transition) -> i64 {
 mod tests {
     use std::sync::Arc;
 
-    use time::OffsetDateTime;
-
     use super::*;
-    use crate::{
-        store::{Journal as _, SignedTx, State},
-        types::{Height, Nonce, TopicId, WindowKey},
+    use crate::store::{
+        Journal as _, SignedTx, State,
+        sample::{self, wallet},
     };
 
     async fn store() -> Store {
         Store::in_memory().await.unwrap()
     }
 
-    fn wallet() -> Wallet {
-        Wallet {
-            chain_id: "allora-localnet-1".into(),
-            address: "allo1x".into(),
-        }
-    }
-
     fn step(nonce: i64, state: State) -> Transition {
         Transition {
-            at: OffsetDateTime::now_utc(),
-            wallet: wallet(),
-            key: WindowKey {
-                topic: TopicId(67),
-                nonce: Nonce(nonce),
-            },
-            window_end: Height(nonce + 10),
-            value: Some("0.001".into()),
             report: matches!(state, State::Prepared(_)).then(|| "{}".into()),
-            state,
+            ..sample::step(nonce, state)
         }
     }
 

@@ -1,33 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
 use super::*;
-use crate::{
-    store::Refusal,
-    types::{Height, Nonce, TopicId, WindowKey},
+use crate::store::{
+    Refusal,
+    sample::{step, wallet},
 };
-
-fn wallet() -> Wallet {
-    Wallet {
-        chain_id: "allora-localnet-1".into(),
-        address: "allo1x".into(),
-    }
-}
-
-fn step(nonce: i64, state: State) -> Transition {
-    let key = WindowKey {
-        topic: TopicId(67),
-        nonce: Nonce(nonce),
-    };
-    Transition {
-        at: OffsetDateTime::now_utc(),
-        wallet: wallet(),
-        key,
-        window_end: Height(nonce + 10),
-        value: Some("0.001".into()),
-        report: None,
-        state,
-    }
-}
 
 fn signed(mark: u8) -> Arc<SignedTx> {
     Arc::new(SignedTx {

@@ -26,6 +26,8 @@ mod prediction_db;
 mod predictions;
 mod quota;
 mod salvage;
+#[cfg(test)]
+pub(crate) mod sample;
 mod scores;
 mod series;
 mod shelter;

@@ -49,12 +49,12 @@ pub use startup::{StartError, connect, connect_leashed};
 
 use crate::{
     chain::{
-        Account, ChainConfig, ChainError, Emissions, FeeConfig, GasPrice, NetworkConfig, Rpc,
-        Signer, feed::Feed, proto::emissions::Topic,
+        Account, ChainConfig, ChainError, Emissions, FeeConfig, GasPrice, NetworkConfig, Notice,
+        Rpc, Signer, feed::Feed, proto::emissions::Topic,
     },
     clock::SharedClock,
     forecast::DeskHandle,
-    ops::{Reporter, TaskGroup},
+    ops::{Event, Reporter, TaskGroup},
     store::{Journal, Wallet},
     types::{Height, TopicId},
 };
@@ -108,6 +108,20 @@ impl Chain {
             calm: watch::Sender::new(false),
             times: BlockTimes::default(),
         }
+    }
+
+    /// What became of endpoints since it was last asked.
+    pub(crate) fn node_news(&self) -> impl Iterator<Item = Event> + use<> {
+        self.rpc
+            .take_notices()
+            .into_iter()
+            .map(|notice| match notice {
+                Notice::Trouble { endpoint, cause } => Event::NodeTrouble { endpoint, cause },
+                Notice::Well { endpoint, after } => Event::NodeWell {
+                    endpoint,
+                    seconds: after.as_secs(),
+                },
+            })
     }
 
     /// Waits for a turn to ask in the background; it lasts until the value is dropped.

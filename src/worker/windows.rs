@@ -16,7 +16,7 @@ use super::{
     parts::Report, standing::Answer,
 };
 use crate::{
-    chain::{ChainError, Notice, OpenWindow, feed::FeedEvent, jsonrpc::Status},
+    chain::{ChainError, OpenWindow, feed::FeedEvent, jsonrpc::Status},
     clock::SharedClock,
     failpoint::{reached, stall},
     ops::{Event, Reporter, WatchEvent, WindowSource},
@@ -294,14 +294,8 @@ impl Windows {
 
     /// Tells what is wrong with endpoints, and asks those how they fare that nobody asks.
     fn tend(&mut self) {
-        for notice in self.chain.rpc.take_notices() {
-            self.tell(match notice {
-                Notice::Trouble { endpoint, cause } => Event::NodeTrouble { endpoint, cause },
-                Notice::Well { endpoint, after } => Event::NodeWell {
-                    endpoint,
-                    seconds: after.as_secs(),
-                },
-            });
+        for news in self.chain.node_news() {
+            self.tell(news);
         }
         if self.chores.is_empty() {
             let chain = Arc::clone(&self.chain);
