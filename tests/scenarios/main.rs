@@ -16,6 +16,8 @@ mod conformance;
 mod doubles;
 mod events;
 mod gate;
+#[path = "../guide/mod.rs"]
+mod guide;
 mod harness;
 #[path = "../journal_suite/mod.rs"]
 mod journal_suite;
@@ -51,6 +53,7 @@ mod answers_are_signed_ahead;
 mod blocks_that_went_by_unheard;
 mod each_refusal_has_its_outcome;
 mod endpoints_that_fail_are_passed_over;
+mod every_line_of_the_guide_runs;
 mod every_window_is_answered_once;
 mod obstacles_are_told_and_waited_for;
 mod one_node_refuses_all;
