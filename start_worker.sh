@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Starts the worker in the background: ./start_worker.sh [any flag of `allora-worker run`]
 #
-# Builds the release binary when it is missing or older than the sources, waits until the worker is
-# ready, stands by or has failed, and says where to look. Exit: 0 ready or standing by, 1 failed or
-# running already, 2 still starting after ALLORA_START_TIMEOUT seconds (default 60; it goes on trying in
-# the background).
+# Takes the program that came with this folder, or an installed one; else builds the release binary when it
+# is missing or older than the sources. Waits until the worker is ready, stands by or has failed, and says
+# where to look. Exit: 0 ready or standing by, 1 failed or running already, 2 still starting after
+# ALLORA_START_TIMEOUT seconds (default 60; it goes on trying in the background).
 set -euo pipefail
 # One heap for all threads: glibc's heap of each thread keeps what it frees, and memory creeps up for days.
 export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
@@ -17,10 +17,9 @@ export ALLORA_WORKER_HOME=${ALLORA_WORKER_HOME:-$root}
 
 binary=$(worker_binary)
 if needs_build "$binary"; then
-    echo "Building the worker (minutes the first time) …"
-    command -v cargo >/dev/null || die "cargo is missing: install Rust from https://rustup.rs"
-    (cd "$root" && cargo build --release --locked --bin allora-worker) ||
-        die "the build failed: see above"
+    # shellcheck source=scripts/build.sh
+    source "$here/scripts/build.sh"
+    build_worker
 fi
 [[ -x $binary ]] || die "there is no worker at $binary"
 # What is made from here on is this user's alone.

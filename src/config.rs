@@ -4,7 +4,7 @@
 //! process's environment, flags. Sections are joined key by key, lists are replaced. A wrong key or
 //! value is refused with its name, its place and what would be right. Relative paths start at the
 //! project's root: `ALLORA_WORKER_HOME`, or the first folder that holds `config/networks` from the
-//! present one upwards, or from the executable's upwards.
+//! present one upwards, or from the executable's upwards, or `/etc/allora-worker`, where a package puts it.
 
 mod check;
 mod document;
@@ -174,7 +174,12 @@ impl Surroundings {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         Self {
-            root: root::find(home.as_deref(), &present, executable.as_deref()),
+            root: root::find(
+                home.as_deref(),
+                &present,
+                executable.as_deref(),
+                Path::new(root::PACKAGED),
+            ),
             variables,
             ask: None,
         }

@@ -10,6 +10,7 @@ mod forecast;
 mod learning;
 mod life;
 mod locate;
+mod manual;
 mod network;
 mod notices;
 mod origin;
@@ -18,6 +19,7 @@ mod period;
 mod predict;
 mod prices;
 mod process;
+mod progress;
 mod rooms;
 mod run;
 mod score;
@@ -28,7 +30,7 @@ mod wallet;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use args::RunArgs;
 
@@ -60,6 +62,10 @@ enum Command {
     Prices(prices::PricesArgs),
     /// The file with the wallet's key: encrypt
     Wallet(wallet::WalletArgs),
+    /// Print a shell's completions
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(manual::ManArgs),
     /// Play a whole competition on the embedded chain, with faults and kills
     #[command(hide = true)]
     Season(season::SeasonArgs),
@@ -82,6 +88,8 @@ pub fn main() -> ExitCode {
         Command::Score(args) => score::score(&args),
         Command::Prices(args) => prices::prices(&args),
         Command::Wallet(args) => wallet::wallet(&args),
+        Command::Completions(args) => manual::completions(&args, &Cli::command()),
+        Command::Man(args) => manual::man(&args, &Cli::command()),
         Command::Season(args) => season::season(&args),
         Command::Locate(args) => locate::locate(&args),
     }
@@ -93,7 +101,12 @@ pub fn main() -> ExitCode {
 fn harden(command: &Command) {
     let is_open = matches!(
         command,
-        Command::Backtest(_) | Command::Devnet(_) | Command::Season(_) | Command::Locate(_)
+        Command::Backtest(_)
+            | Command::Devnet(_)
+            | Command::Season(_)
+            | Command::Locate(_)
+            | Command::Completions(_)
+            | Command::Man(_)
     );
     if !is_open {
         ops::keep_private();

@@ -26,6 +26,8 @@ mod samples;
 mod score_event;
 #[cfg(test)]
 mod scripts_tests;
+#[cfg(test)]
+mod service_tests;
 mod shutdown;
 mod singleton;
 mod stand_ins;

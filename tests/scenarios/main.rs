@@ -78,5 +78,6 @@ mod the_examples_in_python;
 mod the_past_is_walked_again;
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;
+mod the_shell_and_man_know_the_program;
 mod the_wallet_is_found_nowhere_else;
 mod two_workers_share_a_wallet;
