@@ -2,6 +2,7 @@
 
 mod args;
 mod backtest;
+mod check;
 mod devnet;
 mod devnet_models;
 mod disk;
@@ -46,6 +47,8 @@ struct Cli {
 enum Command {
     /// Answer every submission window of the topics, until stopped
     Run(RunArgs),
+    /// Look whether a worker with these flags could do its work here, and what is to be done where not
+    Check(check::CheckArgs),
     /// Walk the forecast over past prices and tell how it did
     Backtest(backtest::BacktestArgs),
     /// Print the present forecast of each topic, and how it comes about
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
     harden(&command);
     match command {
         Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Forecast(args) => forecast::forecast(&args),
         Command::Devnet(args) => devnet::devnet(&args),
