@@ -61,7 +61,7 @@ enum Command {
     Score(score::ScoreArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),
-    /// The file with the wallet's key: encrypt
+    /// The wallet: new, address, balance, faucet, encrypt
     Wallet(wallet::WalletArgs),
     /// Play a whole competition on the embedded chain, with faults and kills
     #[command(hide = true)]

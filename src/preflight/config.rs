@@ -33,7 +33,7 @@ pub(super) fn judge(
     };
     all.push(shown(settings));
     if !dry_run && let Err(error) = settings.consent() {
-        let (what, remedy) = halves(&error.to_string());
+        let (what, remedy) = sides(&error.to_string());
         all.push(Check::error(Area::Configuration, "real coins", what, remedy).ends_a_start());
     }
     all.extend(period(settings, now));
@@ -99,6 +99,12 @@ pub(super) fn halves(message: &str) -> (String, String) {
     (what.to_owned(), remedy.to_owned())
 }
 
+/// The same of one whose remedy follows a colon.
+fn sides(message: &str) -> (String, String) {
+    let (what, remedy) = message.split_once(": ").unwrap_or((message, "set it"));
+    (what.to_owned(), remedy.to_owned())
+}
+
 fn key(settings: &Settings, wallet: Wallet<'_>, is_locked: bool) -> Check {
     if is_locked {
         return Check::error(
@@ -112,7 +118,7 @@ fn key(settings: &Settings, wallet: Wallet<'_>, is_locked: bool) -> Check {
     }
     let Some(address) = wallet.address else {
         let missing = settings.wallet().err().map(|it| it.to_string());
-        let (what, remedy) = halves(&missing.unwrap_or_else(|| "no wallet".into()));
+        let (what, remedy) = sides(&missing.unwrap_or_default());
         let remedy = format!("{remedy}; `wallet new` makes one");
         return Check::error(Area::Wallet, "key", what, remedy).ends_a_start();
     };

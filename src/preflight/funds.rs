@@ -145,6 +145,7 @@ mod tests {
 
     const ALLO: u128 = 1_000_000_000_000_000_000;
     const HOUR: Duration = Duration::from_secs(3_600);
+    const TWO: [Duration; 2] = [HOUR, Duration::from_secs(1_800)];
 
     fn purse(balance: u128) -> Purse {
         Purse {
@@ -189,7 +190,7 @@ mod tests {
         let all = judged(purse(ALLO), |_, bill| {
             bill.left = HOUR * 24;
             bill.end = Some(datetime!(2025-12-15 0:00 UTC));
-            bill.epochs = &[HOUR, Duration::from_secs(1_800)];
+            bill.epochs = &TWO;
         });
         assert!(
             find(&all, "cost")
