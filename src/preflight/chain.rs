@@ -13,8 +13,8 @@ use crate::{
     types::{Height, TopicId},
 };
 
-/// Blocks over which their time is measured.
-const BLOCKS: i64 = 100;
+/// Blocks over which their time is measured: a young chain, or a node that keeps few, has not so many.
+const BLOCKS: [u32; 3] = [100, 10, 1];
 
 /// Nodes that can be asked, and what they are at.
 pub(super) struct Chain {
@@ -72,17 +72,15 @@ impl Chain {
         self.emissions.version()
     }
 
-    /// The usual time between two blocks; none when old blocks are gone.
+    /// The usual time between two blocks; none when not even the one before the newest is at hand.
     pub(super) async fn block_time(&self) -> Option<Duration> {
-        let blocks = BLOCKS.min(self.height.0 - 1);
-        let then = self
-            .rpc
-            .block_time(self.height.plus(-blocks))
-            .await
-            .ok()??;
-        let passed = Duration::try_from(self.time - then).ok()?;
-        let blocks = u32::try_from(blocks).ok().filter(|it| *it > 0)?;
-        Some(passed / blocks)
+        for blocks in BLOCKS {
+            let height = self.height.plus(-i64::from(blocks));
+            if let Ok(Some(then)) = self.rpc.block_time(height).await {
+                return Some(Duration::try_from(self.time - then).ok()? / blocks);
+            }
+        }
+        None
     }
 
     /// A topic, and where `address` stands in it.
