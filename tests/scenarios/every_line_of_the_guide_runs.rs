@@ -25,8 +25,15 @@ enum How {
 /// The first that a line contains tells how it is run; all others end with 0.
 const RULES: &[(&str, How)] = &[
     ("cargo test", How::Elsewhere("this is it")),
-    ("scripts/localnet.sh", How::Elsewhere("tests/real, on a real node")),
-    ("--network localnet", How::Elsewhere("tests/real, on a real node")),
+    ("cargo build", How::Elsewhere("it is built")),
+    (
+        "scripts/localnet.sh",
+        How::Elsewhere("tests/real, on a real node"),
+    ),
+    (
+        "--network localnet",
+        How::Elsewhere("tests/real, on a real node"),
+    ),
     ("tail -f", How::GoesOn),
 ];
 

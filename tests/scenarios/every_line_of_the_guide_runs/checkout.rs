@@ -138,8 +138,11 @@ async fn faucet(chain: DevnetHandle) -> String {
     format!("http://{address}")
 }
 
-async fn give(State(chain): State<Arc<DevnetHandle>>, Json(asked): Json<Value>) -> Json<Value> {
-    let address = asked["address"].as_str().expect("an address").to_owned();
+/// It is asked with a form.
+async fn give(State(chain): State<Arc<DevnetHandle>>, asked: String) -> Json<Value> {
+    let mut fields = asked.split('&');
+    let address = fields.find_map(|field| field.strip_prefix("address="));
+    let address = address.expect("an address").to_owned();
     let order = Control::Fund {
         address,
         balance: GIFT,

@@ -56,7 +56,11 @@ impl<'a> Typist<'a> {
         let read = read.unwrap_or_else(|_| panic!("it says nothing: {}", line.text));
         let read = read.expect("its output");
         assert!(read > 0, "it ended, and said nothing: {}", line.text);
-        eprintln!("$ {}\n{}", line.text, String::from_utf8_lossy(&said[..read]));
+        eprintln!(
+            "$ {}\n{}",
+            line.text,
+            String::from_utf8_lossy(&said[..read])
+        );
         // Someone must read what else it says.
         tokio::spawn(async move { tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await });
         self.running.push(child);
