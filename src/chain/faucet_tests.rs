@@ -41,10 +41,12 @@ async fn a_redirect_is_followed_with_the_same_post(
     #[values(false, true)] absolute: bool,
 ) {
     let server = MockServer::start().await;
-    let to = match absolute {
-        true => format!("{}/new/place", server.uri()),
-        false => "/new/place".to_owned(),
+    let base = if absolute {
+        server.uri()
+    } else {
+        String::new()
     };
+    let to = format!("{base}/new/place");
     Mock::given(path("/api/request"))
         .respond_with(ResponseTemplate::new(status).insert_header("location", to))
         .expect(1)

@@ -27,7 +27,7 @@ pub(super) struct CheckArgs {
     #[arg(long)]
     strict: bool,
     /// Look quickly, show what is not well alone, and fail only at what no waiting heals: what
-    /// start_worker.sh asks before it starts anything
+    /// `start_worker.sh` asks before it starts anything
     #[arg(long, conflicts_with_all = ["json", "strict"])]
     start: bool,
 }
@@ -66,7 +66,7 @@ pub(super) fn check(args: &CheckArgs) -> ExitCode {
         match serde_json::to_string_pretty(&report) {
             Ok(text) => println!("{text}"),
             Err(cause) => {
-                eprintln!("❌ ERROR the report can't be written: {cause}; try it without --json")
+                eprintln!("❌ ERROR the report can't be written: {cause}; try it without --json");
             }
         }
     } else {

@@ -65,9 +65,10 @@ pub(super) fn judge_server(found: &Result<ServerGlance, StoreError>) -> Vec<Chec
         }
     };
     let ServerGlance { place, version, .. } = server;
-    let tables = match server.is_shared {
-        true => "",
-        false => "; the first worker makes its tables",
+    let tables = if server.is_shared {
+        ""
+    } else {
+        "; the first worker makes its tables"
     };
     let what = format!(
         "{place}: PostgreSQL {version}, answers in {}{tables}",

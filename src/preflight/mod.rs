@@ -261,7 +261,7 @@ impl Look {
                     forecast: &forecast,
                     now,
                 };
-                prices::look_at_file(path, is_replayed, &wants)
+                prices::look_at_file(&path, is_replayed, &wants)
             });
             if let Ok(check) = read.await {
                 let _ = tell.send(vec![check]);

@@ -117,9 +117,12 @@ pub(super) fn judge(nodes: &[Node], chain_id: &str, was_here: bool) -> Vec<Check
     let mut all: Vec<Check> = nodes
         .iter()
         .map(|it| one(it, chain_id, newest, sound > 0))
-        .map(|check| match is_hopeless {
-            true => check.ends_a_start(),
-            false => check,
+        .map(|check| {
+            if is_hopeless {
+                check.ends_a_start()
+            } else {
+                check
+            }
         })
         .collect();
     if sound > 0 && !nodes.iter().any(|it| it.is_rpc) {

@@ -1,3 +1,5 @@
+use std::slice;
+
 use rstest::rstest;
 use time::macros::datetime;
 
@@ -56,7 +58,7 @@ fn a_sound_node_is_told_with_its_height_and_latency() {
 fn what_is_no_good_is_worth_a_look_beside_a_sound_one_and_wrong_alone() {
     let catching_up = || node(|it| it.is_catching_up = true);
     for bad in [dead(), foreign(), catching_up()] {
-        assert_eq!(levels(&[bad.clone()]), [Level::Error], "{bad:?}");
+        assert_eq!(levels(slice::from_ref(&bad)), [Level::Error], "{bad:?}");
         let both = levels(&[node(|_| {}), bad.clone()]);
         assert_eq!(both, [Level::Ok, Level::Warning], "{bad:?}");
     }
@@ -107,10 +109,10 @@ fn sockets_are_judged_by_their_subscriptions_and_the_first_block() {
         let all = judge_sockets(all, waited);
         all.iter().map(|it| it.level).collect()
     };
-    assert_eq!(levels(&[well.clone()], waited), [Level::Ok]);
-    assert_eq!(levels(&[silent.clone()], waited), [Level::Warning]);
+    assert_eq!(levels(slice::from_ref(&well), waited), [Level::Ok]);
+    assert_eq!(levels(slice::from_ref(&silent), waited), [Level::Warning]);
     assert_eq!(levels(&[silent], Duration::ZERO), [Level::Ok]);
-    assert_eq!(levels(&[refused.clone()], waited), [Level::Error]);
+    assert_eq!(levels(slice::from_ref(&refused), waited), [Level::Error]);
     assert_eq!(
         levels(&[well, refused], waited),
         [Level::Ok, Level::Warning]

@@ -1,6 +1,10 @@
 //! Where prices come from, and how many are at hand.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use secrecy::SecretString;
 use time::OffsetDateTime;
@@ -45,8 +49,8 @@ pub(super) struct Wants<'a> {
 }
 
 /// Reads a file as the worker does. Blocks.
-pub(super) fn look_at_file(path: PathBuf, is_replayed: bool, wants: &Wants<'_>) -> Check {
-    let read = read_csv(&path);
+pub(super) fn look_at_file(path: &Path, is_replayed: bool, wants: &Wants<'_>) -> Check {
+    let read = read_csv(path);
     judge_file(
         &path.display().to_string(),
         read.as_ref(),
@@ -179,9 +183,10 @@ fn judge_answer(
     match answer {
         Ok(batch) => {
             let candles = batch.candles.len();
-            let key = match is_tiingo {
-                true => "the key is taken",
-                false => "no TIINGO_API_KEY is set, and none is needed",
+            let key = if is_tiingo {
+                "the key is taken"
+            } else {
+                "no TIINGO_API_KEY is set, and none is needed"
             };
             let what = format!("{key}; {candles} candles of {ticker} in two days");
             Check::ok(Area::Prices, name, what)

@@ -29,7 +29,7 @@ fn file(until: OffsetDateTime, is_replayed: bool, max_age: Duration) -> Check {
         forecast: &forecast,
         now: NOW,
     };
-    look_at_file(path, is_replayed, &wants)
+    look_at_file(&path, is_replayed, &wants)
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_file_that_is_none_ends_a_start() {
         forecast: &forecast,
         now: NOW,
     };
-    let found = look_at_file("/none/prices.csv".into(), false, &wants);
+    let found = look_at_file(Path::new("/none/prices.csv"), false, &wants);
     assert!(
         found.stops() && found.what.contains("/none/prices.csv"),
         "{found:?}"

@@ -230,9 +230,10 @@ fn bill(look: &Look, settings: &Settings, known: &[&Found], block: Duration) -> 
         let status = it.status.as_ref();
         status.is_some_and(|status| !status.is_registered)
     });
-    let registrations = match settings.worker.auto_register {
-        true => u32::try_from(unregistered.count()).unwrap_or(u32::MAX),
-        false => 0,
+    let registrations = if settings.worker.auto_register {
+        u32::try_from(unregistered.count()).unwrap_or(u32::MAX)
+    } else {
+        0
     };
     Costs {
         left,

@@ -21,12 +21,13 @@ pub(super) fn judge(rivals: &Rivals, data_dir: &Path, starts: bool) -> Vec<Check
         let remedy = "nothing, if that is meant; before another start: ./stop_worker.sh, or another \
                       --data-dir and another wallet";
         let check = Check::warning(Area::Workers, "data folder", what, remedy);
-        all.push(match starts {
-            true => Check {
+        all.push(if starts {
+            Check {
                 level: super::Level::Error,
                 ..check.ends_a_start()
-            },
-            false => check,
+            }
+        } else {
+            check
         });
     }
     let other = rivals.wallet.as_ref();

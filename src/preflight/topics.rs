@@ -71,15 +71,15 @@ fn windows(name: &str, topic: &Topic, status: Option<&WindowStatus>, view: &View
             "check its number, or wait until it is funded; a worker looks again every two minutes",
         );
     }
-    if let Some(open) = status.open {
-        what += &format!("; open now until block {}", words::number(open.end.0));
-    }
-    if let Some(next) = status.next_start {
-        what += &format!("; next at block {}", words::number(next.0));
-        if let Some(at) = due(next, view) {
-            what += &format!(", about {}", words::moment(at));
-        }
-    }
+    let open = status
+        .open
+        .map(|it| format!("; open now until block {}", words::number(it.end.0)));
+    let next = status.next_start.map(|next| {
+        let at = due(next, view).map(|at| format!(", about {}", words::moment(at)));
+        let at = at.unwrap_or_default();
+        format!("; next at block {}{at}", words::number(next.0))
+    });
+    what.extend(open.into_iter().chain(next));
     Check::ok(Area::Topics, name, what)
 }
 
