@@ -23,6 +23,7 @@ mod published;
 mod root;
 mod secrets;
 mod sources;
+mod survey;
 mod topics;
 
 use std::{
@@ -40,6 +41,7 @@ pub use self::{
     offline::Offline,
     predicting::Predicting,
     secrets::{Ask, WalletSecret},
+    survey::{Part, Surveyed},
 };
 use crate::{
     chain::{ChainConfig, FeeConfig, NetworkConfig, redacted},
@@ -213,6 +215,18 @@ impl Settings {
     pub fn load_from(overrides: &Overrides, around: &Surroundings) -> Result<Self, ConfigError> {
         let sources = Sources::read(overrides, around)?;
         sources.guarded()?;
+        let mut read = Self::without_wallet(overrides, around, &sources)?;
+        let (name, network) = (&read.network_name, &read.network);
+        read.wallet = sources.wallet(name, network, around.ask, &mut read.notices)?;
+        Ok(read)
+    }
+
+    /// All but the wallet's secret.
+    fn without_wallet(
+        overrides: &Overrides,
+        around: &Surroundings,
+        sources: &Sources,
+    ) -> Result<Self, ConfigError> {
         let mut document = sources.document()?;
         let (mut network, network_layer) = network::load(&around.root, &document.network)?;
         let mut notices = sources.notices.clone();
@@ -236,7 +250,6 @@ impl Settings {
         let topics = topics::choose(&overrides.topics, &document.topics, &mut notices)?;
         topics::tell_unjudged(&topics, &document, &mut notices);
         topics::tell_networks(&topics, &document, &mut notices);
-        let wallet = sources.wallet(&document.network, &network, around.ask, &mut notices)?;
         let forecaster_tokens = topics
             .iter()
             .filter(|topic| topic.forecaster.is_some())
@@ -269,7 +282,7 @@ impl Settings {
             topics,
             competition: document.competition,
             prices,
-            wallet,
+            wallet: None,
             tiingo_api_key: sources.secret("TIINGO_API_KEY"),
             forecaster_tokens,
             notices,

@@ -2,6 +2,7 @@
 
 mod args;
 mod backtest;
+mod check;
 mod devnet;
 mod devnet_models;
 mod disk;
@@ -48,6 +49,8 @@ struct Cli {
 enum Command {
     /// Answer every submission window of the topics, until stopped
     Run(RunArgs),
+    /// Look whether a worker with these flags could do its work here, and what is to be done where not
+    Check(check::CheckArgs),
     /// Walk the forecast over past prices and tell how it did
     Backtest(backtest::BacktestArgs),
     /// Print the present forecast of each topic, and how it comes about
@@ -60,7 +63,7 @@ enum Command {
     Score(score::ScoreArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),
-    /// The file with the wallet's key: encrypt
+    /// The wallet: new, address, balance, faucet, encrypt
     Wallet(wallet::WalletArgs),
     /// Print a shell's completions
     Completions(manual::CompletionsArgs),
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
     harden(&command);
     match command {
         Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Forecast(args) => forecast::forecast(&args),
         Command::Devnet(args) => devnet::devnet(&args),

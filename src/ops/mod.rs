@@ -10,6 +10,7 @@ mod files;
 #[cfg(test)]
 pub(crate) mod fuzz;
 mod hardening;
+mod held;
 mod log_file;
 mod mask;
 mod phrase;
@@ -48,6 +49,7 @@ pub use error::OpsError;
 pub use event::{Event, WindowSource};
 pub use files::Artifacts;
 pub use hardening::{CORE_DUMPS, harden, keep_private};
+pub use held::{Holder, holder_of_folder, holder_of_wallet};
 pub use phrase::{Level, Words, complaint};
 pub use predict_event::PredictEvent;
 pub use prediction::{Basis, Prediction, Status};
