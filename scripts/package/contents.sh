@@ -78,14 +78,16 @@ debian() {
 }
 
 documents() {
-    bring "$1" "$root/README.md" "$root/WORKER_GUIDE.md" "$root/docs"/*.md "$root/.env.example"
-    cp "$root/CHANGELOG.md" "$1/changelog"
-    gzip -n9 "$1/changelog"
-    {
-        echo "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/"
-        printf 'Upstream-Name: allora-worker\n\nFiles: *\nCopyright: the authors of allora-worker\nLicense: Apache-2.0\n'
-        sed 's/^$/./; s/^/ /' "$root/LICENSE"
-    } >"$1/copyright"
+    bring "$1" "$root/README.md" "$root/WORKER_GUIDE.md" "$root/CHANGELOG.md" "$root/docs"/*.md "$root/.env.example"
+    cat >"$1/copyright" <<'END'
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: allora-worker
+
+Files: *
+Copyright: the authors of allora-worker
+License: Apache-2.0
+ The whole text is in /usr/share/common-licenses/Apache-2.0.
+END
 }
 
 control() {

@@ -14,8 +14,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// Plain lines are written at each of so many parts.
 const PARTS: u64 = 10;
-/// The bar. Its colours follow `NO_COLOR`.
-const STYLE: &str = "{prefix} {bar:30.cyan/blue} {percent:>3} %  {human_pos} of {human_len}";
+/// The bar, in eighty columns with all that follows. Its colours follow `NO_COLOR`.
+const STYLE: &str = "{prefix} {bar:20.cyan/blue} {percent:>3} %  {human_pos} of {human_len}";
 /// What follows the unit: how long it took, how long it may take, and what there is to say.
 const TIMES: &str = "  {elapsed} · {eta} left  {wide_msg}";
 

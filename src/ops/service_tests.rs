@@ -131,22 +131,21 @@ fn an_upgrade_keeps_what_was_edited_and_renews_what_was_not() {
     let newer = fs::read_to_string(&network).unwrap();
     fs::write(&network, "old\n").unwrap();
     let record = machine.installed("etc/allora-worker/.installed");
-    let (_, sum) = said_sum(&network);
-    let mut lines = fs::read_to_string(&record).unwrap();
-    lines = lines
-        .lines()
-        .filter(|line| !line.ends_with("devnet.toml"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    lines += &format!("{sum}  /etc/allora-worker/config/networks/devnet.toml\n");
+    let sum = sum_of(&network);
+    let place = "  /etc/allora-worker/config/networks/devnet.toml";
+    let lines = fs::read_to_string(&record).unwrap();
+    let mut lines: Vec<_> = lines.lines().filter(|it| !it.ends_with(place)).collect();
+    let line = format!("{sum}{place}\n");
+    lines.push(&line);
+    let lines = lines.join("\n");
     fs::write(&record, lines).unwrap();
     machine.installed_well(&[]);
     assert_eq!(fs::read_to_string(&network).unwrap(), newer);
 }
 
-fn said_sum(path: &Path) -> (Option<i32>, String) {
-    let (code, said) = said(Command::new("sha256sum").arg(path));
-    (code, said.split(' ').next().unwrap().to_owned())
+fn sum_of(path: &Path) -> String {
+    let (_, said) = said(Command::new("sha256sum").arg(path));
+    said.split(' ').next().unwrap().to_owned()
 }
 
 #[test]
@@ -356,4 +355,47 @@ fn an_installed_program_is_taken_where_nothing_was_built() {
     program(&folder.join("bin/allora-worker"), "1");
     assert_eq!(taken(""), (shown(folder.join("bin/allora-worker")), false));
     assert_eq!(taken("/mine"), ("/mine".into(), false));
+}
+
+/// Behaves as cargo does towards the script: ten crates, and a complaint.
+const CARGO: &str = r#"#!/bin/sh
+if [ "$1" = tree ]; then seq 10; exit; fi
+for crate in $(seq 10); do echo "   Compiling crate-$crate v1.0.0" >&2; done
+echo "warning: look here" >&2
+exit "${CARGO_ENDS:-0}"
+"#;
+
+#[test]
+fn a_build_without_a_terminal_tells_each_tenth_and_what_is_wrong() {
+    let place = TempDir::new().unwrap();
+    let cargo = place.path().join("cargo");
+    program(&cargo, "");
+    fs::write(&cargo, CARGO).unwrap();
+    let build = |ends: &str| {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+        let mut command = Command::new("bash");
+        command
+            .args(["-euo", "pipefail", "-c"])
+            .arg(r#"root=$PWD; source "$LIB/lib.sh"; source "$LIB/build.sh"; build_worker"#)
+            .current_dir(place.path())
+            .env("LIB", scripts)
+            .env("PATH", format!("{}:/usr/bin:/bin", place.path().display()))
+            .env("CARGO_ENDS", ends);
+        said(&mut command)
+    };
+    let (code, told) = build("0");
+    assert_eq!(code, Some(0), "{told}");
+    for line in [
+        "Building the worker: ten minutes",
+        "build: 10 %, 1 of 10 crates\n",
+        "build: 50 %, 5 of 10 crates\n",
+        "warning: look here\n",
+        "build: done after",
+    ] {
+        assert!(told.contains(line), "{line} is not in {told}");
+    }
+    assert!(!told.contains("Compiling"), "{told}");
+    let (code, told) = build("101");
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("the build failed"), "{told}");
 }

@@ -122,3 +122,66 @@ async fn what_is_wrong_is_refused(#[case] flags: &[&str], #[case] parts: &[&str]
         assert!(said.contains(part), "{part} is not in: {said}");
     }
 }
+
+#[tokio::test]
+async fn without_a_terminal_each_tenth_is_a_plain_line() {
+    let home = home(90 * 24);
+    let args = ["backtest", "--prices", "mine.csv", "--source", "prior"];
+    let (output, said) = home.run(&args).await;
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    let percents = told.lines().filter(|line| line.contains(" rows"));
+    assert_eq!(percents.count(), 9, "{told}");
+    assert!(told.contains("backtest: 50 %, "), "{told}");
+    assert!(!told.contains('\u{1b}'), "{told}");
+}
+
+/// What the program shows on a terminal, of which `script` makes one.
+async fn on_a_terminal(home: &Home, no_color: Option<&str>) -> Option<String> {
+    let program = env!("CARGO_BIN_EXE_allora-worker");
+    let line = format!("{program} backtest --prices mine.csv --source prior");
+    let mut command = home.command(&[]);
+    let mut script = tokio::process::Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]);
+    let around = command.as_std_mut().get_envs();
+    let around = around.filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    script
+        .env_clear()
+        .envs(around)
+        .env("TERM", "xterm-256color");
+    script.current_dir(home.folder.path()).kill_on_drop(true);
+    script.stdin(std::process::Stdio::null());
+    if let Some(value) = no_color {
+        script.env("NO_COLOR", value);
+    }
+    let said = ended_if_there(script).await;
+    #[allow(clippy::print_stderr, reason = "a skipped test says so")]
+    if said.is_none() {
+        eprintln!("SKIPPED: there is no `script` to make a terminal");
+    }
+    said
+}
+
+async fn ended_if_there(mut command: tokio::process::Command) -> Option<String> {
+    let output = command.output().await.ok()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}");
+    Some(said)
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_bar_has_colours_unless_they_are_not_wanted() {
+    const CYAN: &str = "\u{1b}[36m";
+    let home = home(90 * 24);
+    let (Some(coloured), Some(plain)) = (
+        on_a_terminal(&home, None).await,
+        on_a_terminal(&home, Some("1")).await,
+    ) else {
+        return;
+    };
+    assert!(coloured.contains(CYAN), "{coloured:?}");
+    assert!(!plain.contains(CYAN), "{plain:?}");
+    for shown in [coloured, plain] {
+        assert!(shown.contains('█') && shown.contains(" rows"), "{shown:?}");
+    }
+}
