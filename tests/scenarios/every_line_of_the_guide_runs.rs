@@ -35,6 +35,13 @@ const RULES: &[(&str, How)] = &[
         How::Elsewhere("tests/real, on a real node"),
     ),
     ("tail -f", How::GoesOn),
+    // Nothing found is good news.
+    ("grep ", How::EndsWith(&[0, 1])),
+    ("worker predict --", How::GoesOn),
+    ("worker score --", How::Ends),
+    ("worker score", How::GoesOn),
+    ("--stubs", How::GoesOn),
+    ("allora-worker status", How::Elsewhere("TEMP")),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

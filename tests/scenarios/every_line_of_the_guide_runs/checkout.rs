@@ -1,6 +1,7 @@
 //! A checkout with the program built, whose testnet is an embedded chain of this process.
 
 use std::{
+    ffi::OsStr,
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
@@ -90,18 +91,9 @@ impl Checkout {
     }
 }
 
-/// What git has of it, as far as a reader's lines need it, and the program where cargo puts it.
+/// The checkout, without what was made in it, and the program where cargo puts it.
 fn copy(to: &Path) {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for name in ["start_worker.sh", "stop_worker.sh", ".env.example"] {
-        fs::copy(from.join(name), to.join(name)).expect("a copy");
-    }
-    for name in ["config", "scripts", "forecasters"] {
-        copy_folder(&from.join(name), &to.join(name));
-    }
-    fs::create_dir(to.join("data")).expect("a folder");
-    let prices = "data/btcusd_1h_2023-01_2025-12.csv";
-    symlink(from.join(prices), to.join(prices)).expect("a link");
+    copy_folder(Path::new(env!("CARGO_MANIFEST_DIR")), to);
     let program = env!("CARGO_BIN_EXE_allora-worker");
     for folder in ["target/release", "programs"] {
         fs::create_dir_all(to.join(folder)).expect("a folder");
@@ -116,7 +108,11 @@ fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
-        let to = to.join(entry.file_name());
+        let name = entry.file_name();
+        if [".env", ".git", "artifacts", "target"].map(OsStr::new).contains(&name.as_os_str()) {
+            continue;
+        }
+        let to = to.join(name);
         if entry.file_type().expect("its type").is_dir() {
             copy_folder(&entry.path(), &to);
         } else {

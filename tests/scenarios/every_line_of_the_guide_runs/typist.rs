@@ -49,7 +49,7 @@ impl<'a> Typist<'a> {
 
     /// Types a line that goes on, and waits until it says something.
     pub(super) async fn lets_run(&mut self, line: &Line) {
-        let mut child = self.command(line).spawn().expect("bash");
+        let mut child = self.in_a_terminal(line).spawn().expect("script");
         let mut stdout = child.stdout.take().expect("its output");
         let mut said = vec![0; 4_096];
         let read = timeout(PATIENCE, stdout.read(&mut said)).await;
@@ -80,17 +80,30 @@ impl<'a> Typist<'a> {
     }
 
     fn command(&self, line: &Line) -> Command {
+        let mut command = self.program("bash");
+        command.args(["-c", &line.text]);
+        command
+    }
+
+    /// With a terminal each line is printed as it comes.
+    fn in_a_terminal(&self, line: &Line) -> Command {
+        let mut command = self.program("script");
+        command.args(["-qefc", &line.text, "/dev/null"]);
+        command
+    }
+
+    fn program(&self, name: &str) -> Command {
         let home = self.checkout.path();
         let path = std::env::var("PATH").expect("a path");
         let path = format!("{}:{path}", self.checkout.programs().display());
-        let mut command = Command::new("bash");
+        let mut command = Command::new(name);
         command
-            .args(["-c", &line.text])
             .current_dir(home)
             .env_clear()
             .env("PATH", path)
             .env("HOME", home)
             .env("TZ", "UTC")
+            .env("PACKAGE_LEVEL", "1")
             .env("LANG", "C.UTF-8")
             .env("ALLORA_WORKER_HOME", home)
             .env("ALLORA_WORKER_BIN", env!("CARGO_BIN_EXE_allora-worker"))
