@@ -16,8 +16,8 @@ enum How {
     Ends,
     /// It ends by itself, with one of these codes.
     EndsWith(&'static [i32]),
-    /// It prints something, and goes on until the section's end.
-    GoesOn,
+    /// It prints this, and goes on until the section's end.
+    GoesOn(&'static str),
     /// It needs what is not here; where it is run all the same.
     Elsewhere(&'static str),
 }
@@ -34,13 +34,17 @@ const RULES: &[(&str, How)] = &[
         "--network localnet",
         How::Elsewhere("tests/real, on a real node"),
     ),
-    ("tail -f", How::GoesOn),
+    ("tail -f", How::GoesOn("")),
+    ("grep -m 1 submission_successful", How::Ends),
     // Nothing found is good news.
     ("grep ", How::EndsWith(&[0, 1])),
-    ("worker predict --", How::GoesOn),
-    ("worker score --", How::Ends),
-    ("worker score", How::GoesOn),
-    ("--stubs", How::GoesOn),
+    (
+        "worker predict --prices",
+        How::GoesOn("Predictions collected"),
+    ),
+    ("--leaderboard", How::Ends),
+    ("worker score", How::GoesOn("Predictions scored")),
+    ("--stubs", How::GoesOn("")),
     ("allora-worker status", How::Elsewhere("TEMP")),
 ];
 
@@ -82,7 +86,7 @@ async fn type_all(lines: &[Line]) {
         match rule(&line.text).1 {
             How::Ends => typist.types(line, &[0]).await,
             How::EndsWith(codes) => typist.types(line, codes).await,
-            How::GoesOn => typist.lets_run(line).await,
+            How::GoesOn(wanted) => typist.lets_run(line, wanted).await,
             How::Elsewhere(why) => eprintln!("not typed here ({why}): {}", line.text),
         }
     }

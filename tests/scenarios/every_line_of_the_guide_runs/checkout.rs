@@ -109,7 +109,10 @@ fn copy_folder(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
         let name = entry.file_name();
-        if [".env", ".git", "artifacts", "target"].map(OsStr::new).contains(&name.as_os_str()) {
+        if [".env", ".git", "artifacts", "target"]
+            .map(OsStr::new)
+            .contains(&name.as_os_str())
+        {
             continue;
         }
         let to = to.join(name);

@@ -18,6 +18,8 @@ pub(super) struct Typist<'a> {
     checkout: &'a Checkout,
     /// What goes on meanwhile.
     running: Vec<Child>,
+    /// What a line has set for those after it: `name=value`.
+    set: Vec<(String, String)>,
 }
 
 impl<'a> Typist<'a> {
@@ -25,11 +27,20 @@ impl<'a> Typist<'a> {
         Self {
             checkout,
             running: Vec::new(),
+            set: Vec::new(),
         }
     }
 
     /// Types a line and waits for its end, with one of the codes.
-    pub(super) async fn types(&self, line: &Line, codes: &[i32]) {
+    pub(super) async fn types(&mut self, line: &Line, codes: &[i32]) {
+        if let Some((name, value)) = line
+            .text
+            .split_once('=')
+            .filter(|_| !line.text.contains(' '))
+        {
+            self.set.push((name.to_owned(), value.to_owned()));
+            return;
+        }
         let mut command = self.command(line);
         let output = timeout(PATIENCE, command.output()).await;
         let output = output.unwrap_or_else(|_| panic!("it does not end: {}", line.text));
@@ -47,20 +58,30 @@ impl<'a> Typist<'a> {
         eprintln!("$ {}\n{said}", line.text);
     }
 
-    /// Types a line that goes on, and waits until it says something.
-    pub(super) async fn lets_run(&mut self, line: &Line) {
+    /// Types a line that goes on, and waits until it says something with these words.
+    pub(super) async fn lets_run(&mut self, line: &Line, wanted: &str) {
         let mut child = self.in_a_terminal(line).spawn().expect("script");
         let mut stdout = child.stdout.take().expect("its output");
-        let mut said = vec![0; 4_096];
-        let read = timeout(PATIENCE, stdout.read(&mut said)).await;
-        let read = read.unwrap_or_else(|_| panic!("it says nothing: {}", line.text));
-        let read = read.expect("its output");
-        assert!(read > 0, "it ended, and said nothing: {}", line.text);
-        eprintln!(
-            "$ {}\n{}",
+        let mut said = Vec::new();
+        let heard = async {
+            while said.is_empty() || !String::from_utf8_lossy(&said).contains(wanted) {
+                let read = stdout.read_buf(&mut said).await.expect("its output");
+                assert!(
+                    read > 0,
+                    "it ended: {}\n{}",
+                    line.text,
+                    String::from_utf8_lossy(&said)
+                );
+            }
+        };
+        let heard = timeout(PATIENCE, heard).await;
+        assert!(
+            heard.is_ok(),
+            "{wanted:?} is not said: {}\n{}",
             line.text,
-            String::from_utf8_lossy(&said[..read])
+            String::from_utf8_lossy(&said)
         );
+        eprintln!("$ {}\n{}", line.text, String::from_utf8_lossy(&said));
         // Someone must read what else it says.
         tokio::spawn(async move { tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await });
         self.running.push(child);
@@ -104,6 +125,7 @@ impl<'a> Typist<'a> {
             .env("HOME", home)
             .env("TZ", "UTC")
             .env("PACKAGE_LEVEL", "1")
+            .envs(self.set.iter().map(|(name, value)| (name, value)))
             .env("LANG", "C.UTF-8")
             .env("ALLORA_WORKER_HOME", home)
             .env("ALLORA_WORKER_BIN", env!("CARGO_BIN_EXE_allora-worker"))
