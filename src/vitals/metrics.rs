@@ -376,3 +376,7 @@ fn allo(amount: Uallo) -> f64 {
 fn seconds(at: Moment) -> Option<f64> {
     at.0.map(|at| at.unix_timestamp_nanos() as f64 / 1e9)
 }
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

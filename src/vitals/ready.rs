@@ -298,3 +298,7 @@ impl Vitals {
             .then(|| format!("the newest candle is {:.1} hours old", age / 3_600.0))
     }
 }
+
+#[cfg(test)]
+#[path = "ready_tests.rs"]
+mod tests;
