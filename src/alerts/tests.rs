@@ -182,7 +182,7 @@ fn what_is_too_much_for_an_hour_is_summed_up_and_a_stop_is_told_all_the_same() {
     let stop = bell.ring(&all, true, AT + Span::minutes(59));
     assert_eq!(states(&stop), [State::Firing]);
     let told = bell.ring(&[], false, AT + Span::minutes(121));
-    assert_eq!(states(&told), [State::Resolved, State::Resolved]);
+    assert_eq!(states(&told), [State::Resolved; 3]);
     let told = bell.ring(&[], true, AT + Span::minutes(190));
     assert_eq!(states(&told), [State::Summary]);
     assert!(

@@ -112,7 +112,7 @@ impl Sheet<'_> {
     }
 
     fn histogram(&mut self, name: &str, help: &str, times: &Histogram) -> fmt::Result {
-        let bounds = BOUNDS_MS.iter().map(|ms| ms / 1e3).chain([f64::MAX]);
+        let bounds = BOUNDS_MS.iter().map(|ms| ms / 1e3).chain([f64::INFINITY]);
         let buckets: Vec<_> = bounds.zip(times.counts).collect();
         let mut encoder = self
             .0

@@ -153,7 +153,7 @@ impl Vitals {
         let mut found: Vec<_> = self.of_phase().into_iter().collect();
         let is_over = matches!(
             self.process.phase,
-            Some(Phase::Failed | Phase::Stopped | Phase::Waiting) | None
+            Some(Phase::Failed | Phase::Stopped | Phase::Waiting)
         );
         if is_over {
             return found;
