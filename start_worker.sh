@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Starts the worker in the background: ./start_worker.sh [any flag of `allora-worker run`]
 #
-# Builds the release binary when it is missing or older than the sources, waits until the worker is
-# ready, stands by or has failed, and says where to look. Exit: 0 ready or standing by, 1 failed or
-# running already, 2 still starting after ALLORA_START_TIMEOUT seconds (default 60; it goes on trying in
-# the background).
+# Takes the program that came with this folder, or an installed one; else builds the release binary when it
+# is missing or older than the sources. Looks whether anything stands in the way that no waiting heals, waits
+# until the worker is ready, stands by or has failed, and says where to look. Exit: 0 ready or standing by,
+# 1 failed or running already, 2 still starting after ALLORA_START_TIMEOUT seconds (default 60; it goes on
+# trying in the background).
 set -euo pipefail
 # One heap for all threads: glibc's heap of each thread keeps what it frees, and memory creeps up for days.
 export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
@@ -17,10 +18,9 @@ export ALLORA_WORKER_HOME=${ALLORA_WORKER_HOME:-$root}
 
 binary=$(worker_binary)
 if needs_build "$binary"; then
-    echo "Building the worker (minutes the first time) …"
-    command -v cargo >/dev/null || die "cargo is missing: install Rust from https://rustup.rs"
-    (cd "$root" && cargo build --release --locked --bin allora-worker) ||
-        die "the build failed: see above"
+    # shellcheck source=scripts/build.sh
+    source "$here/scripts/build.sh"
+    build_worker
 fi
 [[ -x $binary ]] || die "there is no worker at $binary"
 # What is made from here on is this user's alone.
@@ -42,6 +42,21 @@ events=$artifacts/logs/worker_continuous.log
 if is_held "$pidfile"; then
     die "a worker runs already with this data folder (pid $(pid_in "$pidfile")); stop it with ./stop_worker.sh or choose another --data-dir"
 fi
+# What no waiting heals is told before anything is started. A check that breaks, or takes too long, hinders
+# no start: the worker says itself what it lacks.
+preflight() {
+    local code=0 bound=() told
+    ! command -v timeout >/dev/null || bound=(timeout 10)
+    told=$(${bound[@]+"${bound[@]}"} "$binary" check --start "$@" 2>/dev/null </dev/null) || code=$?
+    if ((code == 2)) && [[ $told == *❌* ]]; then
+        printf '%s\n' "$told" >&2
+        die "nothing was started: \`$(basename "$binary") check\` with the same flags shows everything"
+    fi
+    if ((code == 0)) && [[ -n $told ]]; then
+        printf '%s\n' "$told"
+    fi
+}
+preflight "$@"
 # The worker goes on without its logs, and writes them when it can.
 said_to=$output
 if ! { mkdir -p "$artifacts/logs" && : >>"$output"; } 2>/dev/null; then

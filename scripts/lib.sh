@@ -1,4 +1,4 @@
-# Shared by start_worker.sh and stop_worker.sh; sourced, not run.
+# Shared by the scripts that start, stop, install and package the worker; sourced, not run.
 # shellcheck shell=bash
 
 project_root() {
@@ -10,26 +10,54 @@ die() {
     exit 1
 }
 
-# The release binary, where cargo puts it (or ALLORA_WORKER_BIN).
-worker_binary() {
-    if [[ -n ${ALLORA_WORKER_BIN:-} ]]; then
-        printf '%s\n' "$ALLORA_WORKER_BIN"
-        return
-    fi
+# Where cargo puts the release binary.
+built_binary() {
     local target=${CARGO_TARGET_DIR:-$root/target}
     # cargo takes a relative one from where it is run: the root.
     [[ $target == /* ]] || target=$root/$target
     printf '%s\n' "$target/release/allora-worker"
 }
 
-# Whether the binary is missing or older than what it is made from.
+# The worker's program: ALLORA_WORKER_BIN; the one that came with this folder; the one built here; where
+# nothing was built yet, an installed one of this folder's version.
+worker_binary() {
+    local built
+    if [[ -n ${ALLORA_WORKER_BIN:-} ]]; then
+        printf '%s\n' "$ALLORA_WORKER_BIN"
+        return
+    fi
+    if [[ -x $root/bin/allora-worker ]]; then
+        printf '%s\n' "$root/bin/allora-worker"
+        return
+    fi
+    built=$(built_binary)
+    if [[ -x $built ]] || ! installed_binary; then
+        printf '%s\n' "$built"
+    fi
+}
+
+# A worker on the PATH, if it is of the version of these sources: another one reads another configuration.
+installed_binary() {
+    local found wanted
+    found=$(command -v allora-worker) || return 1
+    wanted=$(sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" 2>/dev/null)
+    [[ -z $wanted || $("$found" --version 2>/dev/null) == "allora-worker $wanted" ]] || return 1
+    printf '%s\n' "$found"
+}
+
+# Whether the binary is cargo's, and missing or older than what it is made from.
 needs_build() {
-    [[ -z ${ALLORA_WORKER_BIN:-} ]] || return 1
+    [[ $1 == "$(built_binary)" && $1 != "${ALLORA_WORKER_BIN:-}" ]] || return 1
     [[ -x $1 ]] || return 0
     local newer
     newer=$(find "$root/Cargo.toml" "$root/Cargo.lock" "$root/build.rs" "$root/src" \
         "$root/config/networks" -newer "$1" -print -quit)
     [[ -n $newer ]]
+}
+
+# A file of config/ as it is installed: the worker's data lies elsewhere than its configuration.
+configured() {
+    sed "s|^data_dir = \"data\"\$|data_dir = \"$2\"|" "$1"
 }
 
 # The value of --data-dir among the arguments, empty when it is not there.

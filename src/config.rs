@@ -4,7 +4,7 @@
 //! process's environment, flags. Sections are joined key by key, lists are replaced. A wrong key or
 //! value is refused with its name, its place and what would be right. Relative paths start at the
 //! project's root: `ALLORA_WORKER_HOME`, or the first folder that holds `config/networks` from the
-//! present one upwards, or from the executable's upwards.
+//! present one upwards, or from the executable's upwards, or `/etc/allora-worker`, where a package puts it.
 
 mod check;
 mod document;
@@ -24,6 +24,7 @@ mod published;
 mod root;
 mod secrets;
 mod sources;
+mod survey;
 mod topics;
 
 use std::{
@@ -41,6 +42,7 @@ pub use self::{
     offline::Offline,
     predicting::Predicting,
     secrets::{Ask, WalletSecret},
+    survey::{Part, Surveyed},
 };
 use crate::{
     alerts::AlertsConfig,
@@ -182,7 +184,12 @@ impl Surroundings {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         Self {
-            root: root::find(home.as_deref(), &present, executable.as_deref()),
+            root: root::find(
+                home.as_deref(),
+                &present,
+                executable.as_deref(),
+                Path::new(root::PACKAGED),
+            ),
             variables,
             ask: None,
         }
@@ -216,6 +223,18 @@ impl Settings {
     pub fn load_from(overrides: &Overrides, around: &Surroundings) -> Result<Self, ConfigError> {
         let sources = Sources::read(overrides, around)?;
         sources.guarded()?;
+        let mut read = Self::without_wallet(overrides, around, &sources)?;
+        let (name, network) = (&read.network_name, &read.network);
+        read.wallet = sources.wallet(name, network, around.ask, &mut read.notices)?;
+        Ok(read)
+    }
+
+    /// All but the wallet's secret.
+    fn without_wallet(
+        overrides: &Overrides,
+        around: &Surroundings,
+        sources: &Sources,
+    ) -> Result<Self, ConfigError> {
         let mut document = sources.document()?;
         let (mut network, network_layer) = network::load(&around.root, &document.network)?;
         let mut notices = sources.notices.clone();
@@ -243,7 +262,6 @@ impl Settings {
         let topics = topics::choose(&overrides.topics, &document.topics, &mut notices)?;
         topics::tell_unjudged(&topics, &document, &mut notices);
         topics::tell_networks(&topics, &document, &mut notices);
-        let wallet = sources.wallet(&document.network, &network, around.ask, &mut notices)?;
         let forecaster_tokens = topics
             .iter()
             .filter(|topic| topic.forecaster.is_some())
@@ -279,7 +297,7 @@ impl Settings {
             topics,
             competition: document.competition,
             prices,
-            wallet,
+            wallet: None,
             tiingo_api_key: sources.secret("TIINGO_API_KEY"),
             forecaster_tokens,
             notices,

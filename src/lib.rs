@@ -27,6 +27,7 @@ pub mod market;
 pub mod models;
 pub mod ops;
 pub mod predict;
+pub mod preflight;
 pub mod pulse;
 pub mod score;
 pub mod season;

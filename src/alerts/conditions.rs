@@ -99,8 +99,8 @@ fn missed(subject: &str, topic: &Topic) -> Option<Condition> {
 fn fallback(subject: &str, topic: &Topic, vitals: &Vitals) -> Option<Condition> {
     topic.fallback_since.0?;
     let fallback = topic.forecast.as_ref()?.fallback.as_ref()?;
-    let prices = vitals.prices.values();
-    let known = prices.filter_map(|it| it.obstacle.as_ref()).next();
+    let mut prices = vitals.prices.values();
+    let known = prices.find_map(|it| it.obstacle.as_ref());
     let remedy = match (fallback, known) {
         (Fallback::Outside { .. }, _) => {
             "see to the forecaster outside: it is late, fails or answers nonsense".to_owned()

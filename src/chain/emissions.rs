@@ -46,6 +46,8 @@ pub struct WindowStatus {
 pub struct Params {
     /// Fee of a registration, beside gas.
     pub registration_fee: Uallo,
+    /// What each submission pays, beside gas.
+    pub data_fee: Uallo,
 }
 
 /// The emissions module of the chain, in whichever version it speaks.
@@ -227,6 +229,7 @@ impl Emissions {
         let amount = |text: &str| text.parse().map(Uallo).unwrap_or_default();
         Ok(Params {
             registration_fee: amount(&params.registration_fee),
+            data_fee: amount(&params.data_sending_fee),
         })
     }
 

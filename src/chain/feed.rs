@@ -7,6 +7,7 @@
 mod connection;
 mod frame;
 mod pace;
+mod trial;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::trial::{Trial, TrialOf};
 use self::{frame::Loss, pace::Pace};
 use super::{
     ChainConfig, ChainError, OpenWindow, Rpc, Version,

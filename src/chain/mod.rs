@@ -7,8 +7,10 @@ mod config;
 mod decimal;
 mod emissions;
 mod error;
+mod faucet;
 pub mod feed;
 pub mod jsonrpc;
+mod mnemonic;
 mod output;
 pub mod proto;
 mod rpc;
@@ -27,6 +29,8 @@ pub use emissions::{
     answers, fee_of, has_many_outputs,
 };
 pub use error::ChainError;
+pub use faucet::{Faucet, FaucetError};
+pub use mnemonic::{NoRandomness, new_mnemonic};
 pub use output::Output;
 pub(crate) use rpc::TOLERATED_LAG;
 pub use rpc::{BreakerState, EndpointHealth, EndpointKind, Hedging, Notice, Rpc, Sent, redacted};

@@ -1,7 +1,6 @@
 //! `backtest`: how the forecasts would have done.
 
 mod input;
-mod progress;
 
 use std::{
     io::{self, Write as _},
@@ -12,8 +11,8 @@ use std::{
 use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Row, Table, TableComponent, presets};
 
-use self::{input::Input, progress::Progress};
-use super::failure::WRONG;
+use self::input::Input;
+use super::{failure::WRONG, progress::Progress};
 use crate::{
     backtest::{HEADS, Summary, headline, lines, remarks},
     ops::complaint,
@@ -97,11 +96,13 @@ fn make(args: &BacktestArgs) -> Result<(), String> {
         prices,
         notes,
     } = Input::read(args)?;
-    let progress = Progress::new();
+    let progress = Progress::new("backtest", "rows");
     for note in notes {
         progress.note(&note);
     }
-    let made = plan.run(&history, &prices, &|done, all| progress.told(done, all));
+    let made = plan.run(&history, &prices, &|done, all| {
+        progress.told(done as u64, all as u64);
+    });
     progress.end();
     let made = made.map_err(|refused| refused.to_string())?;
     if let Some(folder) = &args.report {

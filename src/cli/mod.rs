@@ -2,6 +2,7 @@
 
 mod args;
 mod backtest;
+mod check;
 mod devnet;
 mod devnet_models;
 mod disk;
@@ -10,6 +11,7 @@ mod forecast;
 mod learning;
 mod life;
 mod locate;
+mod manual;
 mod network;
 mod notices;
 mod origin;
@@ -18,6 +20,7 @@ mod period;
 mod predict;
 mod prices;
 mod process;
+mod progress;
 mod rooms;
 mod run;
 mod score;
@@ -28,7 +31,7 @@ mod wallet;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use args::RunArgs;
 
@@ -46,6 +49,8 @@ struct Cli {
 enum Command {
     /// Answer every submission window of the topics, until stopped
     Run(RunArgs),
+    /// Look whether a worker with these flags could do its work here, and what is to be done where not
+    Check(check::CheckArgs),
     /// Walk the forecast over past prices and tell how it did
     Backtest(backtest::BacktestArgs),
     /// Print the present forecast of each topic, and how it comes about
@@ -58,8 +63,12 @@ enum Command {
     Score(score::ScoreArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),
-    /// The file with the wallet's key: encrypt
+    /// The wallet: new, address, balance, faucet, encrypt
     Wallet(wallet::WalletArgs),
+    /// Print a shell's completions
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(manual::ManArgs),
     /// Play a whole competition on the embedded chain, with faults and kills
     #[command(hide = true)]
     Season(season::SeasonArgs),
@@ -75,6 +84,7 @@ pub fn main() -> ExitCode {
     harden(&command);
     match command {
         Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
         Command::Backtest(args) => backtest::backtest(&args),
         Command::Forecast(args) => forecast::forecast(&args),
         Command::Devnet(args) => devnet::devnet(&args),
@@ -82,6 +92,8 @@ pub fn main() -> ExitCode {
         Command::Score(args) => score::score(&args),
         Command::Prices(args) => prices::prices(&args),
         Command::Wallet(args) => wallet::wallet(&args),
+        Command::Completions(args) => manual::completions(&args, &Cli::command()),
+        Command::Man(args) => manual::man(&args, &Cli::command()),
         Command::Season(args) => season::season(&args),
         Command::Locate(args) => locate::locate(&args),
     }
@@ -93,7 +105,12 @@ pub fn main() -> ExitCode {
 fn harden(command: &Command) {
     let is_open = matches!(
         command,
-        Command::Backtest(_) | Command::Devnet(_) | Command::Season(_) | Command::Locate(_)
+        Command::Backtest(_)
+            | Command::Devnet(_)
+            | Command::Season(_)
+            | Command::Locate(_)
+            | Command::Completions(_)
+            | Command::Man(_)
     );
     if !is_open {
         ops::keep_private();

@@ -15,6 +15,7 @@ use crate::{
     forecast::{Builtin, DeskHandle, NetworkForecaster, NetworkState, Outside, TopicSource},
     forecasters::network::{Reader, Subject, Tell},
     ops::{Event, Reporter, TaskGroup},
+    preflight::Heard,
     store::PredictionDb,
     types::TopicId,
     worker::TopicConfig,
@@ -89,6 +90,23 @@ pub(super) fn open(
         networks.outside.push((topic.id, outside));
     }
     Ok(networks)
+}
+
+/// Where the topics that hear a network read its predictions, for those who look before a start.
+pub(super) fn heard(settings: &Settings) -> Vec<Heard> {
+    let hears = |it: &&TopicConfig| it.source != TopicSource::Linfa;
+    let of = |topic: &TopicConfig| {
+        let subject = subject(settings, topic).map_err(|it| it.to_string());
+        let database = database::of_predictions(settings).map_err(|it| it.to_string());
+        Heard {
+            topic: topic.id,
+            crunch_id: subject
+                .as_ref()
+                .map_or_else(|_| String::new(), |it| it.crunch_id.clone()),
+            database: subject.and(database),
+        }
+    };
+    settings.topics.iter().filter(hears).map(of).collect()
 }
 
 /// Which predictions a topic is answered from.

@@ -1,26 +1,15 @@
 //! `season`: a whole competition on the embedded chain, with faults and kills; hidden, for
 //! `scripts/season.sh`.
 
-use std::{
-    cell::Cell,
-    env,
-    io::{IsTerminal as _, stderr},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{env, path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
+use super::progress::Progress;
 use crate::{
     clock::FastClock,
-    season::{AN_HOUR_A_WINDOW, Plan, Progress, SeasonError, WHOLE, play},
+    season::{AN_HOUR_A_WINDOW, Plan, SeasonError, WHOLE, play},
 };
-
-/// The bar. Its colours follow `NO_COLOR`.
-const STYLE: &str = "{bar:40.cyan/blue} {pos}/{len} windows  {elapsed} · {eta} left  {msg}";
-/// Where there is no terminal, a line is written at each of so many windows.
-const LINE: u64 = 60;
 
 /// Flags of `season`.
 #[derive(Args, Clone, Debug)]
@@ -111,8 +100,12 @@ fn run(plan: &Plan) -> Result<ExitCode, SeasonError> {
         plan.folder.display()
     );
     let runtime = tokio::runtime::Runtime::new().map_err(file("the runtime".into()))?;
-    let progress = Shown::new(plan.windows);
-    let report = runtime.block_on(play(plan.clone(), |now| progress.told(now)))?;
+    let progress = Progress::new("season", "windows");
+    let told = |now: crate::season::Progress| {
+        progress.told(now.windows, plan.windows);
+        progress.aside(format!("{} kills", now.kills));
+    };
+    let report = runtime.block_on(play(plan.clone(), told))?;
     progress.end();
     print!("{report}");
     let wrong = report.faults();
@@ -127,42 +120,4 @@ fn run(plan: &Plan) -> Result<ExitCode, SeasonError> {
     }
     println!("what the worker wrote is left in {}", plan.folder.display());
     Ok(ExitCode::FAILURE)
-}
-
-struct Shown {
-    bar: Option<ProgressBar>,
-    all: u64,
-    last: Cell<u64>,
-}
-
-impl Shown {
-    fn new(all: u64) -> Self {
-        let bar = stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template(STYLE);
-            ProgressBar::new(all).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
-        Self {
-            bar,
-            all,
-            last: Cell::new(0),
-        }
-    }
-
-    #[allow(clippy::print_stderr, reason = "this is the command line")]
-    fn told(&self, now: Progress) {
-        let words = format!("{} kills", now.kills);
-        if let Some(bar) = &self.bar {
-            bar.set_position(now.windows.min(self.all));
-            bar.set_message(words);
-        } else if now.windows / LINE > self.last.get() {
-            self.last.set(now.windows / LINE);
-            eprintln!("season: {} of {} windows, {words}", now.windows, self.all);
-        }
-    }
-
-    fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -1,4 +1,8 @@
-//! `wallet`: the file with the key.
+//! `wallet`: making one, looking at it, asking for test coins, and locking its key.
+
+mod account;
+mod faucet;
+mod new;
 
 use std::{
     fs::{self, OpenOptions},
@@ -10,6 +14,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::runtime::Builder;
 use zeroize::Zeroizing;
 
 use super::{failure::Failure, process, rooms, terminal};
@@ -30,6 +35,14 @@ pub(super) struct WalletArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 enum Command {
+    /// Make a wallet of 24 new words, in a file for you alone
+    New(new::NewArgs),
+    /// Print the configured wallet's address
+    Address(account::WhichArgs),
+    /// Ask the network's nodes what the wallet has
+    Balance(account::BalanceArgs),
+    /// Ask the test network's faucet for coins
+    Faucet(faucet::FaucetArgs),
     /// Lock a mnemonic's key, or a private key, with a passphrase, in a file for `PRIVATE_KEY_FILE`
     Encrypt(EncryptArgs),
 }
@@ -50,11 +63,23 @@ struct EncryptArgs {
 
 /// Runs the command that the arguments ask for.
 pub(super) fn wallet(args: &WalletArgs) -> ExitCode {
-    let Command::Encrypt(args) = &args.command;
-    match encrypt(args) {
+    let done = match &args.command {
+        Command::New(args) => new::new(args),
+        Command::Address(args) => account::address(args),
+        Command::Balance(args) => asking(account::balance(args)),
+        Command::Faucet(args) => asking(faucet::faucet(args)),
+        Command::Encrypt(args) => encrypt(args),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(refused) => process::refuse(&refused),
     }
+}
+
+/// Runs what asks others.
+fn asking(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work)
 }
 
 #[allow(clippy::print_stdout, reason = "this is the command line")]

@@ -18,7 +18,7 @@ const DEVNET_PHRASE: &str = "abandon abandon abandon abandon abandon abandon aba
                              abandon abandon abandon about";
 
 /// The variables that name a wallet.
-const NAMES: [&str; 4] = [
+pub(super) const NAMES: [&str; 4] = [
     "MNEMONIC",
     "MNEMONIC_FILE",
     "PRIVATE_KEY",

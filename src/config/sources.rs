@@ -15,7 +15,7 @@ use super::{
     guard::{self, Keeper},
     hint,
     layer::{self, Layer},
-    secrets::{Ask, Search},
+    secrets::{self, Ask, Search},
 };
 use crate::{chain::NetworkConfig, limits};
 
@@ -114,6 +114,12 @@ impl Sources {
     /// The sources of secrets, the strongest first.
     pub(super) fn environments(&self) -> [&Environment; 3] {
         [&self.process, &self.credentials, &self.dotenv]
+    }
+
+    /// Whether any source names a wallet, readable or not.
+    pub(super) fn names_wallet(&self) -> bool {
+        let names = |it: &&Environment| secrets::NAMES.iter().any(|name| it.secret(name).is_some());
+        self.environments().iter().any(names)
     }
 
     /// A secret, from the strongest source that has it.

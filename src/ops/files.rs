@@ -184,7 +184,7 @@ pub(super) fn replace_with(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    put(path, write, |file| file.sync_data())
+    put(path, write, File::sync_data)
 }
 
 /// As [`replace`], for what is soon written again: after a power cut the old content may be there, and the

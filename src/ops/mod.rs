@@ -11,6 +11,7 @@ mod files;
 pub(crate) mod fuzz;
 mod gauge_event;
 mod hardening;
+mod held;
 mod log_file;
 mod mask;
 mod phrase;
@@ -27,6 +28,8 @@ pub(crate) mod samples;
 mod score_event;
 #[cfg(test)]
 mod scripts_tests;
+#[cfg(test)]
+mod service_tests;
 mod shutdown;
 mod singleton;
 mod stand_ins;
@@ -50,6 +53,7 @@ pub use files::Artifacts;
 pub(crate) use files::replace_unsynced;
 pub use gauge_event::{EndpointGauge, GaugeEvent, Need};
 pub use hardening::{CORE_DUMPS, harden, keep_private};
+pub use held::{Holder, holder_of_folder, holder_of_wallet};
 pub(crate) use mask::Mask;
 pub use phrase::{Level, Words, complaint};
 pub use predict_event::PredictEvent;

@@ -118,6 +118,7 @@ impl StateFile {
                 self.dirty = true;
             }
             Event::Counted { .. } | Event::Outranked { .. } => tell_status(&event.message()),
+            Event::CompetitionEnded { .. } => tell_over(&event.message()),
             _ => {}
         }
         if let Some(phase) = Phase::after(Some(self.content.state), event) {
@@ -165,12 +166,19 @@ fn tell_status(message: &str) {
     notify(&[NotifyState::Status(message)]);
 }
 
+/// One that ends before it was ready has failed for systemd, and is started again, whatever its exit code:
+/// a worker whose competition is over ends well.
+fn tell_over(message: &str) {
+    notify(&[NotifyState::Ready, NotifyState::Status(message)]);
+}
+
 /// Whether a process that tells of this has started, as systemd understands it.
 pub(super) fn ends_the_start(event: &Event) -> bool {
     matches!(
         event,
         Event::Ready { .. }
             | Event::CompetitionWaiting { .. }
+            | Event::CompetitionEnded { .. }
             | Event::Standby(StandbyEvent::StandbyWaiting { .. })
             | Event::Predict(PredictEvent::PredictReady { .. })
     )

@@ -12,6 +12,16 @@ const STAND_IN: &str = r#"#!/usr/bin/env bash
 dir=$(dirname "$0")/data
 artifacts=$dir/artifacts
 if [[ $1 == locate ]]; then echo "$dir"; exit; fi
+if [[ $1 == check ]]; then
+    [[ $2 == --start ]] || exit 1
+    case $3 in
+        --dry-run) echo '❌ key: no wallet; set MNEMONIC'; exit 2 ;;
+        --no-register) echo '⚠️ balance: no coins; ask for some'; exit 0 ;;
+        --real-coins) echo "error: unrecognized subcommand 'check'" >&2; exit 2 ;;
+        --once) echo '❌ half a li'; exit 101 ;;
+    esac
+    exit
+fi
 tell() {
     printf '{"pid":%s,"state":"%s","since":"","address":"allo1abc","balance":"0.5 ALLO","message":"%s"}\n' \
         $$ "$1" "$2" >"$artifacts/worker.state"
@@ -139,6 +149,41 @@ fn a_start_that_fails_says_why() {
     assert_eq!(code, Some(1));
     assert!(said.contains("❌ ERROR no wallet: set MNEMONIC"), "{said}");
     assert!(said.contains("exit code 3"), "{said}");
+    assert!(
+        !said.contains("half a li"),
+        "a check that broke said: {said}"
+    );
+}
+
+#[test]
+fn what_no_waiting_heals_is_told_and_nothing_is_started() {
+    let host = Host::new();
+    let (code, said) = host.run("start_worker.sh", &["--dry-run"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("❌ key: no wallet; set MNEMONIC"), "{said}");
+    assert!(said.contains("nothing was started"), "{said}");
+    let artifacts = host.folder.path().join("data/artifacts");
+    assert!(!artifacts.exists(), "something was started");
+}
+
+#[test]
+fn what_waiting_heals_is_told_and_does_not_hinder_the_start() {
+    let host = Host::new();
+    let (code, said) = host.run("start_worker.sh", &["--no-register"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("⚠️ balance: no coins; ask for some"),
+        "{said}"
+    );
+    assert!(said.contains("✅ The worker is ready"), "{said}");
+}
+
+#[test]
+fn a_program_without_the_check_is_started_all_the_same() {
+    let host = Host::new();
+    let (code, said) = host.run("start_worker.sh", &["--real-coins"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains("unrecognized"), "{said}");
 }
 
 #[test]

@@ -88,7 +88,7 @@ impl WalletLock {
         Self::acquire_in(&Self::places(), wallet, artifacts, Some(database))
     }
 
-    fn places() -> Vec<PathBuf> {
+    pub(super) fn places() -> Vec<PathBuf> {
         let uid = own_uid();
         let mut places = Vec::new();
         let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
@@ -102,6 +102,11 @@ impl WalletLock {
         places.dedup();
         places.push(env::temp_dir().join(format!("allora-worker-{uid}")));
         places
+    }
+
+    /// The file's name in each place.
+    pub(super) fn name(chain_id: &str, address: &str) -> String {
+        format!("{}-{}.lock", tame(chain_id), tame(address))
     }
 
     /// As [`WalletLock::acquire`], in places of the caller's choice: one that can't be used is
@@ -122,7 +127,7 @@ impl WalletLock {
         if let Some(database) = database {
             content = format!("{content}\n{database}");
         }
-        let name = format!("{}-{}.lock", tame(chain_id), tame(address));
+        let name = Self::name(chain_id, address);
         let mut files = Vec::new();
         let mut tried = Vec::new();
         for place in places {
@@ -258,7 +263,7 @@ fn is_unwritable(cause: &io::Error) -> bool {
 }
 
 /// A script that looks whether the file is held locks it for a moment itself: try more than once.
-fn try_lock(file: &File) -> Result<(), TryLockError> {
+pub(super) fn try_lock(file: &File) -> Result<(), TryLockError> {
     for _ in 0..3 {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(15)),
@@ -269,7 +274,7 @@ fn try_lock(file: &File) -> Result<(), TryLockError> {
 }
 
 /// What the holder wrote; it may be between locking and writing.
-fn holder(file: &mut File) -> io::Result<String> {
+pub(super) fn holder(file: &mut File) -> io::Result<String> {
     let mut content = String::new();
     for _ in 0..20 {
         file.seek(SeekFrom::Start(0))?;

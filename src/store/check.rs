@@ -40,7 +40,11 @@ pub(crate) async fn damage(path: &Path) -> Option<String> {
     if lost > 0 {
         return Some(format!("{lost} pages of its write-ahead log are damaged"));
     }
-    match look(path).await {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(LIMIT)
+        .disable_statement_logging();
+    match survey(&options, LIMIT).await {
         Ok(found) => found,
         Err(cause) if is_damage(&cause) => Some(cause.to_string()),
         Err(_) => None,
@@ -55,13 +59,13 @@ pub(crate) fn mark(path: &Path) {
     let _ = std::fs::write(beside(path, MARK), "");
 }
 
-async fn look(path: &Path) -> Result<Option<String>, sqlx::Error> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(LIMIT)
-        .disable_statement_logging();
+/// Looks for `limit` at most.
+pub(super) async fn survey(
+    options: &SqliteConnectOptions,
+    limit: Duration,
+) -> Result<Option<String>, sqlx::Error> {
     let mut connection = options.connect().await?;
-    let end = Instant::now() + LIMIT;
+    let end = Instant::now() + limit;
     connection
         .lock_handle()
         .await?

@@ -106,6 +106,17 @@ impl Store {
         Ok(store)
     }
 
+    /// A store that only reads what is there.
+    pub(super) fn of_pool(pool: SqlitePool, place: String) -> Self {
+        let (lives, damaged) = (Lives::OnDisk, watch::Sender::new(false));
+        Self {
+            pool,
+            place,
+            lives,
+            damaged,
+        }
+    }
+
     /// Becomes true when SQLite finds the file damaged.
     #[must_use]
     pub fn damaged(&self) -> watch::Receiver<bool> {
@@ -151,12 +162,17 @@ impl Store {
     }
 }
 
-fn failure(place: String, cause: sqlx::Error) -> StoreError {
+pub(super) fn failure(place: String, cause: sqlx::Error) -> StoreError {
     if is_damage(&cause) {
         StoreError::Damaged { place, cause }
     } else {
         StoreError::Database { place, cause }
     }
+}
+
+/// The newest of the tables' versions that is known here.
+pub(super) fn newest_migration() -> i64 {
+    MIGRATIONS.iter().map(|it| it.0).max().unwrap_or_default()
 }
 
 fn migrator() -> Migrator {

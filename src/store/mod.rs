@@ -8,6 +8,7 @@ mod connection;
 mod database;
 #[cfg(test)]
 pub(crate) mod fuzz;
+mod glance;
 mod journal;
 mod journal_copy;
 mod journal_rows;
@@ -41,6 +42,7 @@ pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
 pub(crate) use check::{damage, mark as mark_damaged};
 pub(crate) use connection::{Lives, one_connection};
 pub use database::Store;
+pub use glance::{Glance, ServerGlance, Tables, glance, glance_at_server, newest_prediction};
 pub use journal::{
     Journal, Refusal, Sent, SignedTx, State, StateName, Submission, Transition, Wallet,
 };

@@ -113,7 +113,7 @@ impl Attendant {
             .spawn(move || {
                 let reporter = parts.reporter.clone();
                 let attended = catch_unwind(AssertUnwindSafe(|| {
-                    runtime.block_on(attend(parts, listener, left))
+                    runtime.block_on(attend(parts, listener, left));
                 }));
                 if attended.is_err() {
                     reporter.emit(Event::Trouble {

@@ -1,4 +1,4 @@
-//! The vitals as metrics, in OpenMetrics' text. All is read when it is asked for: the path pays nothing.
+//! The vitals as metrics, in `OpenMetrics`' text. All is read when it is asked for: the path pays nothing.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use prometheus_client::{
 use time::OffsetDateTime;
 
 use super::{BOUNDS_MS, Histogram, Moment, Reason, Role, Vitals, usage::Usage};
-use crate::{chain::Uallo, ops::Phase};
+use crate::{chain::Uallo, ops::Phase, types::TopicId};
 
 /// What every metric's name begins with.
 const PREFIX: &str = "allora_worker";
@@ -196,7 +196,7 @@ impl Reading {
 
     fn windows(&self, to: &mut Sheet<'_>) -> fmt::Result {
         let topics = || self.vitals.topics.iter();
-        let opened = topics().map(|(id, it)| (topic(id), it.counts.opened));
+        let opened = topics().map(|(id, it)| (topic(*id), it.counts.opened));
         to.counters("windows_opened", "Windows that were heard of", opened)?;
         let closed = topics().flat_map(|(id, it)| {
             let counts = &it.counts;
@@ -205,7 +205,7 @@ impl Reading {
                 ("outranked", counts.outranked),
                 ("missed", counts.missed),
             ];
-            all.map(|(outcome, count)| (outcome_of(id, outcome), count))
+            all.map(|(outcome, count)| (outcome_of(*id, outcome), count))
         });
         to.counters("windows", "Windows that closed, by outcome", closed)?;
         let sent = topics().flat_map(|(id, it)| {
@@ -217,31 +217,32 @@ impl Reading {
                 ("refused", counts.refused),
                 ("delayed", counts.delayed),
             ];
-            all.map(|(outcome, count)| (outcome_of(id, outcome), count))
+            all.map(|(outcome, count)| (outcome_of(*id, outcome), count))
         });
         to.counters("submissions", "Submissions, by what became of them", sent)?;
         let help = "From a window's event to a node's mempool";
         to.histogram("submission_latency_seconds", help, &self.vitals.latency)?;
         let nonces = topics().map(|(id, it)| {
             let nonce = it.window.as_ref().map(|it| it.nonce.0 as f64);
-            (topic(id), nonce)
+            (topic(*id), nonce)
         });
         to.gauges("window_nonce", "The newest window's nonce", nonces)?;
         let next = topics().map(|(id, it)| {
             let expected = it.next.as_ref().and_then(|it| seconds(it.expected));
-            (topic(id), expected)
+            (topic(*id), expected)
         });
         let help = "When the next window opens, by the pace of blocks";
         to.gauges("next_window_timestamp_seconds", help, next)?;
-        let open = topics().map(|(id, it)| (topic(id), Some(flag(it.obstacle.is_none()))));
+        let open = topics().map(|(id, it)| (topic(*id), Some(flag(it.obstacle.is_none()))));
         let help = "1 while nothing stands in the way of answering the topic";
         to.gauges("topic_open", help, open)
     }
 
     fn forecasts(&self, to: &mut Sheet<'_>) -> fmt::Result {
         let topics = || self.vitals.topics.iter();
-        let now = |(id, it): (&_, &super::Topic), value: fn(&super::ForecastNow) -> Option<f64>| {
-            (topic(id), it.forecast.as_ref().and_then(value))
+        let now = |(id, it): (&TopicId, &super::Topic),
+                   value: fn(&super::ForecastNow) -> Option<f64>| {
+            (topic(*id), it.forecast.as_ref().and_then(value))
         };
         let values = topics().map(|it| now(it, |it| Some(it.value)));
         to.gauges(
@@ -255,10 +256,11 @@ impl Reading {
         let fallback = topics().map(|it| now(it, |it| Some(flag(it.fallback.is_some()))));
         let help = "1 while the forecast is a fallback or stands in for the wanted one";
         to.gauges("forecast_fallback", help, fallback)?;
-        let answers = topics().map(|(id, it)| (topic(id), it.counts.fallbacks));
+        let answers = topics().map(|(id, it)| (topic(*id), it.counts.fallbacks));
         to.counters("fallback_answers", "Answers that were a fallback", answers)?;
-        let record = |(id, it): (&_, &super::Topic), value: fn(&super::Record) -> Option<f64>| {
-            (topic(id), it.record.as_ref().and_then(value))
+        let record = |(id, it): (&TopicId, &super::Topic),
+                      value: fn(&super::Record) -> Option<f64>| {
+            (topic(*id), it.record.as_ref().and_then(value))
         };
         let ratios = topics().map(|it| record(it, |it| it.ratio));
         let help = "Root mean square deviation of our forecasts against that of zero";
@@ -266,7 +268,7 @@ impl Reading {
         let places = topics().map(|it| record(it, |it| it.mean_place));
         let help = "Mean place among the others, from 0 (the best) to 1";
         to.gauges("mean_place", help, places)?;
-        let emas = topics().map(|(id, it)| (topic(id), it.score_ema));
+        let emas = topics().map(|(id, it)| (topic(*id), it.score_ema));
         to.gauges(
             "score_ema",
             "The chain's moving average of our scores",
@@ -349,11 +351,11 @@ const PHASES: [(Phase, &str); 8] = [
     (Phase::Stopped, "stopped"),
 ];
 
-fn topic(id: &crate::types::TopicId) -> Labels {
+fn topic(id: TopicId) -> Labels {
     vec![("topic", id.to_string())]
 }
 
-fn outcome_of(id: &crate::types::TopicId, outcome: &str) -> Labels {
+fn outcome_of(id: TopicId, outcome: &str) -> Labels {
     vec![("topic", id.to_string()), ("outcome", outcome.to_owned())]
 }
 

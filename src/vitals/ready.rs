@@ -281,13 +281,13 @@ impl Vitals {
             let waits = self.process.since.age(now).filter(|_| is_ready)?;
             return (waits > FORECAST_SECONDS).then(|| "there is no forecast".to_owned());
         };
-        match &forecast.fallback {
-            Some(
-                lack @ (Fallback::ShortHistory { .. }
-                | Fallback::StaleHistory { .. }
-                | Fallback::NoPrice { .. }),
-            ) => return Some(lack.to_string()),
-            _ => {}
+        if let Some(
+            lack @ (Fallback::ShortHistory { .. }
+            | Fallback::StaleHistory { .. }
+            | Fallback::NoPrice { .. }),
+        ) = &forecast.fallback
+        {
+            return Some(lack.to_string());
         }
         let needs_prices = !matches!(
             forecast.source,

@@ -1,6 +1,6 @@
 //! The nonce tracker: for each topic the nonces that are open, due and answered, as the chain tells.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use crate::{
     chain::{OpenWindow, WindowStatus},
@@ -8,8 +8,14 @@ use crate::{
     types::{Height, Nonce, TopicId, WindowKey},
 };
 
-/// How many blocks a closed nonce is remembered, so that a late event does not open it again.
-const REMEMBERED: i64 = 10_000;
+/// How many blocks past its last one a finished window is remembered, so that a late event does not open it
+/// again.
+const REMEMBERED: i64 = 1_000;
+
+/// Whether a window with this last block is still to be remembered at `height`.
+pub(super) const fn is_remembered(end: Height, height: Height) -> bool {
+    end.0 > height.0 - REMEMBERED
+}
 
 /// Why a topic can't be answered at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +38,8 @@ pub(super) struct NonceTracker {
 struct Topic {
     /// Open windows with their last block.
     open: BTreeMap<Nonce, Height>,
-    answered: BTreeSet<Nonce>,
+    /// Those that need no report any more, with their last block.
+    answered: BTreeMap<Nonce, Height>,
     /// Nonces that an earlier run had signed for; the submitter tells what became of them.
     prepared: BTreeSet<Nonce>,
     next_start: Option<Height>,
@@ -63,7 +70,7 @@ impl NonceTracker {
         }
         let state = submission.state.name();
         if state.is_answered() || state.is_final() {
-            self.answered(key);
+            self.close(key, end);
         } else {
             self.opened(OpenWindow { key, end });
         }
@@ -80,7 +87,7 @@ impl NonceTracker {
         let Some(topic) = self.topics.get_mut(&topic) else {
             return false;
         };
-        if topic.answered.contains(&nonce) {
+        if topic.answered.contains_key(&nonce) {
             return false;
         }
         // The block that was due to open a window has.
@@ -121,9 +128,17 @@ impl NonceTracker {
 
     /// Takes note that the chain holds our answer.
     pub(super) fn answered(&mut self, key: WindowKey) {
+        let topic = self.topics.get(&key.topic);
+        let end = topic.and_then(|topic| topic.open.get(&key.nonce));
+        // Of one that was never seen open, the submitter knows the end.
+        let end = end.copied().unwrap_or(key.nonce.height());
+        self.close(key, end);
+    }
+
+    fn close(&mut self, key: WindowKey, end: Height) {
         if let Some(topic) = self.topics.get_mut(&key.topic) {
             topic.open.remove(&key.nonce);
-            topic.answered.insert(key.nonce);
+            topic.answered.insert(key.nonce, end);
         }
     }
 
@@ -133,27 +148,22 @@ impl NonceTracker {
         let Some(topic) = self.topics.get_mut(&key.topic) else {
             return false;
         };
-        !topic.open.contains_key(&key.nonce)
-            && !topic.prepared.contains(&key.nonce)
-            && topic.answered.insert(key.nonce)
+        let Entry::Vacant(unknown) = topic.answered.entry(key.nonce) else {
+            return false;
+        };
+        if topic.open.contains_key(&key.nonce) || topic.prepared.contains(&key.nonce) {
+            return false;
+        }
+        unknown.insert(key.nonce.height());
+        true
     }
 
     /// Forgets what is past at `height`.
     pub(super) fn advance(&mut self, height: Height) {
         for topic in self.topics.values_mut() {
-            let closed: Vec<Nonce> = topic
-                .open
-                .iter()
-                .filter(|(_, end)| **end < height)
-                .map(|(nonce, _)| *nonce)
-                .collect();
-            for nonce in closed {
-                topic.open.remove(&nonce);
-                topic.answered.insert(nonce);
-            }
-            topic
-                .answered
-                .retain(|nonce| nonce.0 > height.0 - REMEMBERED);
+            let closed = topic.open.extract_if(.., |_, end| *end < height);
+            topic.answered.extend(closed);
+            topic.answered.retain(|_, end| is_remembered(*end, height));
         }
     }
 

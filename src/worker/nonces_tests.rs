@@ -47,6 +47,27 @@ fn an_answered_or_closed_nonce_is_not_opened_again() {
 }
 
 #[test]
+fn a_finished_window_is_remembered_for_as_long_as_it_is_open_and_a_while_after() {
+    let mut tracker = NonceTracker::new([T]);
+    let long = OpenWindow {
+        end: Height(100 + 3 * REMEMBERED),
+        ..window(100)
+    };
+    tracker.opened(long);
+    tracker.answered(long.key);
+    tracker.advance(Height(long.end.0 + REMEMBERED - 1));
+    assert!(!tracker.opened(long));
+    tracker.advance(Height(long.end.0 + REMEMBERED));
+    assert_eq!(tracker.topics[&T].answered.len(), 0);
+    for nonce in (1..=100).map(|one| 10_000 + 100 * one) {
+        tracker.opened(window(nonce));
+        tracker.advance(Height(nonce + 90));
+    }
+    let kept = tracker.topics[&T].answered.len();
+    assert_eq!(kept, 10, "a thousand blocks of a hundred each");
+}
+
+#[test]
 fn a_closed_window_is_missed_when_nobody_told_of_it() {
     let mut tracker = NonceTracker::new([T]);
     assert!(tracker.missed(window(100).key));

@@ -192,7 +192,7 @@ impl Submitter {
                 }
                 continue;
             }
-            if self.done.contains(&key) {
+            if self.done.contains_key(&key) {
                 continue;
             }
             let mut flight = Flight::new(window, seen, self.ledger.gas());

@@ -1,9 +1,6 @@
 //! The submitter: the one task that owns the wallet's sequence, and signs and sends for all topics.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -16,6 +13,7 @@ use super::{
     flight::{Flight, Origin},
     ledger::Ledger,
     lookup::Finding,
+    nonces::is_remembered,
     pace::Pace,
     parts::{Parts, Report, Tally},
     registration::Enrolments,
@@ -39,8 +37,6 @@ const OPENINGS_LEAST: Duration = Duration::from_millis(150);
 const OPENINGS_MOST: Duration = Duration::from_secs(2);
 /// Blocks that the node which told the height at the start may be behind.
 const MOST_LAG: i64 = 2;
-/// Blocks for which a finished window is remembered.
-const REMEMBERED: i64 = 10_000;
 const FAR: Duration = Duration::from_hours(1);
 
 pub(super) struct Submitter {
@@ -52,7 +48,8 @@ pub(super) struct Submitter {
     /// Windows to come.
     pub(super) stage: Stage,
     /// Windows that are at their end.
-    pub(super) done: BTreeSet<WindowKey>,
+    /// Finished windows with their last block.
+    pub(super) done: BTreeMap<WindowKey, Height>,
     tally: watch::Sender<Tally>,
     pub(super) lookups: JoinSet<(WindowKey, Finding)>,
     pub(super) enrolments: Enrolments,
@@ -79,7 +76,7 @@ impl Submitter {
             height,
             flights: BTreeMap::new(),
             stage: Stage::default(),
-            done: BTreeSet::new(),
+            done: BTreeMap::new(),
             tally,
             lookups: JoinSet::new(),
             enrolments: Enrolments::default(),
@@ -94,7 +91,7 @@ impl Submitter {
         for submission in submissions {
             let key = submission.key;
             if submission.state.name().is_final() {
-                self.done.insert(key);
+                self.done.insert(key, submission.window_end);
                 continue;
             }
             if submission.is_prepared() && key.nonce.height() > self.height.plus(MOST_LAG) {
@@ -211,7 +208,7 @@ impl Submitter {
                     flight.haste = 0;
                     flight.in_vain = 0;
                 }
-                self.done.retain(|key| key.nonce.0 > height.0 - REMEMBERED);
+                self.done.retain(|_, end| is_remembered(*end, height));
                 if self.stage.is_due(height) {
                     let wait = self.pace.block_time() / OPENINGS_SHARE;
                     self.drift_at = Some(now + wait.clamp(OPENINGS_LEAST, OPENINGS_MOST));
@@ -246,7 +243,7 @@ impl Submitter {
 
     /// Whether a window is being answered, or was.
     pub(super) fn knows(&self, key: WindowKey) -> bool {
-        self.done.contains(&key) || self.flights.contains_key(&key)
+        self.done.contains_key(&key) || self.flights.contains_key(&key)
     }
 
     fn unask(&mut self) {
@@ -287,7 +284,7 @@ impl Submitter {
         let Some(flight) = self.flights.remove(&key) else {
             return;
         };
-        self.done.insert(key);
+        self.done.insert(key, flight.end);
         if flight.origin != Origin::Here && self.parts.once {
             // Only a window of this run counts as the one.
             return;

@@ -42,6 +42,7 @@ mod answers;
 mod bad_inputs;
 mod blending;
 mod chain;
+mod check;
 #[path = "../conformance/mod.rs"]
 mod conformance;
 mod conformance_of_the_node;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use allora_worker::store::{self, Journal, StateName, Store};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
@@ -148,10 +149,37 @@ impl<'a> Site<'a> {
     pub(crate) fn start_with(&self, environment: &[(&str, &str)]) -> Worker {
         let log = self.data().join("artifacts/logs/worker_continuous.log");
         let offset = fs::metadata(&log).map_or(0, |file| file.len());
+        let child = self
+            .command("run")
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(self.appended("stdout"))
+            .stderr(self.appended("stderr"))
+            .spawn()
+            .expect("the worker's binary runs");
+        let offset = usize::try_from(offset).expect("a file's length");
+        Worker::watch(child, log, offset, self.path())
+    }
+
+    /// What `check` says before a start with the same arguments, and its exit code.
+    pub(crate) fn check(&self) -> (Option<i32>, Value) {
+        let mut command = self.command("check");
+        let output = command.arg("--json").stdin(Stdio::null()).output();
+        let output = output.expect("the worker's binary runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let report = serde_json::from_str(&said).unwrap_or_else(|cause| {
+            let error = String::from_utf8_lossy(&output.stderr);
+            panic!("no report ({cause}): {said}{error}")
+        });
+        (output.status.code(), report)
+    }
+
+    /// A subcommand with the worker's arguments and key.
+    fn command(&self, subcommand: &str) -> Command {
         let mut command = Command::new(binary());
         command
             .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["run", "--network", "localnet"])
+            .args([subcommand, "--network", "localnet"])
             .arg("--data-dir")
             .arg(self.data())
             .args(["--prices", PRICES]);
@@ -177,17 +205,10 @@ impl<'a> Site<'a> {
         ] {
             command.env_remove(secret);
         }
-        let child = command
+        command
             .args(&self.arguments)
-            .env("MNEMONIC", &self.wallet.mnemonic)
-            .envs(environment.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(self.appended("stdout"))
-            .stderr(self.appended("stderr"))
-            .spawn()
-            .expect("the worker's binary runs");
-        let offset = usize::try_from(offset).expect("a file's length");
-        Worker::watch(child, log, offset, self.path())
+            .env("MNEMONIC", &self.wallet.mnemonic);
+        command
     }
 
     fn data(&self) -> PathBuf {

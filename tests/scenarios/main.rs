@@ -16,6 +16,8 @@ mod conformance;
 mod doubles;
 mod events;
 mod gate;
+#[path = "../guide/mod.rs"]
+mod guide;
 mod harness;
 #[path = "../journal_suite/mod.rs"]
 mod journal_suite;
@@ -51,6 +53,7 @@ mod answers_are_signed_ahead;
 mod blocks_that_went_by_unheard;
 mod each_refusal_has_its_outcome;
 mod endpoints_that_fail_are_passed_over;
+mod every_line_of_the_guide_runs;
 mod every_window_is_answered_once;
 mod obstacles_are_told_and_waited_for;
 mod one_node_refuses_all;
@@ -64,6 +67,8 @@ mod what_others_answer_is_learnt_beside_the_path;
 mod windows_are_found_without_events;
 
 // The scenarios: the built program.
+mod a_check_before_the_start;
+mod a_wallet_is_made_and_filled;
 mod a_worker_says_how_it_fares;
 mod a_worker_that_hangs_begins_anew;
 mod a_worker_without_tiingo_forecasts;
@@ -76,5 +81,6 @@ mod the_examples_in_python;
 mod the_past_is_walked_again;
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;
+mod the_shell_and_man_know_the_program;
 mod the_wallet_is_found_nowhere_else;
 mod two_workers_share_a_wallet;

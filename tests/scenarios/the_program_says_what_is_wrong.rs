@@ -1,6 +1,6 @@
 //! The built program with a configuration that can't work: it ends, and says why and what would help.
 
-use std::fs;
+use std::{fs, os::unix::net::UnixDatagram};
 
 use rstest::rstest;
 
@@ -22,12 +22,24 @@ async fn a_competition_in_the_past_ends_at_once_and_well() {
         "--config",
         "config/competitions/btc-7day-2025.toml",
     ];
-    let (output, said) = home.run(&args).await;
+    let socket = home.folder.path().join("notify");
+    let systemd = UnixDatagram::bind(&socket).unwrap();
+    systemd.set_nonblocking(true).unwrap();
+    let mut command = home.command(&args);
+    command.env("NOTIFY_SOCKET", &socket);
+    let (output, said) = ended(command).await;
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(
         said.contains("The competition ended at 2025-12-15"),
         "{said}"
     );
+    // One that ends without it has failed for systemd, and would be started again and again.
+    let mut told = String::new();
+    let mut buffer = [0; 512];
+    while let Ok(read) = systemd.recv(&mut buffer) {
+        told += &String::from_utf8_lossy(&buffer[..read]);
+    }
+    assert!(told.contains("READY=1"), "{told}");
 }
 
 /// Each with what it says of the cause and of the remedy.

@@ -38,7 +38,7 @@ const LARGEST: usize = 64 << 20;
 /// How long a connection may be behind the chain before it is left: answers overtake events.
 const BEHIND_LIMIT: Duration = Duration::from_secs(1);
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// After a jump of the clock a connection has this long to show that it lives.
 const PROOF: Duration = Duration::from_secs(3);
@@ -212,7 +212,7 @@ impl Feed {
     }
 
     /// Opens the socket and waits until each subscription is granted.
-    async fn open(&self, endpoint: &str, version: Version) -> Result<Socket, Loss> {
+    pub(super) async fn open(&self, endpoint: &str, version: Version) -> Result<Socket, Loss> {
         let limits = limits::socket(LARGEST);
         let tls = Connector::Rustls(Arc::clone(&self.tls));
         let (mut socket, _) =

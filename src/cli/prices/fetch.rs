@@ -1,20 +1,17 @@
 //! `prices fetch`.
 
-use std::{io::IsTerminal as _, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, failed, shown, ticker_of};
 use crate::{
-    cli::{notices, rooms, rooms::Prices},
+    cli::{notices, progress::Progress, rooms, rooms::Prices},
     clock::{SharedClock, SystemClock},
     config::Settings,
-    market::{
-        self, Fetched, Health, Keeper, MarketConfig, Notice, PriceSource, Progress, Series, StandIn,
-    },
+    market::{self, Fetched, Health, Keeper, MarketConfig, Notice, PriceSource, Series, StandIn},
     store::{Interval, Store},
 };
 
@@ -102,9 +99,8 @@ async fn collect(
     let names: Vec<_> = sources.iter().map(|it| it.origin().to_string()).collect();
     let what = format!("{series} from {}", names.join(" and "));
     let screen = Screen::new(what, config.history, series.interval);
-    let mut told = usize::MAX;
     let fetching = market::fetch(store.as_ref(), series, sources, config, clock, |progress| {
-        screen.progress(progress, &mut told);
+        screen.progress(progress);
     });
     tokio::select! {
         done = fetching => {
@@ -128,29 +124,20 @@ fn source(settings: &Settings) -> Result<Prices, Failure> {
 
 /// Where a person watches; lines alone where nobody does.
 struct Screen {
-    bar: Option<ProgressBar>,
+    progress: Progress,
     what: String,
+    wanted: u64,
 }
 
 impl Screen {
     fn new(what: String, history: Duration, interval: Interval) -> Self {
         let wanted = history.as_secs() / interval.seconds().unsigned_abs();
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = "{bar:40} {pos} of {len} candles, {eta} left {msg}";
-            let style = ProgressStyle::with_template(style);
-            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(wanted).with_style(style)
-        });
-        let screen = Self { bar, what };
-        screen.line(&format!("📥 {}: {wanted} candles are wanted", screen.what));
-        screen
-    }
-
-    #[allow(clippy::print_stderr, reason = "this is the command line")]
-    fn line(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
+        let progress = Progress::new("prices", "candles");
+        progress.line(&format!("📥 {what}: {wanted} candles are wanted"));
+        Self {
+            progress,
+            what,
+            wanted,
         }
     }
 
@@ -158,34 +145,26 @@ impl Screen {
         self.show_missing(health.missing);
         let trouble = health.trouble.as_ref().map(|it| it.cause.as_str());
         let stand_in = health.standing_in.then_some("the second source stands in");
-        if let Some(bar) = &self.bar {
-            bar.set_message(trouble.or(stand_in).unwrap_or_default().to_owned());
-        }
+        self.progress
+            .aside(trouble.or(stand_in).unwrap_or_default());
     }
 
     fn show_missing(&self, missing: usize) {
-        if let Some(bar) = &self.bar {
-            let known = bar.length().unwrap_or_default();
-            bar.set_position(known.saturating_sub(missing as u64));
-        }
+        let done = self.wanted.saturating_sub(missing as u64);
+        self.progress.told(done, self.wanted);
     }
 
-    /// Shows how far a fetch is; without a bar there is a line whenever a tenth of what was left at
-    /// the last one, which `told` is, has come.
-    fn progress(&self, progress: Progress, told: &mut usize) {
+    fn progress(&self, progress: market::Progress) {
         match progress {
-            Progress::Left(left) => {
-                self.show_missing(left);
-                if self.bar.is_none() && left <= *told / 10 * 9 {
-                    *told = left;
-                    self.line(&format!("📥 {}: {left} candles are left", self.what));
-                }
-            }
-            Progress::Pause { cause, wait } => {
+            market::Progress::Left(left) => self.show_missing(left),
+            market::Progress::Pause { cause, wait } => {
                 let seconds = wait.as_secs();
-                self.line(&format!("⏳ {cause}; it goes on in {seconds} s"));
+                self.progress
+                    .line(&format!("⏳ {cause}; it goes on in {seconds} s"));
             }
-            Progress::GivenUp { cause, remedy } => self.line(&format!("⚠️ {cause}; {remedy}")),
+            market::Progress::GivenUp { cause, remedy } => {
+                self.progress.line(&format!("⚠️ {cause}; {remedy}"));
+            }
         }
     }
 
@@ -201,14 +180,14 @@ impl Screen {
             return Err(failed(format!("{cause}; {remedy}")));
         }
         for line in notices::event(notice).words().lines {
-            self.line(&line);
+            self.progress.line(&line);
         }
         Ok(())
     }
 
     #[allow(clippy::print_stdout, reason = "this is the command line")]
     fn end(&self, done: &Fetched, interval: Interval) {
-        self.clear();
+        self.progress.end();
         let (came, missing) = (done.came, done.missing);
         println!(
             "✅ {}: {came} candles of {interval} came, {missing} can't be had",
@@ -216,15 +195,9 @@ impl Screen {
         );
     }
 
-    fn clear(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-
     #[allow(clippy::print_stdout, reason = "this is the command line")]
     fn end_hourly(&self, health: &Health) {
-        self.clear();
+        self.progress.end();
         let source = health.source.map(|it| format!(" (from {it})"));
         let until = health.until.map(time::OffsetDateTime::from_unix_timestamp);
         println!(

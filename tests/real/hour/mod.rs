@@ -34,10 +34,11 @@ use crate::{
 /// Blocks from one window to the next, and of a window: as `scripts/localnet.sh` has them.
 const EPOCH: i64 = 10;
 const WINDOW: i64 = 6;
-/// Topics that open their windows in the same block: about 90 windows a minute.
-const TOPICS: u64 = 16;
-/// Windows after which all that is kept by count is full: `predictions.json` holds the most.
-const FULL: usize = 1_000;
+/// Topics that open their windows in the same block: about 210 windows a minute.
+const TOPICS: u64 = 36;
+/// Windows after which all that is kept by count or by blocks is full: heap profiles of 10,000 windows show
+/// nothing that grows from here on.
+const FULL: usize = 4_000;
 /// A run of fewer minutes is not held against the bounds: its warm-up is too short to fill everything.
 const JUDGED: u64 = 40;
 /// How long each minute's trouble lasts: connections are cut in a moment, a stall takes two seconds.

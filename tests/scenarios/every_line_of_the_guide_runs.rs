@@ -1,0 +1,85 @@
+//! The README and the guide, typed line by line by somebody who has nothing but a checkout: the testnet is an
+//! embedded chain, with a faucet and prices, and the wallet is the one that the guide makes.
+
+mod checkout;
+mod typist;
+
+use std::time::{Duration, Instant};
+
+use self::{checkout::Checkout, typist::Typist};
+use crate::guide::{self, Line};
+
+/// How a line is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// It ends by itself, with 0.
+    Ends,
+    /// It ends by itself, with one of these codes.
+    EndsWith(&'static [i32]),
+    /// It prints something, and goes on until the section's end.
+    GoesOn,
+    /// It needs what is not here; where it is run all the same.
+    Elsewhere(&'static str),
+}
+
+/// The first that a line contains tells how it is run; all others end with 0.
+const RULES: &[(&str, How)] = &[
+    ("cargo test", How::Elsewhere("this is it")),
+    ("cargo build", How::Elsewhere("it is built")),
+    (
+        "scripts/localnet.sh",
+        How::Elsewhere("tests/real, on a real node"),
+    ),
+    (
+        "--network localnet",
+        How::Elsewhere("tests/real, on a real node"),
+    ),
+    ("tail -f", How::GoesOn),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_line_of_the_guide_runs() {
+    type_all(&guide::lines("WORKER_GUIDE.md")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_line_of_the_readme_runs() {
+    type_all(&guide::lines("README.md")).await;
+}
+
+/// A rule that no line needs any more hides nothing.
+#[test]
+fn no_rule_is_left_over() {
+    let lines = ["README.md", "WORKER_GUIDE.md"].map(guide::lines).concat();
+    for (wanted, _) in RULES {
+        let is_used = lines.iter().any(|line| rule(&line.text).0 == *wanted);
+        assert!(is_used, "no line has {wanted}");
+    }
+}
+
+fn rule(line: &str) -> (&'static str, How) {
+    let found = RULES.iter().find(|(wanted, _)| line.contains(wanted));
+    found.copied().unwrap_or(("", How::Ends))
+}
+
+async fn type_all(lines: &[Line]) {
+    let checkout = Checkout::new().await;
+    let mut typist = Typist::new(&checkout);
+    let begun = Instant::now();
+    let mut section = "";
+    for line in lines {
+        if line.section != section {
+            typist.leave().await;
+            section = &line.section;
+        }
+        match rule(&line.text).1 {
+            How::Ends => typist.types(line, &[0]).await,
+            How::EndsWith(codes) => typist.types(line, codes).await,
+            How::GoesOn => typist.lets_run(line).await,
+            How::Elsewhere(why) => eprintln!("not typed here ({why}): {}", line.text),
+        }
+    }
+    typist.leave().await;
+    let took = Duration::from_secs(begun.elapsed().as_secs());
+    eprintln!("{} lines in {took:?}", lines.len());
+}
