@@ -32,5 +32,6 @@ pub use error::ChainError;
 pub use faucet::{Faucet, FaucetError};
 pub use mnemonic::{NoRandomness, new_mnemonic};
 pub use output::Output;
+pub(crate) use rpc::TOLERATED_LAG;
 pub use rpc::{BreakerState, EndpointHealth, EndpointKind, Hedging, Notice, Rpc, Sent, redacted};
 pub use signer::{Envelope, KeyError, Signer, private_key_of};

@@ -22,8 +22,10 @@ use crate::{
     devnet::{Control, Devnet, DevnetConfig},
     leash::Leash,
     ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, TaskGroup, WalletLock},
+    pulse::Pulses,
     store::{Journal, Store},
     types::TopicId,
+    vitals::Attendant,
     worker::{Chain, StartError, Tally, Worker, connect_leashed},
 };
 
@@ -41,6 +43,8 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
                 ops: &ops,
                 never: never_anew(&start.settings, args),
                 clock: args.clock.unwrap_or_default(),
+                attendant: start.attendant.clone(),
+                pulses: start.pulses.clone(),
             };
             let code = process::conduct(&plan, |life| live(life, start, &mut wallet, args));
             drop((pidfile, wallet));
@@ -78,9 +82,25 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
     };
     let mut options = ReporterOptions::new(settings.artifacts.clone());
     options.clock = Arc::new(args.clock.unwrap_or_default());
-    let (pidfile, reporter) =
-        process::open_with(options, &settings.ops, secrets, first, &settings.notices)?;
+    let heard = options.tap.listen();
+    let (pidfile, reporter) = process::open_with(
+        options,
+        &settings.ops,
+        secrets.clone(),
+        first,
+        &settings.notices,
+    )?;
+    let pulses = Pulses::default();
+    let is_alarmed = !(args.once || args.dry_run);
+    let attended = (
+        Arc::new(args.clock.unwrap_or_default()) as SharedClock,
+        pulses.clone(),
+        is_alarmed,
+    );
+    let attendant = process::attend(&settings, heard, secrets, &reporter, attended);
     let start = Start {
+        attendant,
+        pulses,
         settings,
         signer,
         reporter,
@@ -92,6 +112,8 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
 
 /// What a worker starts from.
 struct Start {
+    attendant: Option<Arc<Attendant>>,
+    pulses: Pulses,
     settings: Settings,
     signer: Signer,
     reporter: Reporter,
@@ -128,6 +150,7 @@ async fn work(
         reporter,
         started,
         pidfile,
+        ..
     } = start;
     let (shutdown, clock) = (life.shutdown.clone(), Arc::clone(&life.clock));
     let address = signer.address().to_owned();

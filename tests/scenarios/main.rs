@@ -69,6 +69,7 @@ mod windows_are_found_without_events;
 // The scenarios: the built program.
 mod a_check_before_the_start;
 mod a_wallet_is_made_and_filled;
+mod a_worker_says_how_it_fares;
 mod a_worker_that_hangs_begins_anew;
 mod a_worker_without_tiingo_forecasts;
 mod models_are_scored_and_ranked;

@@ -25,6 +25,7 @@ use crate::{
         Asking, AskingParts, BookConfig, Ended, Retention, Roll, SharedBook, StoreWatch, Teller,
         stored_closes,
     },
+    pulse::Pulses,
     store::{DatabaseUrl, StoreError},
 };
 
@@ -44,6 +45,8 @@ pub(super) fn work(args: &WorkArgs) -> ExitCode {
                 ops: &ops,
                 never: args.duration.map(|_| "start it again"),
                 clock: FastClock::default(),
+                attendant: None,
+                pulses: Pulses::default(),
             };
             let code = process::conduct(&plan, |life| live(life, start));
             drop(pidfile);

@@ -12,6 +12,7 @@ use crate::{
     clock::FastClock,
     config::Predicting,
     ops::{Artifacts, Pidfile, Reporter, ScoreEvent},
+    pulse::Pulses,
     score::{Scorer, Watch},
     store::{DatabaseUrl, PredictionDb},
 };
@@ -28,6 +29,8 @@ pub(super) fn work(args: &ScoreArgs) -> ExitCode {
                 ops: &ops,
                 never: (args.once || args.duration.is_some()).then_some("run it again"),
                 clock: FastClock::default(),
+                attendant: None,
+                pulses: Pulses::default(),
             };
             let code = process::conduct_alone(&plan, |life| live(life, start));
             drop(pidfile);
