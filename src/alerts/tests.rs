@@ -354,7 +354,7 @@ async fn a_webhook_that_is_down_is_tried_again_and_told_of_once_without_its_url(
         line.contains("429") && !line.contains("secret-path"),
         "{line}"
     );
-    drop(way.ends.send(()));
+    let _ = way.ends.send(());
     way.courier.await.unwrap();
 }
 
@@ -370,7 +370,7 @@ async fn what_a_webhook_refuses_for_good_is_not_sent_again() {
     way.told
         .wait_for(|it| matches!(it, Event::Notice { .. }))
         .await;
-    drop(way.ends.send(()));
+    let _ = way.ends.send(());
     way.courier.await.unwrap();
     assert_eq!(way.tally.show(), [("low_balance", "refused", 1)]);
     assert_eq!(server.received_requests().await.unwrap().len(), 1);
@@ -383,7 +383,7 @@ async fn the_end_is_bounded_though_nobody_answers() {
     tokio::time::pause();
     let way = way(&url, Form::Generic);
     way.messages.send(message("one")).await.unwrap();
-    drop(way.ends.send(()));
+    let _ = way.ends.send(());
     let bound = LAST_WORDS + Duration::from_secs(1);
     tokio::time::timeout(bound, way.courier)
         .await
