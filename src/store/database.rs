@@ -16,7 +16,7 @@ use super::{
     is_damage,
 };
 
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "journal", include_str!("migrations/0001_journal.sql")),
     (2, "candles", include_str!("migrations/0002_candles.sql")),
     (
@@ -31,6 +31,7 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
         "journal_copy",
         include_str!("migrations/0006_journal_copy.sql"),
     ),
+    (7, "runs", include_str!("migrations/0007_runs.sql")),
 ];
 
 /// What a connection keeps of the file in memory, in KiB below zero: the worker asks by keys, and more would
@@ -151,11 +152,34 @@ impl Store {
     }
 }
 
-fn failure(place: String, cause: sqlx::Error) -> StoreError {
+pub(super) fn failure(place: String, cause: sqlx::Error) -> StoreError {
     if is_damage(&cause) {
         StoreError::Damaged { place, cause }
     } else {
         StoreError::Database { place, cause }
+    }
+}
+
+/// Whether the tables of a database that is only read are those of this version, which alone can be read:
+/// a worker brings older ones up to date at its start.
+pub(super) async fn check_tables(pool: &SqlitePool, place: &str) -> Result<(), StoreError> {
+    let newest = MIGRATIONS.map(|(version, ..)| version).into_iter().max();
+    let newest = newest.unwrap_or_default();
+    let found: Result<Option<i64>, _> =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success = 1")
+            .fetch_one(pool)
+            .await;
+    let found = found.map_err(|cause| failure(place.to_owned(), cause))?;
+    match found.unwrap_or_default() {
+        found if found == newest => Ok(()),
+        found if found > newest => {
+            let cause = Box::new(MigrateError::VersionMissing(found));
+            let place = place.to_owned();
+            Err(StoreError::Tables { place, cause })
+        }
+        _ => Err(StoreError::Older {
+            place: place.to_owned(),
+        }),
     }
 }
 
