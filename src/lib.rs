@@ -35,4 +35,5 @@ pub mod standby;
 pub mod store;
 pub mod tls;
 pub mod types;
+pub mod vitals;
 pub mod worker;

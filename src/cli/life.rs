@@ -23,11 +23,14 @@ use crate::{
         is_supervised,
     },
     pulse::{BEAT, Pulse, Pulses, Weight},
+    vitals::Attendant,
 };
 
 /// How long the logs may take to be written at the end.
 const LAST_WORDS: Duration = Duration::from_secs(10);
-/// The same while something hangs.
+/// How long those who heard what was told may take for their own last words.
+const FAREWELL: Duration = Duration::from_secs(4);
+/// How long the logs may take while something hangs.
 const LAST_CRY: Duration = Duration::from_secs(2);
 
 /// What ended a pause before a new beginning.
@@ -43,6 +46,8 @@ pub(super) struct Plan<'a> {
     pub(super) never: Option<&'static str>,
     /// What tells the date.
     pub(super) clock: FastClock,
+    /// Who keeps the vitals, to be let go with the last word.
+    pub(super) attendant: Option<Arc<Attendant>>,
 }
 
 impl Plan<'_> {
@@ -119,7 +124,7 @@ where
     });
     let (runtime, life, anew, dog) = match begun {
         Ok(begun) => begun,
-        Err(failure) => return fail(plan.reporter, &failure, failure.remedy()),
+        Err(failure) => return fail(plan, &failure, failure.remedy()),
     };
     anew.tell(plan.reporter);
     let pulse = life.pulses.pulse("runtime", Weight::Vital);
@@ -166,19 +171,20 @@ async fn show_life(pulse: Pulse) {
 /// Watches over the tasks; when they hang, the watchdog's thread does what is left to do.
 fn watch(life: &Life, plan: &Plan<'_>, anew: &Arc<Anew>) -> Result<Watchdog, Failure> {
     let (anew, reporter) = (Arc::clone(anew), plan.reporter.clone());
+    let attendant = plan.attendant.clone();
     let dog = Watchdog::start(WatchdogParts {
         pulses: life.pulses.clone(),
         limit: plan.ops.stuck_after,
         clocks: SystemClocks,
         jumps: life.jumps.clone(),
         reporter: plan.reporter.clone(),
-        alarm: Box::new(move |cause| rescue(cause, &anew, &reporter)),
+        alarm: Box::new(move |cause| rescue(cause, &anew, &reporter, attendant.as_deref())),
     });
     Ok(dog?)
 }
 
 /// Ends a process that hangs, or lets another begin in its place.
-fn rescue(cause: String, anew: &Anew, reporter: &Reporter) {
+fn rescue(cause: String, anew: &Anew, reporter: &Reporter, attendant: Option<&Attendant>) {
     if !anew.take() {
         // It has just come to its end by itself.
         return;
@@ -191,35 +197,43 @@ fn rescue(cause: String, anew: &Anew, reporter: &Reporter) {
                 reporter.emit(Event::Stopped {
                     reason: SIGNAL.into(),
                 });
-                let _ = reporter.flush(LAST_CRY);
+                last_words(reporter, attendant, LAST_CRY);
                 exit(0);
             }
             not_begun => not_begun.to_string(),
         }
     };
     reporter.emit(Event::Fatal { cause, remedy });
-    let _ = reporter.flush(LAST_CRY);
+    last_words(reporter, attendant, LAST_CRY);
     exit(1);
+}
+
+/// Has all that was told written, at most for `bound`, and then those let go who heard it.
+fn last_words(reporter: &Reporter, attendant: Option<&Attendant>, bound: Duration) {
+    let _ = reporter.flush(bound);
+    if let Some(attendant) = attendant {
+        let _ = attendant.leave(FAREWELL);
+    }
 }
 
 /// Ends a life, or lets another begin in its place.
 fn conclude(end: End, anew: &Anew, plan: &Plan<'_>) -> ExitCode {
     let (shutdown, reporter) = (anew.shutdown(), plan.reporter);
     let failure = match end {
-        End::Asked(reason) => return stop(reporter, reason),
+        End::Asked(reason) => return stop(plan, reason),
         End::Again(_) | End::Yields if shutdown.is_signalled() => {
-            return stop(reporter, SIGNAL.into());
+            return stop(plan, SIGNAL.into());
         }
         End::Yields => return come_back(anew, plan),
         End::Again(reason) => Failure::passing(reason),
         End::Failed(failure) => failure,
     };
     if !failure.may_heal() || shutdown.is_final() {
-        return fail(reporter, &failure, failure.remedy());
+        return fail(plan, &failure, failure.remedy());
     }
     match anew.begin(failure.cause.clone(), reporter) {
-        NotBegun::Asked => stop(reporter, SIGNAL.into()),
-        not_begun => fail(reporter, &failure, &not_begun.to_string()),
+        NotBegun::Asked => stop(plan, SIGNAL.into()),
+        not_begun => fail(plan, &failure, &not_begun.to_string()),
     }
 }
 
@@ -231,26 +245,22 @@ fn come_back(anew: &Anew, plan: &Plan<'_>) -> ExitCode {
         None => anew.come_back(plan.reporter),
     };
     match not_begun {
-        NotBegun::Asked => stop(plan.reporter, SIGNAL.into()),
-        not_begun => fail(
-            plan.reporter,
-            &Failure::passing(reason()),
-            &not_begun.to_string(),
-        ),
+        NotBegun::Asked => stop(plan, SIGNAL.into()),
+        not_begun => fail(plan, &Failure::passing(reason()), &not_begun.to_string()),
     }
 }
 
-fn stop(reporter: &Reporter, reason: String) -> ExitCode {
-    reporter.emit(Event::Stopped { reason });
-    let _ = reporter.flush(LAST_WORDS);
+fn stop(plan: &Plan<'_>, reason: String) -> ExitCode {
+    plan.reporter.emit(Event::Stopped { reason });
+    last_words(plan.reporter, plan.attendant.as_deref(), LAST_WORDS);
     ExitCode::SUCCESS
 }
 
-fn fail(reporter: &Reporter, failure: &Failure, remedy: &str) -> ExitCode {
-    reporter.emit(Event::Fatal {
+fn fail(plan: &Plan<'_>, failure: &Failure, remedy: &str) -> ExitCode {
+    plan.reporter.emit(Event::Fatal {
         cause: failure.cause.clone(),
         remedy: remedy.to_owned(),
     });
-    let _ = reporter.flush(LAST_WORDS);
+    last_words(plan.reporter, plan.attendant.as_deref(), LAST_WORDS);
     failure.exit_code()
 }

@@ -1,15 +1,19 @@
 //! A long-running process: its guard, its logs, its runtime and its last word.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use secrecy::SecretString;
-use tokio::runtime::Builder;
+use tokio::{runtime::Builder, sync::broadcast::Receiver};
 
 pub(super) use super::life::{Life, Plan};
 use super::{failure::Failure, life};
-use crate::ops::{
-    Artifacts, Ending, Event, FEW, OpsConfig, Pidfile, Reporter, ReporterOptions, complaint,
-    install_diagnostics, raise_descriptors,
+use crate::{
+    config::Settings,
+    ops::{
+        Artifacts, Ending, Event, FEW, OpsConfig, Pidfile, Reporter, ReporterOptions, Stamped,
+        complaint, install_diagnostics, raise_descriptors,
+    },
+    vitals::{Attendant, AttendantParts},
 };
 
 /// Threads for everything that is asynchronous; what computes has its own.
@@ -65,6 +69,30 @@ pub(super) fn open_with(
         });
     }
     Ok((pidfile, reporter))
+}
+
+/// Has the vitals kept from what is heard. Without them the worker does its work all the same.
+pub(super) fn attend(
+    settings: &Settings,
+    heard: Receiver<Arc<Stamped>>,
+    secrets: Vec<SecretString>,
+    reporter: &Reporter,
+) -> Option<Arc<Attendant>> {
+    let begun = Attendant::start(AttendantParts {
+        heard,
+        path: settings.artifacts.vitals(),
+        secrets,
+    });
+    match begun {
+        Ok(attendant) => Some(Arc::new(attendant)),
+        Err(cause) => {
+            reporter.emit(Event::Trouble {
+                cause: format!("how the worker fares is not kept: {cause}"),
+                remedy: "windows are answered all the same; raise the limit of threads".into(),
+            });
+            None
+        }
+    }
 }
 
 fn tell_descriptors(reporter: &Reporter, limit: Option<u64>) {

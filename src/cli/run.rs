@@ -24,6 +24,7 @@ use crate::{
     ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, TaskGroup, WalletLock},
     store::{Journal, Store},
     types::TopicId,
+    vitals::Attendant,
     worker::{Chain, StartError, Tally, Worker, connect_leashed},
 };
 
@@ -41,6 +42,7 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
                 ops: &ops,
                 never: never_anew(&start.settings, args),
                 clock: args.clock.unwrap_or_default(),
+                attendant: start.attendant.clone(),
             };
             let code = process::conduct(&plan, |life| live(life, start, &mut wallet, args));
             drop((pidfile, wallet));
@@ -78,9 +80,17 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
     };
     let mut options = ReporterOptions::new(settings.artifacts.clone());
     options.clock = Arc::new(args.clock.unwrap_or_default());
-    let (pidfile, reporter) =
-        process::open_with(options, &settings.ops, secrets, first, &settings.notices)?;
+    let heard = options.tap.listen();
+    let (pidfile, reporter) = process::open_with(
+        options,
+        &settings.ops,
+        secrets.clone(),
+        first,
+        &settings.notices,
+    )?;
+    let attendant = process::attend(&settings, heard, secrets, &reporter);
     let start = Start {
+        attendant,
         settings,
         signer,
         reporter,
@@ -92,6 +102,7 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
 
 /// What a worker starts from.
 struct Start {
+    attendant: Option<Arc<Attendant>>,
     settings: Settings,
     signer: Signer,
     reporter: Reporter,
@@ -128,6 +139,7 @@ async fn work(
         reporter,
         started,
         pidfile,
+        ..
     } = start;
     let (shutdown, clock) = (life.shutdown.clone(), Arc::clone(&life.clock));
     let address = signer.address().to_owned();

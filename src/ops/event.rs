@@ -1,9 +1,9 @@
 //! Everything that the worker tells its operator, as one typed list.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{PredictEvent, ScoreEvent, StandbyEvent, WatchEvent};
+use super::{GaugeEvent, PredictEvent, ScoreEvent, StandbyEvent, WatchEvent};
 use crate::{
     chain::Uallo,
     forecast::Forecast,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How the worker learnt of a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowSource {
     /// The chain's event, over the WebSocket.
@@ -331,6 +331,15 @@ pub enum Event {
     /// What several workers of one wallet do.
     #[serde(untagged)]
     Standby(StandbyEvent),
+    /// A reading, for those who listen alone.
+    #[serde(untagged)]
+    Gauge(GaugeEvent),
+}
+
+impl From<GaugeEvent> for Event {
+    fn from(event: GaugeEvent) -> Self {
+        Self::Gauge(event)
+    }
 }
 
 impl From<PredictEvent> for Event {

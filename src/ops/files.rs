@@ -1,7 +1,7 @@
 //! Where the worker writes, and how it replaces a file.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -84,6 +84,12 @@ impl Artifacts {
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.named(".state")
+    }
+
+    /// How the process fares, for people and programs.
+    #[must_use]
+    pub fn vitals(&self) -> PathBuf {
+        self.named(".vitals.json")
     }
 
     /// The embedded database.
@@ -172,6 +178,20 @@ pub(super) fn replace_with(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
+    put(path, write, |file| file.sync_data())
+}
+
+/// As [`replace`], for what is soon written again: after a power cut the old content may be there, and the
+/// disk is not kept busy.
+pub(crate) fn replace_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
+    put(path, |file| file.write_all(content), |_| Ok(()))
+}
+
+fn put(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    keep: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -186,7 +206,7 @@ pub(super) fn replace_with(
     let written = opened.and_then(|file| {
         let mut file = BufWriter::new(file);
         write(&mut file)?;
-        file.into_inner()?.sync_data()
+        keep(&file.into_inner()?)
     });
     let replaced = written.and_then(|()| fs::rename(&beside, path));
     if replaced.is_err() {

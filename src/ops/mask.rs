@@ -24,7 +24,7 @@ const ROOM: usize = 4 * BLOCK;
 
 /// The secrets that no line may hold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Mask {
+pub(crate) struct Mask {
     /// Those that the process needs for as long as it runs.
     texts: Vec<SecretString>,
     wallets: Vec<Print>,
@@ -41,7 +41,7 @@ struct Print {
 }
 
 impl Mask {
-    pub(super) fn new(secrets: Vec<SecretString>) -> Self {
+    pub(crate) fn new(secrets: Vec<SecretString>) -> Self {
         let mut mask = Self::default();
         for secret in secrets {
             match Print::of(secret.expose_secret()) {
@@ -54,7 +54,7 @@ impl Mask {
     }
 
     /// The line without secrets.
-    pub(super) fn clean(&self, mut line: String) -> String {
+    pub(crate) fn clean(&self, mut line: String) -> String {
         for secret in &self.texts {
             let secret = secret.expose_secret();
             if line.contains(secret) {

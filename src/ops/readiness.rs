@@ -3,12 +3,12 @@
 use std::{io, path::PathBuf};
 
 use sd_notify::NotifyState;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Event, PredictEvent, StandbyEvent, WatchEvent, files, systemd::notify};
 
 /// What the worker is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// It has begun and can't answer a window yet.
@@ -27,6 +27,30 @@ pub enum Phase {
     Stopping,
     /// It has stopped in good order.
     Stopped,
+}
+
+impl Phase {
+    /// The phase that an event begins, if it begins one.
+    #[must_use]
+    pub fn after(before: Option<Self>, event: &Event) -> Option<Self> {
+        match event {
+            Event::Starting { .. }
+            | Event::Predict(PredictEvent::PredictStarting { .. })
+            | Event::Standby(StandbyEvent::StandbyTookOver { .. }) => Some(Self::Starting),
+            Event::CompetitionWaiting { .. } => Some(Self::Waiting),
+            Event::Standby(StandbyEvent::StandbyWaiting { .. }) => Some(Self::Standby),
+            Event::Ready { .. } | Event::Predict(PredictEvent::PredictReady { .. }) => {
+                Some(Self::Ready)
+            }
+            Event::Watch(WatchEvent::BeginningAnew { .. })
+            | Event::Standby(StandbyEvent::StandbyLost { .. }) => Some(Self::Restarting),
+            Event::Fatal { .. } => Some(Self::Failed),
+            Event::Stopping { .. } => Some(Self::Stopping),
+            // What ended it matters more than that it ended.
+            Event::Stopped { .. } => (before != Some(Self::Failed)).then_some(Self::Stopped),
+            _ => None,
+        }
+    }
 }
 
 /// The content of `worker.state`: one line of JSON, replaced as a whole. Scripts without a JSON
@@ -78,12 +102,6 @@ impl StateFile {
     /// Takes from an event what the state file says of it. `timestamp` is the event's.
     pub(super) fn observe(&mut self, event: &Event, timestamp: &str) {
         match event {
-            Event::Starting { .. }
-            | Event::Predict(PredictEvent::PredictStarting { .. })
-            | Event::Standby(StandbyEvent::StandbyTookOver { .. }) => {
-                self.enter(Phase::Starting, event, timestamp);
-            }
-            Event::CompetitionWaiting { .. } => self.enter(Phase::Waiting, event, timestamp),
             Event::EnvironmentLoaded { address, .. } => {
                 self.content.address.clone_from(address);
                 self.dirty = true;
@@ -99,24 +117,11 @@ impl StateFile {
                 self.content.balance = balance.to_string();
                 self.dirty = true;
             }
-            Event::Standby(StandbyEvent::StandbyWaiting { .. }) => {
-                self.enter(Phase::Standby, event, timestamp);
-            }
-            Event::Ready { .. } | Event::Predict(PredictEvent::PredictReady { .. }) => {
-                self.enter(Phase::Ready, event, timestamp);
-            }
-            Event::Watch(WatchEvent::BeginningAnew { .. })
-            | Event::Standby(StandbyEvent::StandbyLost { .. }) => {
-                self.enter(Phase::Restarting, event, timestamp);
-            }
             Event::Counted { .. } | Event::Outranked { .. } => tell_status(&event.message()),
-            Event::Fatal { .. } => self.enter(Phase::Failed, event, timestamp),
-            Event::Stopping { .. } => self.enter(Phase::Stopping, event, timestamp),
-            // What ended it matters more than that it ended.
-            Event::Stopped { .. } if self.content.state != Phase::Failed => {
-                self.enter(Phase::Stopped, event, timestamp);
-            }
             _ => {}
+        }
+        if let Some(phase) = Phase::after(Some(self.content.state), event) {
+            self.enter(phase, event, timestamp);
         }
     }
 

@@ -11,9 +11,11 @@ use std::{
 };
 
 use secrecy::SecretString;
+use time::OffsetDateTime;
+use tokio::sync::broadcast::Receiver;
 
 use super::{
-    Artifacts, Event, OpsConfig, OpsError, Recording, readiness,
+    Artifacts, Event, OpsConfig, OpsError, Recording, Stamped, Tap, readiness,
     writer::{Note, Writer},
 };
 use crate::clock::{SharedClock, SystemClock};
@@ -25,6 +27,7 @@ const QUEUE: usize = 8_192;
 #[derive(Clone)]
 pub struct Reporter {
     sink: Sink,
+    tap: Tap,
 }
 
 #[derive(Clone)]
@@ -51,6 +54,8 @@ pub struct ReporterOptions {
     pub stdout: bool,
     /// What time it is.
     pub clock: SharedClock,
+    /// Who else hears what is told.
+    pub tap: Tap,
 }
 
 impl ReporterOptions {
@@ -63,6 +68,7 @@ impl ReporterOptions {
             secrets: Vec::new(),
             stdout: true,
             clock: Arc::new(SystemClock),
+            tap: Tap::default(),
         }
     }
 }
@@ -78,6 +84,7 @@ impl Reporter {
         let (sender, notes) = mpsc::sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let clock = Arc::clone(&options.clock);
+        let tap = options.tap.clone();
         let writer = Writer::new(options, Arc::clone(&dropped));
         thread::Builder::new()
             .name("log-writer".into())
@@ -89,7 +96,7 @@ impl Reporter {
             started: Arc::default(),
             clock,
         };
-        Ok(Self { sink })
+        Ok(Self { sink, tap })
     }
 
     /// A reporter that only remembers, for tests.
@@ -97,20 +104,45 @@ impl Reporter {
     pub fn recording() -> (Self, Recording) {
         let recording = Recording::new();
         let sink = Sink::Memory(recording.clone());
-        (Self { sink }, recording)
+        let tap = Tap::default();
+        (Self { sink, tap }, recording)
     }
 
-    /// Reports an event.
+    /// Reports an event. Readings ([`Event::Gauge`]) go to those who listen alone.
     pub fn emit(&self, event: Event) {
+        let is_reading = matches!(event, Event::Gauge(_));
+        if is_reading && !self.is_heard() {
+            return;
+        }
+        let at = match &self.sink {
+            Sink::Memory(_) => OffsetDateTime::now_utc(),
+            Sink::Writer { clock, .. } => clock.now(),
+        };
+        let stamped = Arc::new(Stamped { at, event });
+        self.tap.tell(&stamped);
         match &self.sink {
-            Sink::Memory(recording) => recording.take(event),
-            Sink::Writer { clock, started, .. } => {
-                if readiness::ends_the_start(&event) {
+            _ if is_reading => {}
+            Sink::Memory(recording) => recording.take(stamped.event.clone()),
+            Sink::Writer { started, .. } => {
+                if readiness::ends_the_start(&stamped.event) {
                     started.store(true, Ordering::Relaxed);
                 }
-                self.send(Note::Event(clock.now(), Box::new(event)));
+                self.send(Note::Event(stamped));
             }
         }
+    }
+
+    /// All that is reported from now on. Nobody waits for a listener: one that is slow loses the oldest
+    /// events, and is told how many.
+    #[must_use]
+    pub fn listen(&self) -> Receiver<Arc<Stamped>> {
+        self.tap.listen()
+    }
+
+    /// Whether anybody listens: readings need not be taken for nobody.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.tap.is_heard()
     }
 
     /// Whether it was not told yet that the process has started.

@@ -17,7 +17,7 @@ const TOPIC: TopicId = TopicId(67);
 const NONCE: Nonce = Nonce(148);
 const AT: OffsetDateTime = datetime!(2025-09-16 13:00 UTC);
 
-pub(super) fn forecast() -> Forecast {
+pub(crate) fn forecast() -> Forecast {
     Forecast {
         topic: TOPIC,
         value: 0.0125,
@@ -33,7 +33,7 @@ pub(super) fn forecast() -> Forecast {
 }
 
 /// A built-in forecast that stands in for a forecaster outside the process.
-pub(super) fn stand_in_forecast() -> Forecast {
+pub(crate) fn stand_in_forecast() -> Forecast {
     let detail = "no answer".to_owned();
     Forecast {
         fallback: Some(Fallback::Outside { detail }),
@@ -41,7 +41,7 @@ pub(super) fn stand_in_forecast() -> Forecast {
     }
 }
 
-pub(super) fn window_open(nonce: i64) -> Event {
+pub(crate) fn window_open(nonce: i64) -> Event {
     Event::WindowOpen {
         topic: TOPIC,
         nonce: Nonce(nonce),
@@ -51,7 +51,7 @@ pub(super) fn window_open(nonce: i64) -> Event {
 }
 
 /// The events of a run in which nothing is wrong, in the order in which they happen.
-pub(super) fn healthy() -> Vec<Event> {
+pub(crate) fn healthy() -> Vec<Event> {
     let (address, endpoint) = ("allo1abc".to_owned(), "ws://127.0.0.1:26657/websocket");
     let mut events = vec![
         Event::Starting {
@@ -224,7 +224,7 @@ fn healthy_window() -> Vec<Event> {
 }
 
 /// Our value among the others'.
-pub(super) fn compared(z: Option<f64>, verdict: Verdict) -> Event {
+pub(crate) fn compared(z: Option<f64>, verdict: Verdict) -> Event {
     Event::ForecastCompared {
         topic: TOPIC,
         nonce: NONCE,
@@ -239,7 +239,7 @@ pub(super) fn compared(z: Option<f64>, verdict: Verdict) -> Event {
 }
 
 /// One instance of every event that tells of something wrong.
-pub(super) fn troubled() -> Vec<Event> {
+pub(crate) fn troubled() -> Vec<Event> {
     let (topic, nonce) = (TOPIC, NONCE);
     let (cause, remedy) = ("the cause".to_owned(), "the remedy".to_owned());
     let endpoint = "http://127.0.0.1:26657".to_owned();
@@ -313,7 +313,7 @@ pub(super) fn troubled() -> Vec<Event> {
 }
 
 /// A prepared forecast that is 0.0 for want of a better one.
-pub(super) fn fallback() -> Event {
+pub(crate) fn fallback() -> Event {
     let mut forecast = forecast();
     forecast.source = Source::Fallback;
     forecast.fallback = Some(Fallback::ShortHistory {

@@ -330,6 +330,7 @@ impl Event {
             Self::Predict(event) => event.words(),
             Self::Score(event) => event.words(),
             Self::Standby(event) => event.words(),
+            Self::Gauge(_) => good("📟", "Reading"),
         }
     }
 }

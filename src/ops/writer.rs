@@ -14,7 +14,7 @@ use std::{
 use time::OffsetDateTime;
 
 use super::{
-    Event, Level, ReporterOptions, Words,
+    Event, Level, ReporterOptions, Stamped, Words,
     descriptors::Spare,
     log_file::{Limits, LogFile},
     mask::Mask,
@@ -35,7 +35,7 @@ const SCREEN_FLUSH: Duration = Duration::from_millis(200);
 /// What the writer is told.
 pub(super) enum Note {
     /// Something happened at a time.
-    Event(OffsetDateTime, Box<Event>),
+    Event(Arc<Stamped>),
     /// A line for the output log.
     Diagnostic(OffsetDateTime, String),
     /// Say whether everything before this is written.
@@ -106,7 +106,7 @@ impl Writer {
 
     fn take(&mut self, note: Note) {
         match note {
-            Note::Event(at, event) => self.event(at, &event),
+            Note::Event(stamped) => self.event(stamped.at, &stamped.event),
             Note::Diagnostic(at, line) => self.line(at, &line),
             Note::Flush(done) => {
                 self.settle();

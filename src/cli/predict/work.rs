@@ -44,6 +44,7 @@ pub(super) fn work(args: &WorkArgs) -> ExitCode {
                 ops: &ops,
                 never: args.duration.map(|_| "start it again"),
                 clock: FastClock::default(),
+                attendant: None,
             };
             let code = process::conduct(&plan, |life| live(life, start));
             drop(pidfile);

@@ -28,6 +28,7 @@ pub(super) fn work(args: &ScoreArgs) -> ExitCode {
                 ops: &ops,
                 never: (args.once || args.duration.is_some()).then_some("run it again"),
                 clock: FastClock::default(),
+                attendant: None,
             };
             let code = process::conduct_alone(&plan, |life| live(life, start));
             drop(pidfile);

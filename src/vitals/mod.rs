@@ -1,0 +1,24 @@
+//! How the worker fares: one account of it, folded from all that it tells.
+//!
+//! [`Vitals`] hears the reporter's events and readings and keeps what an operator asks for, bounded in
+//! size. The file `worker.vitals.json` holds it for whoever asks from outside; metrics, health and alerts
+//! read the same.
+
+mod facts;
+mod file;
+mod hear;
+mod hear_nodes;
+mod hear_topics;
+mod histogram;
+mod keeper;
+#[cfg(test)]
+mod tests;
+
+pub use facts::{
+    Competition, Counts, Endpoint, Fees, ForecastNow, Head, Moment, Next, Obstacle, Prices,
+    Process, Record, Role, Socket, StandIn, Standby, Topic, Trouble, Vitals, Waiting, Wallet,
+    Window,
+};
+pub use file::{VitalsError, read};
+pub use histogram::{BOUNDS_MS, Histogram};
+pub use keeper::{Attendant, AttendantParts};
