@@ -28,5 +28,6 @@ pub use emissions::{
 };
 pub use error::ChainError;
 pub use output::Output;
+pub(crate) use rpc::TOLERATED_LAG;
 pub use rpc::{BreakerState, EndpointHealth, EndpointKind, Hedging, Notice, Rpc, Sent, redacted};
 pub use signer::{Envelope, KeyError, Signer, private_key_of};

@@ -49,7 +49,7 @@ use crate::{leash::Leash, tls::Trust, types::Height};
 
 pub use breaker::BreakerState;
 pub use broadcast::Sent;
-pub(super) use health::TOLERATED_LAG;
+pub(crate) use health::TOLERATED_LAG;
 pub use health::{EndpointHealth, EndpointKind, Hedging};
 pub use notice::Notice;
 

@@ -64,8 +64,8 @@ pub enum GaugeEvent {
     TopicOpen { topic: TopicId },
     /// The wallet's balance, as it is asked for between windows.
     Coins { balance: Uallo },
-    /// A transaction was handed to a node: what it pays, or may.
-    FeePaid { fee: Uallo },
+    /// A transaction in a block paid its fee. One that answers several windows is told as often.
+    FeePaid { hash: String, fee: Uallo },
     /// The fees of the last 24 hours, and the most that they may be.
     FeesOfDay { paid: Uallo, most: Uallo },
     /// The start can't go on for want of something.

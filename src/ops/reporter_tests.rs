@@ -172,6 +172,7 @@ fn a_writer_that_hangs_never_blocks_who_reports() {
     let (sender, _kept_full) = mpsc::sync_channel(1);
     let dropped = Arc::new(AtomicU64::new(0));
     let reporter = Reporter {
+        tap: Tap::default(),
         sink: Sink::Writer {
             started: Arc::default(),
             notes: sender,

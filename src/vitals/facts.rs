@@ -202,10 +202,12 @@ pub struct Wallet {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Fees {
-    /// Paid since the start, or handed to a node to be.
+    /// Paid since the start.
     pub paid: Uallo,
     /// Transactions that they were paid for.
     pub transactions: u64,
+    /// The newest of them.
+    pub newest: String,
     /// Paid in the last 24 hours, as far as that was counted.
     pub day: Option<Uallo>,
     /// The most that they may be.

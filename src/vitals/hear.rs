@@ -123,8 +123,9 @@ impl Vitals {
                 self.wallet.remedy.clone_from(remedy);
                 self.has(at, *balance);
             }
-            Event::Gauge(GaugeEvent::FeePaid { fee }) => {
+            Event::Gauge(GaugeEvent::FeePaid { hash, fee }) if *hash != self.wallet.fees.newest => {
                 let fees = &mut self.wallet.fees;
+                fees.newest.clone_from(hash);
                 fees.paid = fees.paid.plus(*fee);
                 fees.transactions += 1;
             }

@@ -108,6 +108,13 @@ impl Budget {
         self.fees.retain(|fee| fee.mark != mark);
     }
 
+    /// The fees of the last 24 hours, and the most that they may be.
+    pub(super) fn of_day(&self, now: OffsetDateTime) -> (Uallo, Uallo) {
+        let fees = self.fees.iter().filter(|fee| fee.at + DAY > now);
+        let paid = fees.map(|fee| fee.amount).fold(Uallo(0), Uallo::plus);
+        (paid, self.most)
+    }
+
     fn spent(&self) -> Uallo {
         let amounts = self.fees.iter().map(|fee| fee.amount);
         amounts.fold(Uallo(0), Uallo::plus)
@@ -162,6 +169,8 @@ mod tests {
         let mut budget = budget();
         let now = START + Span::hours(3);
         assert_eq!(budget.allows(Uallo(1), now), Ok(()));
+        assert_eq!(budget.of_day(now), (Uallo(9), Uallo(10)));
+        assert_eq!(budget.of_day(START + DAY), (Uallo(6), Uallo(10)));
         let one = budget.allows(Uallo(4), now).unwrap_err();
         assert_eq!(one.until, Some(START + DAY));
         assert_eq!(one.paid, Uallo(9));

@@ -8,8 +8,8 @@ use super::{
     windows::Told,
 };
 use crate::{
-    chain::{Answer, Next, answered_windows, jsonrpc::TxResult, refused_message},
-    ops::Event,
+    chain::{Answer, Next, Uallo, answered_windows, jsonrpc::TxResult, refused_message},
+    ops::{Event, GaugeEvent},
     store::{Refusal, State},
     types::{Height, WindowKey},
 };
@@ -65,6 +65,7 @@ impl Submitter {
             self.resync(&keys).await;
         } else {
             self.ledger.spent(sequence);
+            self.paid(&hash, fee);
             for flight in self.flights_of(&keys) {
                 let is_culprit = culprit == Some(flight.key);
                 flight.refusals += u32::from(culprit.is_none() || is_culprit);
@@ -94,6 +95,14 @@ impl Submitter {
         answered_windows(&tx.bytes).get(index).copied()
     }
 
+    /// A block took a transaction's fee.
+    fn paid(&self, hash: &str, fee: Uallo) {
+        let hash = hash.to_owned();
+        self.tell(GaugeEvent::FeePaid { hash, fee }.into());
+        let (paid, most) = self.budget.of_day(self.parts.clock.now());
+        self.tell(GaugeEvent::FeesOfDay { paid, most }.into());
+    }
+
     /// The chain holds our inference.
     pub(super) fn included(&mut self, key: WindowKey, hash: String, height: Height, gas_used: i64) {
         let Some(flight) = self.flights.get_mut(&key) else {
@@ -103,7 +112,9 @@ impl Submitter {
             return;
         }
         flight.step = Step::Included;
+        let fee = flight.fee;
         self.parts.chain.rpc.landed();
+        self.paid(&hash, fee);
         let WindowKey { topic, nonce } = key;
         self.tell(Event::SubmissionSuccessful {
             topic,

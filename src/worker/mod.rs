@@ -49,12 +49,13 @@ pub use startup::{StartError, connect, connect_leashed};
 
 use crate::{
     chain::{
-        Account, ChainConfig, ChainError, Emissions, FeeConfig, GasPrice, NetworkConfig, Notice,
-        Rpc, Signer, feed::Feed, proto::emissions::Topic,
+        Account, BreakerState, ChainConfig, ChainError, Emissions, EndpointHealth, FeeConfig,
+        GasPrice, NetworkConfig, Notice, Rpc, Signer, TOLERATED_LAG, Uallo, feed::Feed,
+        proto::emissions::Topic,
     },
     clock::SharedClock,
     forecast::DeskHandle,
-    ops::{Event, Reporter, TaskGroup},
+    ops::{EndpointGauge, Event, GaugeEvent, Reporter, TaskGroup},
     store::{Journal, Wallet},
     types::{Height, TopicId},
 };
@@ -122,6 +123,30 @@ impl Chain {
                     seconds: after.as_secs(),
                 },
             })
+    }
+
+    /// How the endpoints fare.
+    pub(crate) fn node_readings(&self) -> GaugeEvent {
+        let read = |it: EndpointHealth| {
+            let is_behind = it.lag > TOLERATED_LAG;
+            let is_healthy = !it.is_shut_out
+                && it.breaker == BreakerState::Closed
+                && it.failures == 0
+                && !is_behind;
+            EndpointGauge {
+                endpoint: it.name,
+                is_healthy,
+                is_pinned: it.is_pinned,
+                height: it.height,
+                lag: it.lag,
+                latency_ms: it.latency.map(|it| it.as_secs_f64() * 1e3),
+                failures: it.failures,
+                cause: it.last_error.filter(|_| !is_healthy),
+            }
+        };
+        GaugeEvent::Endpoints {
+            endpoints: self.rpc.health().into_iter().map(read).collect(),
+        }
     }
 
     /// Waits for a turn to ask in the background; it lasts until the value is dropped.
@@ -254,6 +279,7 @@ impl Worker {
         .catching_up(catch_up)
         .watched(group.pulse("windows"), Arc::clone(&self.clock));
         let low = self.fees.low_balance;
+        let was_low = opening.coins < low;
         let (scribe, writing) = Scribe::new(self.journal, self.reporter.clone());
         let writing = writing.watched(group.slow_pulse("journal"));
         let parts = Parts {
@@ -285,6 +311,7 @@ impl Worker {
         });
         let (chain, reporter, tally) = (self.chain, self.reporter, tallied.clone());
         group.spawn_minor("balance", move || {
+            let low = (low, was_low);
             upkeep::follow_balance(Arc::clone(&chain), tally.clone(), low, reporter.clone())
         });
         Ok(tallied)
@@ -294,6 +321,8 @@ impl Worker {
 /// What the worker finds when it starts.
 pub(crate) struct Opening {
     account: Account,
+    /// What the wallet holds.
+    coins: Uallo,
     price: GasPrice,
     height: Height,
     /// The newest block that an earlier run has heard of.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Chain, nonces::Obstacle, parts::Report, windows::Windows};
 use crate::{
     chain::{ChainError, OpenWindow, WindowStatus},
-    ops::{Event, WindowSource},
+    ops::{Event, GaugeEvent, WindowSource},
     types::{Nonce, TopicId, WindowKey},
 };
 
@@ -101,8 +101,23 @@ impl Windows {
                 .await;
         }
         let next = next_window(topic, &status).filter(|_| self.tracker.obstacle(topic).is_none());
+        self.tell_standing(topic, next);
         self.report(Report::Foretold { topic, next }).await;
         self.perhaps_ready();
+    }
+
+    /// For those who follow how the worker fares.
+    fn tell_standing(&self, topic: TopicId, next: Option<OpenWindow>) {
+        if self.tracker.obstacle(topic).is_none() {
+            self.tell(GaugeEvent::TopicOpen { topic }.into());
+        }
+        let (opens, closes) = (next.map(|it| it.key.nonce.height()), next.map(|it| it.end));
+        let next = GaugeEvent::NextWindow {
+            topic,
+            opens,
+            closes,
+        };
+        self.tell(next.into());
     }
 
     fn explain(&self, topic: TopicId, obstacle: Obstacle) {

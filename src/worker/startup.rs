@@ -15,7 +15,7 @@ use crate::{
         balance, fee_of, jsonrpc::SyncInfo, proto::emissions::Topic,
     },
     leash::Leash,
-    ops::{Event, Reporter},
+    ops::{Event, GaugeEvent, Need, Reporter},
     store::{Journal, Sent, StateName, StoreError},
     tls::Trust,
     types::{Height, TopicId},
@@ -172,6 +172,7 @@ pub(super) async fn open(
     let price = price.unwrap_or_else(|_| GasPrice::floor(chain.network.gas_price_floor));
     Ok(Opening {
         account,
+        coins,
         price,
         height,
         heard,
@@ -199,6 +200,7 @@ async fn funded(
         if !std::mem::replace(&mut told, true) {
             let remedy = format!("{}; waiting for them", chain.fund_remedy());
             let cause = format!("the wallet {} has no coins", chain.signer.address());
+            tell_need(reporter, Need::Coins, &cause, &remedy);
             reporter.emit(Event::Trouble { cause, remedy });
         }
         tokio::time::sleep(AGAIN).await;
@@ -301,9 +303,24 @@ async fn patiently_while<T, F: Future<Output = Result<T, ChainError>>>(
 }
 
 fn tell_waiting(reporter: &Reporter, error: &ChainError, pause: Duration) {
-    let remedy = format!("asking again in {} s", pause.as_secs());
-    reporter.emit(Event::Trouble {
-        cause: error.to_string(),
-        remedy,
-    });
+    let (cause, remedy) = (
+        error.to_string(),
+        format!("asking again in {} s", pause.as_secs()),
+    );
+    tell_need(
+        reporter,
+        Need::Nodes,
+        &cause,
+        "check the machine's network and the endpoints (--rpc, --ws); they are asked again and again",
+    );
+    reporter.emit(Event::Trouble { cause, remedy });
+}
+
+fn tell_need(reporter: &Reporter, need: Need, cause: &str, remedy: &str) {
+    let waiting = GaugeEvent::Waiting {
+        need,
+        cause: cause.to_owned(),
+        remedy: remedy.to_owned(),
+    };
+    reporter.emit(waiting.into());
 }

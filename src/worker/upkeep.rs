@@ -10,10 +10,12 @@ use tokio::{
 use super::{Chain, parts::Tally};
 use crate::{
     chain::{GasPrice, Uallo, balance},
-    ops::{Event, Reporter},
+    ops::{Event, GaugeEvent, Reporter},
 };
 
 const PRICE_EVERY: Duration = Duration::from_secs(30);
+/// Coins may be spent or run out between windows, which can be hours apart.
+const BALANCE_EVERY: Duration = Duration::from_secs(30);
 
 /// Follows the fee market. A price that can't be had leaves the last one in force.
 pub(super) async fn follow_price(chain: Arc<Chain>, prices: watch::Sender<GasPrice>) {
@@ -27,21 +29,36 @@ pub(super) async fn follow_price(chain: Arc<Chain>, prices: watch::Sender<GasPri
     }
 }
 
-/// Tells the balance after each window's end, and warns when it is low.
+/// Tells the balance after each window's end, and warns when it is low. Between windows it is a reading, and
+/// told when it has become low.
 pub(super) async fn follow_balance(
     chain: Arc<Chain>,
     mut tally: watch::Receiver<Tally>,
-    low: Uallo,
+    (low, mut was_low): (Uallo, bool),
     reporter: Reporter,
 ) {
-    while tally.changed().await.is_ok() {
-        if let Ok(balance) = balance(&chain.rpc, chain.signer.address(), &chain.network.denom).await
-        {
+    let mut looks = interval(BALANCE_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks.reset();
+    loop {
+        let is_news = tokio::select! {
+            changed = tally.changed() => match changed {
+                Ok(()) => true,
+                // The submitter has ended, and the group ends with it.
+                Err(_) => return std::future::pending().await,
+            },
+            _ = looks.tick() => false,
+        };
+        let asked = balance(&chain.rpc, chain.signer.address(), &chain.network.denom).await;
+        let Ok(balance) = asked else { continue };
+        let is_low = balance < low;
+        if is_news || (is_low && !was_low) {
             tell_balance(&chain, &reporter, balance, low);
+        } else {
+            reporter.emit(GaugeEvent::Coins { balance }.into());
         }
+        was_low = is_low;
     }
-    // The submitter has ended, and the group ends with it.
-    std::future::pending::<()>().await;
 }
 
 /// Tells a balance, and what to do when it is low.

@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Chain, WorkerConfig, catch_up::CatchUp, chain_time::ChainTime, nonces::NonceTracker,
-    parts::Report, standing::Answer,
+    pace::Pace, parts::Report, standing::Answer,
 };
 use crate::{
     chain::{ChainError, OpenWindow, feed::FeedEvent, jsonrpc::Status},
     clock::SharedClock,
     failpoint::{reached, stall},
-    ops::{Event, Reporter, WatchEvent, WindowSource},
+    ops::{Event, GaugeEvent, Reporter, WatchEvent, WindowSource},
     pulse::Pulse,
     types::{Height, TopicId, WindowKey},
 };
@@ -74,6 +74,7 @@ pub(super) struct Windows {
     life: Pulse,
     clock: Option<SharedClock>,
     chain_time: ChainTime,
+    pace: Pace,
 }
 
 impl Windows {
@@ -107,6 +108,7 @@ impl Windows {
             life: Pulse::unwatched(),
             clock: None,
             chain_time: ChainTime::default(),
+            pace: Pace::default(),
         }
     }
 
@@ -227,6 +229,9 @@ impl Windows {
             self.redetect();
         }
         self.heard = (Instant::now(), pause);
+        self.pace.hear(height, self.heard.0);
+        let block_ms = self.pace.block_time().as_secs_f64() * 1e3;
+        self.tell(GaugeEvent::Head { height, block_ms }.into());
         self.chain.rpc.saw(height);
         self.tracker.advance(height);
         if self.tracker.opens_within(height, WARM_BEFORE) {
@@ -296,6 +301,9 @@ impl Windows {
     fn tend(&mut self) {
         for news in self.chain.node_news() {
             self.tell(news);
+        }
+        if self.reporter.is_heard() {
+            self.tell(self.chain.node_readings().into());
         }
         if self.chores.is_empty() {
             let chain = Arc::clone(&self.chain);

@@ -20,7 +20,7 @@ use super::{
 use crate::{leash::Leash, types::Height};
 
 /// A node that is so many blocks behind is still believed.
-pub(in crate::chain) const TOLERATED_LAG: i64 = 2;
+pub(crate) const TOLERATED_LAG: i64 = 2;
 /// The weight of the newest latency in the average.
 const NEWEST: f64 = 0.2;
 
