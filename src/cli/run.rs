@@ -25,7 +25,9 @@ use crate::{
     store::{Journal, Store},
     types::TopicId,
     vitals::Attendant,
-    worker::{Chain, StartError, Tally, Worker, connect_leashed},
+    worker::{
+        Bookkeeper, Chain, StartError, Tally, Worker, connect_leashed, follow_scores, follow_terms,
+    },
 };
 
 /// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),
@@ -166,8 +168,13 @@ async fn work(
     // A connection of its own, so that no write of candles stands before the journal's.
     let candles = database.beside().await;
     let keeps_candles = prices.are_stored();
+    let wallet_of = rooms::wallet(&settings, &address);
+    let (runs, age) = (Arc::clone(&candles) as _, started.elapsed());
+    let books = Bookkeeper::new(runs, wallet_of, Arc::clone(&clock), age);
+    let books = Arc::new(books);
     let mut group = life.group(reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
+    keep_books(&mut group, &books, &reporter);
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
     if let Some(period) = period {
         watch(&mut group, period, (&clock, &reporter, &shutdown));
@@ -216,10 +223,18 @@ async fn work(
         Ok::<_, Failure>((tally, chain, outcomes))
     };
     let begun = tokio::select! {
-        begun = worker => Some(begun?),
+        begun = worker => Some(begun),
         _ = shutdown.requested() => None,
     };
+    let begun = match begun.transpose() {
+        Ok(begun) => begun,
+        Err(failure) => {
+            books.close(&failure.cause).await;
+            return Err(failure);
+        }
+    };
     let Some((tally, chain, opened)) = begun else {
+        books.close(shutdown.reason().unwrap_or_default()).await;
         database.close().await;
         return Ok(shutdown.requested().await);
     };
@@ -234,7 +249,49 @@ async fn work(
     database.follow(&mut group, life.begins_anew, &chain, &[&candles, &outcomes]);
     let poll_seconds = settings.worker.poll_interval.as_secs();
     reporter.emit(Event::PollingStarted { poll_seconds });
-    conclude(group, &database, &tally, args.once).await
+    follow_chain(&mut group, &chain, &candles, &tally, (&reporter, &clock));
+    let ended = conclude(group, &tally, args.once).await;
+    let why = ended.as_ref().map_or_else(|it| &*it.cause, |why| why);
+    books.close(why).await;
+    database.close().await;
+    ended
+}
+
+/// Has it noted when the worker runs.
+fn keep_books(group: &mut TaskGroup, books: &Arc<Bookkeeper>, reporter: &Reporter) {
+    let (books, reporter) = (Arc::clone(books), reporter.clone());
+    group.spawn_minor("books", move || {
+        let (books, heard) = (Arc::clone(&books), reporter.listen());
+        async move { books.run(heard).await }
+    });
+}
+
+/// Has it noted what the chain says of the topics and of our answers.
+fn follow_chain(
+    group: &mut TaskGroup,
+    chain: &Arc<Chain>,
+    runs: &Arc<Store>,
+    tally: &watch::Receiver<Tally>,
+    (reporter, clock): (&Reporter, &SharedClock),
+) {
+    let (asked, runs, date) = (Arc::clone(chain), Arc::clone(runs), Arc::clone(clock));
+    group.spawn_minor("topics' terms", move || {
+        follow_terms(
+            Arc::clone(&asked),
+            Arc::clone(&runs) as _,
+            Arc::clone(&date),
+        )
+    });
+    let (asked, tally) = (Arc::clone(chain), tally.clone());
+    let (told, date) = (reporter.clone(), Arc::clone(clock));
+    group.spawn_minor("scores", move || {
+        follow_scores(
+            Arc::clone(&asked),
+            tally.clone(),
+            told.clone(),
+            Arc::clone(&date),
+        )
+    });
 }
 
 /// Another worker waits: what is in the air is not waited for as long as without one.
@@ -304,13 +361,11 @@ async fn forget_last_chain(
 /// Until the last task has ended.
 async fn conclude(
     group: TaskGroup,
-    database: &Database,
     tally: &watch::Receiver<Tally>,
     once: bool,
 ) -> Result<String, Failure> {
     let shutdown = group.shutdown();
     let ending = group.join().await;
-    database.close().await;
     process::asked(&ending)?;
     let tally = *tally.borrow();
     if once && tally.answered == 0 && tally.missed > 0 {

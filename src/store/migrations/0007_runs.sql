@@ -11,7 +11,8 @@ CREATE TABLE runs (
     seen         INTEGER NOT NULL,  -- last sign of life
     ended        INTEGER,
     mark_height  INTEGER,           -- the chain's height then
-    seen_height  INTEGER,           -- the chain's height at the last sign of life
+    heard        INTEGER,           -- when the second of them was: unix time in milliseconds
+    seen_height  INTEGER,           -- the chain's newest height that was heard of
     why          TEXT               -- why it ended
 );
 

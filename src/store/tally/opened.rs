@@ -56,7 +56,7 @@ pub fn windows(books: &Books<'_>) -> (Vec<Window>, BlockClock) {
         let reach = Reach::of(books, &clock);
         let mut lacking_here = unwatched(&known, &rules, reach);
         // Opened when the topic was first looked at; before that nobody counts.
-        let begin = books.since.into_iter().chain(first_start(books.past)).min();
+        let begin = begin(books);
         lacking_here.extend(known.into_iter().filter(|nonce| {
             !journaled.contains_key(nonce) && clock.at(*nonce) >= begin && begin.is_some()
         }));
@@ -72,8 +72,10 @@ pub fn windows(books: &Books<'_>) -> (Vec<Window>, BlockClock) {
     (all, clock)
 }
 
-fn first_start(past: &Past) -> Option<OffsetDateTime> {
-    past.runs.iter().map(|run| run.started).min()
+/// From when on windows count: the first start, or the period's begin if that was earlier.
+fn begin(books: &Books<'_>) -> Option<OffsetDateTime> {
+    let starts = books.past.runs.iter().map(|run| run.started);
+    books.since.into_iter().chain(starts).min()
 }
 
 /// Prepared or withdrawn, a nonce was only expected.
@@ -176,9 +178,9 @@ struct Reach {
 
 impl Reach {
     fn of(books: &Books<'_>, clock: &BlockClock) -> Self {
-        let from = books.since.and_then(|since| first_after(clock, since));
+        let from = begin(books);
         Self {
-            from,
+            from: from.and_then(|from| first_after(clock, from)),
             to: clock.height(books.until),
         }
     }

@@ -31,7 +31,7 @@ pub struct Run {
     pub why: Option<String>,
     /// The chain's height when it first knew it.
     pub first_mark: Option<Mark>,
-    /// The chain's height at the last sign of life.
+    /// The chain's newest height that was heard of.
     pub last_mark: Option<Mark>,
 }
 
@@ -129,7 +129,7 @@ pub trait RunRepository: Send + Sync + 'static {
 const BEGIN: &str = "INSERT INTO runs (chain_id, address, version, pid, started, seen) \
     VALUES (?, ?, ?, ?, ?, ?)";
 
-const KEEP: &str = "UPDATE runs SET ready = ?, marked = ?, mark_height = ?, seen = ?, \
+const KEEP: &str = "UPDATE runs SET ready = ?, marked = ?, mark_height = ?, seen = ?, heard = ?, \
     seen_height = ?, ended = ?, why = ? WHERE id = ?";
 
 const NOTE: &str = "INSERT OR REPLACE INTO topic_terms \
@@ -161,6 +161,7 @@ impl RunRepository for Store {
             .bind(run.first_mark.map(|it| milliseconds(it.at)))
             .bind(run.first_mark.map(|it| it.height))
             .bind(milliseconds(run.seen))
+            .bind(run.last_mark.map(|it| milliseconds(it.at)))
             .bind(run.last_mark.map(|it| it.height))
             .bind(run.ended.map(milliseconds))
             .bind(&run.why)
@@ -202,18 +203,17 @@ pub(super) fn run(row: &SqliteRow) -> Result<Run, sqlx::Error> {
         let height: Option<i64> = row.try_get(height)?;
         Ok::<_, sqlx::Error>(height.zip(at).map(|(height, at)| Mark { height, at }))
     };
-    let seen = needed("seen")?;
     Ok(Run {
         id: row.try_get("id")?,
         version: row.try_get("version")?,
         pid: row.try_get("pid")?,
         started: needed("started")?,
         ready: date("ready")?,
-        seen,
+        seen: needed("seen")?,
         ended: date("ended")?,
         why: row.try_get("why")?,
         first_mark: mark("mark_height", date("marked")?)?,
-        last_mark: mark("seen_height", Some(seen))?,
+        last_mark: mark("seen_height", date("heard")?)?,
     })
 }
 
