@@ -32,6 +32,7 @@ pub mod season;
 #[cfg(test)]
 mod spoil;
 pub mod standby;
+pub mod status;
 pub mod store;
 pub mod tls;
 pub mod types;

@@ -84,8 +84,10 @@ const RUNS: &str = "SELECT * FROM runs WHERE chain_id = ? AND address = ? ORDER 
 
 const TERMS: &str = "SELECT * FROM topic_terms WHERE chain_id = ? ORDER BY topic, height";
 
-const NEWEST: &str = "SELECT address FROM (SELECT address, at FROM journal WHERE chain_id = ?1 \
-    UNION ALL SELECT address, seen * 1000000 FROM runs WHERE chain_id = ?1) ORDER BY at DESC LIMIT 1";
+const NEWEST: &str = "SELECT chain_id, address FROM \
+    (SELECT chain_id, address, at FROM journal \
+        UNION ALL SELECT chain_id, address, seen * 1000000 FROM runs) \
+    ORDER BY at DESC LIMIT 1";
 
 impl Ledger {
     /// Opens the database at `path` to read it; none when there is none.
@@ -122,20 +124,16 @@ impl Ledger {
             .map_err(|cause| self.failed(cause))
     }
 
-    /// The wallet that was last at work on a chain.
+    /// The wallet that was last at work, and its chain.
     ///
     /// # Errors
     /// When the database can't be read.
-    pub async fn newest_wallet(&self, chain_id: &str) -> Result<Option<Wallet>, StoreError> {
-        let address: Option<String> = sqlx::query_scalar(NEWEST)
-            .bind(chain_id)
+    pub async fn newest_wallet(&self) -> Result<Option<Wallet>, StoreError> {
+        let found: Option<(String, String)> = sqlx::query_as(NEWEST)
             .fetch_optional(&self.pool)
             .await
             .map_err(|cause| self.failed(cause))?;
-        Ok(address.map(|address| Wallet {
-            chain_id: chain_id.to_owned(),
-            address,
-        }))
+        Ok(found.map(|(chain_id, address)| Wallet { chain_id, address }))
     }
 
     /// All that is known of a wallet. `denom` is the coin that fees are paid in.

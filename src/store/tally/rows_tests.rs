@@ -44,7 +44,7 @@ async fn filled(path: &Path) -> Store {
 
 async fn read(path: &Path) -> Past {
     let ledger = Ledger::open(path).await.unwrap().unwrap();
-    let found = ledger.newest_wallet("allora-localnet-1").await.unwrap();
+    let found = ledger.newest_wallet().await.unwrap();
     assert_eq!(found, Some(wallet()));
     ledger.past(&wallet(), "uallo").await.unwrap()
 }
