@@ -18,6 +18,7 @@ mod layer;
 pub(crate) mod locked;
 mod network;
 mod offline;
+mod outward;
 mod predicting;
 mod published;
 mod root;
@@ -42,6 +43,7 @@ pub use self::{
     secrets::{Ask, WalletSecret},
 };
 use crate::{
+    alerts::AlertsConfig,
     chain::{ChainConfig, FeeConfig, NetworkConfig, redacted},
     density::Unit,
     forecast::{BlendConfig, ForecastConfig},
@@ -146,6 +148,12 @@ pub struct Settings {
     pub learning: LearningConfig,
     /// `[ops]`
     pub ops: OpsConfig,
+    /// `[alerts]`
+    pub alerts: AlertsConfig,
+    /// `ALERT_WEBHOOK_URL`; without one no alert is sent.
+    pub alert_url: Option<SecretString>,
+    /// `OPS_HTTP_TOKEN`; without one the server of metrics and health is this machine's alone.
+    pub http_token: Option<SecretString>,
     /// The topics to answer; at least one, none twice.
     pub topics: Vec<TopicConfig>,
     /// The period in which windows are answered.
@@ -228,6 +236,10 @@ impl Settings {
             });
         }
         ConfigError::unless_none(found)?;
+        let http_token = sources.secret("OPS_HTTP_TOKEN");
+        outward::page(&document.ops, http_token.as_ref(), &place)?;
+        let alert_url = sources.secret("ALERT_WEBHOOK_URL");
+        outward::webhook(alert_url.as_ref(), &mut notices)?;
         let topics = topics::choose(&overrides.topics, &document.topics, &mut notices)?;
         topics::tell_unjudged(&topics, &document, &mut notices);
         topics::tell_networks(&topics, &document, &mut notices);
@@ -261,6 +273,9 @@ impl Settings {
             standby_database_url: sources.secret("STANDBY_DATABASE_URL"),
             learning: document.learning,
             ops: document.ops,
+            alerts: document.alerts,
+            alert_url,
+            http_token,
             topics,
             competition: document.competition,
             prices,
@@ -317,7 +332,9 @@ impl Settings {
         let network = self.network.rpc.iter().chain(&self.network.ws);
         let known = [&*self.network.chain_id, &*self.network_name];
         let endpoints = network.flat_map(|url| predicting::secrets_of(url, &known));
+        let outward = self.alert_url.iter().chain(&self.http_token).cloned();
         wallet
+            .chain(outward)
             .chain(keys)
             .chain(tokens)
             .chain(url.cloned())

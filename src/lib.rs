@@ -5,6 +5,7 @@
 //! `forecast` keeps ready from the candles of `market`, journals in `store`, and sends through
 //! `chain`. `ops` tells the operator.
 
+pub mod alerts;
 pub mod backtest;
 pub mod chain;
 pub mod cli;
@@ -35,6 +36,7 @@ pub mod standby;
 pub mod status;
 pub mod store;
 pub mod tls;
+mod token;
 pub mod types;
 pub mod vitals;
 pub mod worker;

@@ -48,6 +48,8 @@ pub(super) struct Plan<'a> {
     pub(super) clock: FastClock,
     /// Who keeps the vitals, to be let go with the last word.
     pub(super) attendant: Option<Arc<Attendant>>,
+    /// Where its tasks give their signs of life.
+    pub(super) pulses: Pulses,
 }
 
 impl Plan<'_> {
@@ -87,7 +89,7 @@ impl Life {
             shutdown: Shutdown::install()?,
             clock: Arc::new(WatchedClock::new(plan.clock, jumps.clone())),
             begins_anew: plan.begins_anew(),
-            pulses: Pulses::default(),
+            pulses: plan.pulses.clone(),
             jumps,
         })
     }

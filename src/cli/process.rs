@@ -8,12 +8,14 @@ use tokio::{runtime::Builder, sync::broadcast::Receiver};
 pub(super) use super::life::{Life, Plan};
 use super::{failure::Failure, life};
 use crate::{
+    clock::SharedClock,
     config::Settings,
     ops::{
         Artifacts, Ending, Event, FEW, OpsConfig, Pidfile, Reporter, ReporterOptions, Stamped,
         complaint, install_diagnostics, raise_descriptors,
     },
-    vitals::{Attendant, AttendantParts},
+    pulse::Pulses,
+    vitals::{AlarmParts, Attendant, AttendantParts, Limits, PageParts},
 };
 
 /// Threads for everything that is asynchronous; what computes has its own.
@@ -77,11 +79,32 @@ pub(super) fn attend(
     heard: Receiver<Arc<Stamped>>,
     secrets: Vec<SecretString>,
     reporter: &Reporter,
+    (clock, pulses, is_alarmed): (SharedClock, Pulses, bool),
 ) -> Option<Arc<Attendant>> {
+    let ops = &settings.ops;
+    let listen = ops.http.address().ok().flatten();
+    let url = settings.alert_url.clone().filter(|_| is_alarmed);
     let begun = Attendant::start(AttendantParts {
         heard,
         path: settings.artifacts.vitals(),
         secrets,
+        reporter: reporter.clone(),
+        clock,
+        limits: Limits {
+            candle_seconds: settings.forecast.max_age.as_secs_f64(),
+            low_balance: settings.fees.low_balance,
+            forecasts: true,
+        },
+        pulses: (pulses, ops.stuck_after),
+        page: listen.map(|listen| PageParts {
+            listen,
+            token: settings.http_token.clone(),
+        }),
+        alarm: url.map(|url| AlarmParts {
+            config: settings.alerts.clone(),
+            url,
+            path: settings.artifacts.alerts(),
+        }),
     });
     match begun {
         Ok(attendant) => Some(Arc::new(attendant)),

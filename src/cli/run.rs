@@ -22,6 +22,7 @@ use crate::{
     devnet::{Control, Devnet, DevnetConfig},
     leash::Leash,
     ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, TaskGroup, WalletLock},
+    pulse::Pulses,
     store::{Journal, Store},
     types::TopicId,
     vitals::Attendant,
@@ -45,6 +46,7 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
                 never: never_anew(&start.settings, args),
                 clock: args.clock.unwrap_or_default(),
                 attendant: start.attendant.clone(),
+                pulses: start.pulses.clone(),
             };
             let code = process::conduct(&plan, |life| live(life, start, &mut wallet, args));
             drop((pidfile, wallet));
@@ -90,9 +92,17 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
         first,
         &settings.notices,
     )?;
-    let attendant = process::attend(&settings, heard, secrets, &reporter);
+    let pulses = Pulses::default();
+    let is_alarmed = !(args.once || args.dry_run);
+    let attended = (
+        Arc::new(args.clock.unwrap_or_default()) as SharedClock,
+        pulses.clone(),
+        is_alarmed,
+    );
+    let attendant = process::attend(&settings, heard, secrets, &reporter, attended);
     let start = Start {
         attendant,
+        pulses,
         settings,
         signer,
         reporter,
@@ -105,6 +115,7 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
 /// What a worker starts from.
 struct Start {
     attendant: Option<Arc<Attendant>>,
+    pulses: Pulses,
     settings: Settings,
     signer: Signer,
     reporter: Reporter,

@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Finding, document::Document};
 use crate::{
+    alerts::BadAlertValue,
     chain::{NetworkConfig, redacted},
     forecast::{BadBlendValue, ForecastError, TopicSource},
     forecasters::ForecasterError,
@@ -49,6 +50,7 @@ impl<'a> Check<'a> {
         self.rooms(document);
         self.standby(document);
         self.ops(&document.ops);
+        self.alerts(document);
         self.found
     }
 
@@ -192,6 +194,12 @@ impl<'a> Check<'a> {
         }
     }
 
+    fn alerts(&mut self, document: &Document) {
+        if let Err(BadAlertValue { key, wrong, right }) = document.alerts.check() {
+            self.expect(false, &["alerts", key], wrong, right);
+        }
+    }
+
     fn standby(&mut self, document: &Document) {
         if let Err(BadStandbyValue { key, wrong, right }) = document.standby.check() {
             self.expect(false, &["standby", key], wrong, right);
@@ -321,6 +329,10 @@ impl<'a> Check<'a> {
             "is less than 3 s",
             "tasks give a sign of life each second: write \"60s\", and \"3s\" at least",
         );
+        let wrong = format_args!("is {:?}", ops.http.listen);
+        let right = "write an address and a port, such as \"127.0.0.1:9467\", or \"\" for none";
+        let holds = ops.http.address().is_ok();
+        self.expect(holds, &["ops", "http", "listen"], wrong, right);
         let refused = EnvFilter::try_new(&ops.diagnostics).err();
         let wrong = refused
             .as_ref()

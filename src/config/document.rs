@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::{
+    alerts::AlertsConfig,
     chain::{ChainConfig, FeeConfig},
     forecast::{BlendConfig, ForecastConfig},
     learning::LearningConfig,
@@ -40,12 +41,13 @@ pub(super) struct Document {
     pub score: ScoreConfig,
     pub standby: StandbyConfig,
     pub ops: OpsConfig,
+    pub alerts: AlertsConfig,
     pub topics: Vec<TopicConfig>,
     pub competition: Option<CompetitionConfig>,
 }
 
 /// The sections and keys of the first level, for hints on variables' names.
-pub(super) const KEYS: [&str; 21] = [
+pub(super) const KEYS: [&str; 22] = [
     "network",
     "real_coins",
     "data_dir",
@@ -65,6 +67,7 @@ pub(super) const KEYS: [&str; 21] = [
     "score",
     "standby",
     "ops",
+    "alerts",
     "topics",
     "competition",
 ];
@@ -91,6 +94,7 @@ impl Default for Document {
             score: ScoreConfig::default(),
             standby: StandbyConfig::default(),
             ops: OpsConfig::default(),
+            alerts: AlertsConfig::default(),
             topics: vec![TopicConfig::default()],
             competition: None,
         }

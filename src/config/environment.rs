@@ -18,9 +18,9 @@ use crate::{ops, types::TopicId};
 /// Parts of a variable's name: no key lies deeper.
 const DEEPEST: usize = 8;
 /// The sections of a configuration file.
-const SECTIONS: [&str; 10] = [
-    "chain", "fees", "worker", "market", "forecast", "learning", "models", "predict", "standby",
-    "ops",
+const SECTIONS: [&str; 11] = [
+    "alerts", "chain", "fees", "worker", "market", "forecast", "learning", "models", "predict",
+    "standby", "ops",
 ];
 
 /// Variables of ours that are no keys of the configuration.
@@ -35,7 +35,9 @@ const RESERVED: [&str; 9] = [
     "ALLORA_WORKER_BIN",
     "ALLORA_WORKER_HOME",
 ];
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 11] = [
+    "ALERT_WEBHOOK_URL",
+    "OPS_HTTP_TOKEN",
     "MNEMONIC",
     "MNEMONIC_FILE",
     "PRIVATE_KEY",

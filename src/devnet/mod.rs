@@ -35,7 +35,6 @@ mod rpc;
 mod schedule;
 mod shared;
 mod state;
-mod token;
 mod transaction;
 mod view;
 mod ws;
@@ -107,7 +106,7 @@ impl Devnet {
             serve(
                 &mut tasks,
                 listener,
-                token::asked(router, config.token.as_ref()),
+                crate::token::asked(router, config.token.as_ref()),
             );
             addresses.push(address);
             endpoints.push(shared);

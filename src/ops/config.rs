@@ -1,6 +1,6 @@
 //! Configuration of operations.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use serde::Deserialize;
 
@@ -26,6 +26,37 @@ pub struct OpsConfig {
     /// Whether a process that can't go on begins anew by itself where no supervisor does it. Off, it ends
     /// with exit code 1.
     pub restart: bool,
+    /// The server of metrics and health.
+    pub http: HttpConfig,
+}
+
+/// Section `[ops.http]`: the worker's own HTTP server.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Where it listens: an address of this machine alone, unless a token is asked for; empty for nowhere.
+    pub listen: String,
+}
+
+impl HttpConfig {
+    /// The address; none for nowhere.
+    ///
+    /// # Errors
+    /// When it is no address.
+    pub fn address(&self) -> Result<Option<SocketAddr>, std::net::AddrParseError> {
+        match self.listen.trim() {
+            "" => Ok(None),
+            listen => listen.parse().map(Some),
+        }
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9467".into(),
+        }
+    }
 }
 
 impl OpsConfig {
@@ -44,6 +75,7 @@ impl Default for OpsConfig {
             diagnostics: "warn".into(),
             stuck_after: Duration::from_mins(1),
             restart: true,
+            http: HttpConfig::default(),
         }
     }
 }

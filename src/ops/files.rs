@@ -92,6 +92,12 @@ impl Artifacts {
         self.named(".vitals.json")
     }
 
+    /// Which alerts were told, so that the next run tells none twice.
+    #[must_use]
+    pub fn alerts(&self) -> PathBuf {
+        self.named(".alerts.json")
+    }
+
     /// The embedded database.
     #[must_use]
     pub fn database(&self) -> PathBuf {

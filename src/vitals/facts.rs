@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::Histogram;
+use super::{Histogram, Limits};
 use crate::{
     chain::Uallo,
     forecast::{Fallback, Labelled, Source},
@@ -39,6 +39,8 @@ impl From<OffsetDateTime> for Moment {
 pub struct Vitals {
     /// When it told the newest of this.
     pub at: Moment,
+    /// What counts as too old and too little.
+    pub limits: Limits,
     /// The process.
     pub process: Process,
     /// What the start waits for, while it waits.

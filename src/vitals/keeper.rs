@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -12,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use secrecy::SecretString;
 use tokio::{
     runtime::Builder,
     sync::{
@@ -21,14 +23,26 @@ use tokio::{
         },
         oneshot,
     },
-    time::{Instant, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
-use super::{Vitals, file};
-use crate::ops::{Mask, Stamped};
+use super::{
+    Limits, Vitals,
+    alarm::{Alarm, AlarmParts},
+    file,
+    heart::Heart,
+    http::{self, Seen},
+};
+use crate::{
+    clock::SharedClock,
+    ops::{Event, Mask, Reporter, Shutdown, Stamped, TaskGroup},
+    pulse::Pulses,
+};
 
 /// How often the file is written at most, while something changes.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether something has to be told.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The vitals, as all who read them share them.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +54,15 @@ impl Shared {
     }
 }
 
+/// The worker's own HTTP server.
+#[derive(Clone, Debug)]
+pub struct PageParts {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What is asked of whoever reaches it.
+    pub token: Option<SecretString>,
+}
+
 /// What an attendant needs.
 pub struct AttendantParts {
     /// What is told, from its first word on.
@@ -47,7 +70,19 @@ pub struct AttendantParts {
     /// Where the vitals are written.
     pub path: PathBuf,
     /// Texts that nothing may show.
-    pub secrets: Vec<secrecy::SecretString>,
+    pub secrets: Vec<SecretString>,
+    /// Who tells the operator.
+    pub reporter: Reporter,
+    /// The date.
+    pub clock: SharedClock,
+    /// What counts as too old and too little.
+    pub limits: Limits,
+    /// The tasks' signs of life, and how long they may give none.
+    pub pulses: (Pulses, Duration),
+    /// The server; none for none.
+    pub page: Option<PageParts>,
+    /// The alerts; none for none.
+    pub alarm: Option<AlarmParts>,
 }
 
 /// Keeps the vitals until it is let go.
@@ -55,30 +90,45 @@ pub struct AttendantParts {
 pub struct Attendant {
     leave: Mutex<Option<oneshot::Sender<()>>>,
     gone: Mutex<Done<()>>,
+    address: Option<SocketAddr>,
 }
 
 impl Attendant {
-    /// Begins to listen.
+    /// Begins to listen. An address that is taken is told of, and done without.
     ///
     /// # Errors
     /// When the thread can't be started.
     pub fn start(parts: AttendantParts) -> io::Result<Self> {
         let (leave, left) = oneshot::channel();
         let (ends, gone) = sync_channel(1);
+        let listener = parts
+            .page
+            .as_ref()
+            .and_then(|it| bind(it.listen, &parts.reporter));
+        let address = listener.as_ref().and_then(|it| it.local_addr().ok());
         let runtime = Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new()
             .name("vitals".into())
             .spawn(move || {
-                runtime.block_on(attend(parts, left));
+                runtime.block_on(attend(parts, listener, left));
+                // A disk that hangs is not waited for.
+                runtime.shutdown_background();
                 say(&ends);
             })?;
         Ok(Self {
             leave: Mutex::new(Some(leave)),
             gone: Mutex::new(gone),
+            address,
         })
     }
 
-    /// Lets it hear what was told so far and write it, at most for `bound`; blocks the thread. Gives
+    /// Where its server listens.
+    #[must_use]
+    pub const fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Lets it hear what was told so far, write and tell it, at most for `bound`; blocks the thread. Gives
     /// whether it did.
     pub fn leave(&self, bound: Duration) -> bool {
         drop(held(&self.leave).take());
@@ -95,19 +145,72 @@ fn say(ends: &SyncSender<()>) {
     let _ = ends.try_send(());
 }
 
-async fn attend(parts: AttendantParts, mut left: oneshot::Receiver<()>) {
+fn bind(listen: SocketAddr, reporter: &Reporter) -> Option<TcpListener> {
+    let bound = TcpListener::bind(listen);
+    let bound = bound.and_then(|it| it.set_nonblocking(true).map(|()| it));
+    match bound {
+        Ok(listener) => Some(listener),
+        Err(cause) => {
+            reporter.emit(Event::Notice {
+                cause: format!("metrics and health are not served at {listen}: {cause}"),
+                remedy: "windows are answered all the same; choose another address as ops.http.listen, or \"\" for none".into(),
+            });
+            None
+        }
+    }
+}
+
+async fn attend(
+    parts: AttendantParts,
+    listener: Option<TcpListener>,
+    mut left: oneshot::Receiver<()>,
+) {
     let AttendantParts {
         mut heard,
         path,
         secrets,
+        reporter,
+        clock,
+        limits,
+        pulses: (pulses, stuck_after),
+        page,
+        alarm,
     } = parts;
     let vitals = Shared::default();
-    let page = Page {
+    vitals.hold().limits = limits;
+    let mask = Arc::new(Mask::new(secrets));
+    let sheet = Sheet {
         path,
-        mask: Mask::new(secrets),
+        mask: Arc::clone(&mask),
     };
+    let mut group = TaskGroup::new(Shutdown::new(), reporter.clone());
+    let mut alarm = alarm.map(|parts| {
+        let left = file::read(&sheet.path).ok();
+        Alarm::begin(parts, left.as_ref(), Arc::clone(&mask), reporter.clone())
+    });
+    let tally = alarm.as_ref().map(Alarm::tally).unwrap_or_default();
+    let heart = Heart::default();
+    if let Some(listener) = listener.and_then(|it| tokio::net::TcpListener::from_std(it).ok()) {
+        let seen = Seen {
+            vitals: vitals.clone(),
+            heart: heart.clone(),
+            clock: Arc::clone(&clock),
+            mask,
+            deliveries: Arc::new(move || tally.show()),
+        };
+        let token = page.as_ref().and_then(|it| it.token.as_ref());
+        let (router, listener) = (http::router(seen, token), Arc::new(listener));
+        group.spawn_minor("metrics and health", move || {
+            http::serve(Arc::clone(&listener), router.clone())
+        });
+        group.spawn_minor("signs of life", move || {
+            heart.clone().listen(pulses.clone(), stuck_after)
+        });
+    }
     let mut is_behind = false;
     let mut next = Instant::now();
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
@@ -128,8 +231,13 @@ async fn attend(parts: AttendantParts, mut left: oneshot::Receiver<()>) {
             _ = &mut left => break,
             () = sleep_until(next), if is_behind => {
                 is_behind = false;
-                page.write(&vitals).await;
+                sheet.write(&vitals).await;
                 next = Instant::now() + WRITE_EVERY;
+            }
+            _ = looks.tick(), if alarm.is_some() => {
+                if let Some(alarm) = &mut alarm {
+                    alarm.look(&vitals.hold(), clock.now());
+                }
             }
         }
     }
@@ -141,17 +249,21 @@ async fn attend(parts: AttendantParts, mut left: oneshot::Receiver<()>) {
             Err(TryRecvError::Empty | TryRecvError::Closed) => break,
         }
     }
-    page.write(&vitals).await;
+    sheet.write(&vitals).await;
+    if let Some(mut alarm) = alarm {
+        alarm.look(&vitals.hold(), clock.now());
+        alarm.end().await;
+    }
 }
 
 /// The file.
-struct Page {
+struct Sheet {
     path: PathBuf,
-    mask: Mask,
+    mask: Arc<Mask>,
 }
 
-impl Page {
-    /// Writes it on another thread: a disk that hangs holds nothing up. What it refuses is written the
+impl Sheet {
+    /// Writes it on another thread: a disk that hangs holds no answer up. What it refuses is written the
     /// next time; the logs tell that it refuses.
     async fn write(&self, vitals: &Shared) {
         let vitals = vitals.hold().clone();

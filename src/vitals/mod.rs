@@ -4,16 +4,23 @@
 //! size. The file `worker.vitals.json` holds it for whoever asks from outside; metrics, health and alerts
 //! read the same.
 
+mod alarm;
 mod facts;
 mod file;
 mod hear;
 mod hear_nodes;
 mod hear_topics;
+mod heart;
 mod histogram;
+pub(crate) mod http;
 mod keeper;
+mod metrics;
+mod ready;
 #[cfg(test)]
 mod tests;
+mod usage;
 
+pub use alarm::AlarmParts;
 pub use facts::{
     Competition, Counts, Endpoint, Fees, ForecastNow, Head, Moment, Next, Obstacle, Prices,
     Process, Record, Role, Socket, StandIn, Standby, Topic, Trouble, Vitals, Waiting, Wallet,
@@ -21,4 +28,5 @@ pub use facts::{
 };
 pub use file::{VitalsError, read};
 pub use histogram::{BOUNDS_MS, Histogram};
-pub use keeper::{Attendant, AttendantParts};
+pub use keeper::{Attendant, AttendantParts, PageParts};
+pub use ready::{Hindrance, Limits, Reason};

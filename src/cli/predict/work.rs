@@ -25,6 +25,7 @@ use crate::{
         Asking, AskingParts, BookConfig, Ended, Retention, Roll, SharedBook, StoreWatch, Teller,
         stored_closes,
     },
+    pulse::Pulses,
     store::{DatabaseUrl, StoreError},
 };
 
@@ -45,6 +46,7 @@ pub(super) fn work(args: &WorkArgs) -> ExitCode {
                 never: args.duration.map(|_| "start it again"),
                 clock: FastClock::default(),
                 attendant: None,
+                pulses: Pulses::default(),
             };
             let code = process::conduct(&plan, |life| live(life, start));
             drop(pidfile);

@@ -12,6 +12,7 @@ use crate::{
     clock::FastClock,
     config::Predicting,
     ops::{Artifacts, Pidfile, Reporter, ScoreEvent},
+    pulse::Pulses,
     score::{Scorer, Watch},
     store::{DatabaseUrl, PredictionDb},
 };
@@ -29,6 +30,7 @@ pub(super) fn work(args: &ScoreArgs) -> ExitCode {
                 never: (args.once || args.duration.is_some()).then_some("run it again"),
                 clock: FastClock::default(),
                 attendant: None,
+                pulses: Pulses::default(),
             };
             let code = process::conduct_alone(&plan, |life| live(life, start));
             drop(pidfile);

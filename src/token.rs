@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 /// The routes for those who know the token; for all, without one.
-pub(super) fn asked(router: Router, token: Option<&SecretString>) -> Router {
+pub(crate) fn asked(router: Router, token: Option<&SecretString>) -> Router {
     let Some(token) = token else { return router };
     let digest = Sha256::digest(token.expose_secret()).to_vec();
     router.layer(from_fn_with_state(Arc::new(digest), admit))

@@ -1,0 +1,1 @@
+//! What is told, when, and how it is delivered.
