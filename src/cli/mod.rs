@@ -23,6 +23,7 @@ mod run;
 mod score;
 mod season;
 mod standby;
+mod status;
 mod terminal;
 mod wallet;
 
@@ -58,6 +59,8 @@ enum Command {
     Score(score::ScoreArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),
+    /// How the worker fares and has fared; works while it is down, too
+    Status(status::StatusArgs),
     /// The file with the wallet's key: encrypt
     Wallet(wallet::WalletArgs),
     /// Play a whole competition on the embedded chain, with faults and kills
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Predict(args) => predict::predict(&args),
         Command::Score(args) => score::score(&args),
         Command::Prices(args) => prices::prices(&args),
+        Command::Status(args) => status::status(&args),
         Command::Wallet(args) => wallet::wallet(&args),
         Command::Season(args) => season::season(&args),
         Command::Locate(args) => locate::locate(&args),

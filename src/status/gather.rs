@@ -45,9 +45,7 @@ impl Plan {
     pub fn load(overrides: &Overrides) -> Result<Self, crate::config::ConfigError> {
         match Settings::load(overrides) {
             Ok(settings) => Ok(Self {
-                competition: settings
-                    .competition
-                    .map(|it| (it.name, it.start, it.end)),
+                competition: settings.competition.map(|it| (it.name, it.start, it.end)),
                 topics: settings.topics.iter().map(|topic| topic.id).collect(),
                 most_per_day: Some(settings.fees.max_fee_per_day),
                 chain_id: Some(settings.network.chain_id),
@@ -124,7 +122,12 @@ impl Desk {
         if let Some(wrong) = &self.plan.wrong {
             let cause = format!("the configuration is wrong: {wrong}");
             let remedy = "a worker would not start with it: correct it";
-            unread_files.push(Advice::new(Severity::Warning, "configuration", cause, remedy));
+            unread_files.push(Advice::new(
+                Severity::Warning,
+                "configuration",
+                cause,
+                remedy,
+            ));
         }
         let vitals = vitals::read(&artifacts.vitals()).unwrap_or_else(|error| {
             let is_absent = matches!(&error, VitalsError::Unreadable { cause, .. }
@@ -267,14 +270,18 @@ impl Desk {
         let message = [&state.message, &known.message];
         let message = message.into_iter().find(|it| !it.is_empty()).cloned();
         let message = message.unwrap_or_default();
-        let since = OffsetDateTime::parse(&state.since, &time::format_description::well_known::Rfc3339);
+        let since =
+            OffsetDateTime::parse(&state.since, &time::format_description::well_known::Rfc3339);
         let since = since.ok().map_or(known.since, Moment::from);
         let told = last_sign(&files.vitals, run);
         let ended = match life {
             Life::Gone => told,
             _ => run.and_then(|run| run.ended).map_or(since, Moment::from),
         };
-        let chain_id = self.seen.as_ref().map(|(wallet, _)| wallet.chain_id.clone());
+        let chain_id = self
+            .seen
+            .as_ref()
+            .map(|(wallet, _)| wallet.chain_id.clone());
         let address = self.seen.as_ref().map(|(wallet, _)| wallet.address.clone());
         let version = Some(known.version.clone()).filter(|it| !it.is_empty());
         let version = version.or_else(|| run.map(|run| run.version.clone()));

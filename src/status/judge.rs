@@ -32,14 +32,21 @@ impl Advice {
 
 /// How to start a worker that does not run, and why it does not.
 pub(super) fn of_life(process: &Process) -> Option<Advice> {
-    const START: &str = "start it with ./start_worker.sh, `allora-worker run`, or `systemctl start allora-worker`";
+    const START: &str =
+        "start it with ./start_worker.sh, `allora-worker run`, or `systemctl start allora-worker`";
     let why = process.why.as_deref().unwrap_or("no cause is known");
     let at = process.ended.0.map(|at| format!(" at {}", moment(at)));
     let at = at.unwrap_or_default();
     let (cause, remedy) = match process.life {
         Life::Runs => return None,
-        Life::Never => ("no worker has run with this data folder".to_owned(), START.to_owned()),
-        Life::Ended => (format!("the worker has stopped{at}: {why}"), START.to_owned()),
+        Life::Never => (
+            "no worker has run with this data folder".to_owned(),
+            START.to_owned(),
+        ),
+        Life::Ended => (
+            format!("the worker has stopped{at}: {why}"),
+            START.to_owned(),
+        ),
         Life::Failed => (
             format!("the worker could not go on{at}: {why}"),
             format!("correct that first; then {START}"),
@@ -132,12 +139,17 @@ pub(super) fn of_goals(windows: &Spans<Tally>, uptime: &Uptimes, goals: Goals) -
             worst.unwrap_or_default()
         );
         let remedy = match span {
-            "period" => "keep it running under a supervisor such as systemd; `status --json` tells the causes",
+            "period" => {
+                "keep it running under a supervisor such as systemd; `status --json` tells the causes"
+            }
             _ => "see the log around that time; `status --json` tells the causes",
         };
         all.push(Advice::new(Severity::Warning, "windows", cause, remedy));
     }
-    if let Some(told) = uptime.period.filter(|it| it.share < goals.uptime && it.seconds > 3_600.0) {
+    if let Some(told) = uptime
+        .period
+        .filter(|it| it.share < goals.uptime && it.seconds > 3_600.0)
+    {
         let cause = format!(
             "the worker was ready {} of the time, less than {:.0} %",
             percent(told.share),
@@ -159,6 +171,9 @@ fn percent(share: f64) -> String {
 }
 
 fn moment(at: OffsetDateTime) -> String {
-    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-    at.to_offset(time::UtcOffset::UTC).format(&format).unwrap_or_default()
+    let format =
+        time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    at.to_offset(time::UtcOffset::UTC)
+        .format(&format)
+        .unwrap_or_default()
 }

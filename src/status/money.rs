@@ -32,9 +32,10 @@ pub(super) fn money(
     };
     let day = past(Duration::DAY);
     let per_day = rate(payments, past(WEEK), now);
-    let lasts_days = wallet.balance.zip(per_day).and_then(|(balance, fees)| {
-        (fees > Uallo(0)).then(|| balance.0 as f64 / fees.0 as f64)
-    });
+    let lasts_days = wallet
+        .balance
+        .zip(per_day)
+        .and_then(|(balance, fees)| (fees > Uallo(0)).then(|| balance.0 as f64 / fees.0 as f64));
     let left = end.map(|end| (end - now).as_seconds_f64() / 86_400.0);
     let chances = left.filter(|left| *left > 0.0).zip(lasts_days);
     Money {

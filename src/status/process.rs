@@ -47,7 +47,9 @@ pub(super) fn state_file(path: &Path) -> Result<Option<StateFile>, String> {
         format!("{path} can't be read: {cause}; a worker writes it anew when it starts")
     };
     let text = limits::read_text(path, SMALL).map_err(|cause| wrong(&cause))?;
-    serde_json::from_str(&text).map(Some).map_err(|cause| wrong(&cause))
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|cause| wrong(&cause))
 }
 
 /// The process that holds a pidfile, if one does.
@@ -95,7 +97,11 @@ mod tests {
         let held = Pidfile::acquire(&artifacts).unwrap();
         assert_eq!(running(&artifacts.pidfile()), Some(std::process::id()));
         drop(held);
-        assert_eq!(running(&artifacts.pidfile()), None, "it ended in good order");
+        assert_eq!(
+            running(&artifacts.pidfile()),
+            None,
+            "it ended in good order"
+        );
         // A killed one leaves its number; another process may have it by now.
         fs::write(artifacts.pidfile(), format!("{}\n", std::process::id())).unwrap();
         assert_eq!(running(&artifacts.pidfile()), None);
@@ -110,10 +116,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("worker.state");
         assert!(state_file(&path).unwrap().is_none());
-        fs::write(&path, "{\"pid\":7,\"state\":\"ready\",\"since\":\"\",\"new\":1}").unwrap();
+        fs::write(
+            &path,
+            "{\"pid\":7,\"state\":\"ready\",\"since\":\"\",\"new\":1}",
+        )
+        .unwrap();
         let read = state_file(&path).unwrap().unwrap();
         assert_eq!((read.pid, read.state), (7, Some(Phase::Ready)));
-        for odd in ["", "[]", "{\"pid\":-1}", "{\"state\":\"dancing\"}"] {
+        for odd in ["", "7", "{\"pid\":-1}", "{\"state\":\"dancing\"}"] {
             fs::write(&path, odd).unwrap();
             let told = state_file(&path).unwrap_err();
             assert!(told.contains("can't be read"), "{told}");

@@ -84,7 +84,10 @@ fn from_journal(window: &JournaledWindow, own: &[&Window]) -> vitals::Window {
 
 /// Whether a window that was foretold is still to come.
 fn is_to_come(next: &Next, vitals: &Vitals, now: OffsetDateTime) -> bool {
-    let is_late = next.expected.0.is_some_and(|at| at + Duration::minutes(1) < now);
+    let is_late = next
+        .expected
+        .0
+        .is_some_and(|at| at + Duration::minutes(1) < now);
     let is_past = vitals.head.height.is_some_and(|head| head > next.opens);
     !is_late && !is_past
 }

@@ -124,6 +124,12 @@ impl Store {
         self.pool.acquire().await.unwrap()
     }
 
+    /// Runs a statement as another hand would.
+    #[cfg(test)]
+    pub(crate) async fn run_for_test(&self, sql: &'static str) {
+        let _done = sqlx::query(sql).execute(&self.pool).await.unwrap();
+    }
+
     /// From here on it fails.
     #[cfg(test)]
     pub(crate) async fn broken(&self) {
