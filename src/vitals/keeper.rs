@@ -4,6 +4,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -110,7 +111,16 @@ impl Attendant {
         thread::Builder::new()
             .name("vitals".into())
             .spawn(move || {
-                runtime.block_on(attend(parts, listener, left));
+                let reporter = parts.reporter.clone();
+                let attended = catch_unwind(AssertUnwindSafe(|| {
+                    runtime.block_on(attend(parts, listener, left))
+                }));
+                if attended.is_err() {
+                    reporter.emit(Event::Trouble {
+                        cause: "how the worker fares is kept no longer: a panic".into(),
+                        remedy: "windows are answered all the same; report it with the log".into(),
+                    });
+                }
                 // A disk that hangs is not waited for.
                 runtime.shutdown_background();
                 say(&ends);

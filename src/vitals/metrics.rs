@@ -112,7 +112,7 @@ impl Sheet<'_> {
     }
 
     fn histogram(&mut self, name: &str, help: &str, times: &Histogram) -> fmt::Result {
-        let bounds = BOUNDS_MS.iter().map(|ms| ms / 1e3).chain([f64::MAX]);
+        let bounds = BOUNDS_MS.iter().map(|ms| ms / 1e3).chain([f64::INFINITY]);
         let buckets: Vec<_> = bounds.zip(times.counts).collect();
         let mut encoder = self
             .0
@@ -376,3 +376,7 @@ fn allo(amount: Uallo) -> f64 {
 fn seconds(at: Moment) -> Option<f64> {
     at.0.map(|at| at.unix_timestamp_nanos() as f64 / 1e9)
 }
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

@@ -153,7 +153,7 @@ impl Vitals {
         let mut found: Vec<_> = self.of_phase().into_iter().collect();
         let is_over = matches!(
             self.process.phase,
-            Some(Phase::Failed | Phase::Stopped | Phase::Waiting) | None
+            Some(Phase::Failed | Phase::Stopped | Phase::Waiting)
         );
         if is_over {
             return found;
@@ -298,3 +298,7 @@ impl Vitals {
             .then(|| format!("the newest candle is {:.1} hours old", age / 3_600.0))
     }
 }
+
+#[cfg(test)]
+#[path = "ready_tests.rs"]
+mod tests;

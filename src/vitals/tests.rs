@@ -285,6 +285,12 @@ fn the_attendant_writes_what_was_told_before_it_left_and_no_secret() {
         heard: reporter.listen(),
         path: path.clone(),
         secrets: vec!["a-token-of-mine".into()],
+        reporter: reporter.clone(),
+        clock: Arc::new(crate::clock::SystemClock),
+        limits: Limits::default(),
+        pulses: (crate::pulse::Pulses::default(), Duration::from_secs(60)),
+        page: None,
+        alarm: None,
     })
     .unwrap();
     for event in samples::healthy() {

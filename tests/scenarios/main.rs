@@ -64,6 +64,7 @@ mod what_others_answer_is_learnt_beside_the_path;
 mod windows_are_found_without_events;
 
 // The scenarios: the built program.
+mod a_worker_says_how_it_fares;
 mod a_worker_that_hangs_begins_anew;
 mod a_worker_without_tiingo_forecasts;
 mod models_are_scored_and_ranked;

@@ -50,6 +50,8 @@ impl Home {
             .env("TMPDIR", self.folder.path())
             .env("ALLORA_WORKER_HOME", self.folder.path())
             .env("PRIVATE_KEY", &self.key)
+            // Many run at once, and one alone would have the address.
+            .env("ALLORA_OPS__HTTP__LISTEN", "")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

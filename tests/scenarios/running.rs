@@ -60,6 +60,7 @@ pub(crate) type End = Result<(Ending, Tally), StartError>;
 /// A worker that runs.
 pub(crate) struct Running {
     pub(crate) told: Recording,
+    pub(crate) reporter: Reporter,
     pub(crate) shutdown: Shutdown,
     task: JoinHandle<End>,
 }
@@ -68,9 +69,10 @@ impl Running {
     pub(crate) fn start(setup: Setup) -> Self {
         let (reporter, told) = Reporter::recording();
         let shutdown = Shutdown::new();
-        let task = tokio::spawn(live(setup, reporter, shutdown.clone()));
+        let task = tokio::spawn(live(setup, reporter.clone(), shutdown.clone()));
         Self {
             told,
+            reporter,
             shutdown,
             task,
         }
