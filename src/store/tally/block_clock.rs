@@ -21,7 +21,7 @@ pub struct BlockClock {
 /// How far back marks tell the present pace.
 const NEAR: Duration = Duration::hours(24);
 /// Marks nearer to each other tell no pace: what wrote them was seconds late.
-const LEAST: Duration = Duration::seconds(10);
+const LEAST: Duration = Duration::seconds(5);
 
 impl BlockClock {
     /// Of these marks, in any order. One that contradicts an earlier one is left out.
