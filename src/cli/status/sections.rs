@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::words::{ago, coins, cut, percent, span};
 use crate::{
     ops::Status as Answer,
-    status::{Chances, Status, TopicStatus},
+    status::{Chances, Life, Status, TopicStatus},
     store::{Tally, Uptime},
     vitals::{ForecastNow, Role, Window},
 };
@@ -376,6 +376,10 @@ fn days_of(days: f64) -> String {
 
 fn nodes(status: &Status) -> Vec<Line> {
     let mut lines = Vec::new();
+    if status.process.life != Life::Runs {
+        // What a worker saw last says nothing of now.
+        return lines;
+    }
     if let Some(height) = status.head.height {
         let heard = ago(status.head.heard, status.at);
         let block = status
