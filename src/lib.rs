@@ -34,6 +34,7 @@ pub mod season;
 #[cfg(test)]
 mod spoil;
 pub mod standby;
+pub mod status;
 pub mod store;
 pub mod tls;
 mod token;

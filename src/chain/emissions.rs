@@ -191,6 +191,26 @@ impl Emissions {
             .collect())
     }
 
+    /// The moving average of an inferer's scores, and the nonce that it was last brought up to; none when
+    /// it was never scored.
+    ///
+    /// # Errors
+    /// When the chain can't be asked.
+    pub async fn score_ema(
+        &self,
+        topic: TopicId,
+        address: &str,
+    ) -> Result<Option<(f64, Nonce)>, ChainError> {
+        let question = pb::GetInfererScoreEmaRequest {
+            topic_id: topic.0,
+            inferer: address.to_owned(),
+        };
+        let answer: pb::GetInfererScoreEmaResponse =
+            self.query("GetInfererScoreEma", &question).await?;
+        let score = answer.score.filter(|it| it.block_height > 0);
+        Ok(score.and_then(|it| Some((it.score.parse().ok()?, Nonce(it.block_height)))))
+    }
+
     /// The windows that a block opened, of all topics, by either version's name of the event.
     ///
     /// # Errors

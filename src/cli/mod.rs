@@ -2,6 +2,7 @@
 
 mod args;
 mod backtest;
+mod books;
 mod check;
 mod devnet;
 mod devnet_models;
@@ -26,6 +27,7 @@ mod run;
 mod score;
 mod season;
 mod standby;
+mod status;
 mod terminal;
 mod wallet;
 
@@ -63,6 +65,8 @@ enum Command {
     Score(score::ScoreArgs),
     /// The candles at hand: import, export, status, fetch
     Prices(prices::PricesArgs),
+    /// How the worker fares and has fared; works while it is down, too
+    Status(status::StatusArgs),
     /// The wallet: new, address, balance, faucet, encrypt
     Wallet(wallet::WalletArgs),
     /// Print a shell's completions
@@ -91,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Predict(args) => predict::predict(&args),
         Command::Score(args) => score::score(&args),
         Command::Prices(args) => prices::prices(&args),
+        Command::Status(args) => status::status(&args),
         Command::Wallet(args) => wallet::wallet(&args),
         Command::Completions(args) => manual::completions(&args, &Cli::command()),
         Command::Man(args) => manual::man(&args, &Cli::command()),

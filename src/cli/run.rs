@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    RunArgs,
+    RunArgs, books,
     disk::Database,
     failure::Failure,
     learning,
@@ -20,13 +20,14 @@ use crate::{
     clock::SharedClock,
     config::Settings,
     devnet::{Control, Devnet, DevnetConfig},
+    forecast::DeskHandle,
     leash::Leash,
     ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, TaskGroup, WalletLock},
     pulse::Pulses,
     store::{Journal, Store},
     types::TopicId,
     vitals::Attendant,
-    worker::{Chain, StartError, Tally, Worker, connect_leashed},
+    worker::{Bookkeeper, Chain, StartError, Tally, Worker, connect_leashed},
 };
 
 /// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),
@@ -179,6 +180,8 @@ async fn work(
     let keeps_candles = prices.are_stored();
     let mut group = life.group(reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
+    let kept = (rooms::wallet(&settings, &address), started.elapsed());
+    let books = books::open(&mut group, &candles, kept, &clock, &reporter);
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
     if let Some(period) = period {
         watch(&mut group, period, (&clock, &reporter, &shutdown));
@@ -209,30 +212,25 @@ async fn work(
             led = standby.lead(&mut group, &chain, local, &reporter).await?;
             started = Instant::now();
         }
-        let worker = Worker {
-            chain: Arc::clone(&chain),
-            journal: led,
-            desk: desk.clone(),
-            reporter: reporter.clone(),
-            clock: Arc::clone(&clock),
-            topics: topics.clone(),
-            chain_config: settings.chain.clone(),
-            fees: settings.fees.clone(),
-            config: settings.worker.clone(),
-            dry_run: args.dry_run,
-            once: args.once,
-            started,
-        };
+        let begin = (Arc::clone(&chain), led, started);
+        let worker = worker_of((&settings, args), begin, &desk, &clock, &reporter);
         let tally = worker.start(&mut group).await?;
         Ok::<_, Failure>((tally, chain, outcomes))
     };
     let begun = tokio::select! {
-        begun = worker => Some(begun?),
+        begun = worker => Some(begun),
         _ = shutdown.requested() => None,
     };
-    let Some((tally, chain, opened)) = begun else {
-        database.close().await;
-        return Ok(shutdown.requested().await);
+    let (tally, chain, opened) = match begun {
+        Some(Ok(begun)) => begun,
+        ended => {
+            let ended = match ended {
+                Some(Err(failure)) => Err(failure),
+                _ => Ok(shutdown.requested().await),
+            };
+            close(&books, &database, &ended).await;
+            return ended;
+        }
     };
     let outcomes = if let Some(outcomes) = opened {
         outcomes
@@ -245,7 +243,44 @@ async fn work(
     database.follow(&mut group, life.begins_anew, &chain, &[&candles, &outcomes]);
     let poll_seconds = settings.worker.poll_interval.as_secs();
     reporter.emit(Event::PollingStarted { poll_seconds });
-    conclude(group, &database, &tally, args.once).await
+    books::follow_chain(&mut group, &chain, &candles, &tally, (&reporter, &clock));
+    let ended = conclude(group, &tally, args.once).await;
+    close(&books, &database, &ended).await;
+    ended
+}
+
+/// Notes why it ended, last of all.
+async fn close(books: &Bookkeeper, database: &Database, ended: &Result<String, Failure>) {
+    let why = match ended {
+        Ok(why) => why,
+        Err(failure) => &failure.cause,
+    };
+    books.close(why).await;
+    database.close().await;
+}
+
+/// The worker of this chain and journal, which began at that moment.
+fn worker_of(
+    (settings, args): (&Settings, &RunArgs),
+    (chain, journal, started): (Arc<Chain>, Arc<dyn Journal>, Instant),
+    desk: &DeskHandle,
+    clock: &SharedClock,
+    reporter: &Reporter,
+) -> Worker {
+    Worker {
+        chain,
+        journal,
+        desk: desk.clone(),
+        reporter: reporter.clone(),
+        clock: Arc::clone(clock),
+        topics: settings.topics.iter().map(|topic| topic.id).collect(),
+        chain_config: settings.chain.clone(),
+        fees: settings.fees.clone(),
+        config: settings.worker.clone(),
+        dry_run: args.dry_run,
+        once: args.once,
+        started,
+    }
 }
 
 /// Another worker waits: what is in the air is not waited for as long as without one.
@@ -315,13 +350,11 @@ async fn forget_last_chain(
 /// Until the last task has ended.
 async fn conclude(
     group: TaskGroup,
-    database: &Database,
     tally: &watch::Receiver<Tally>,
     once: bool,
 ) -> Result<String, Failure> {
     let shutdown = group.shutdown();
     let ending = group.join().await;
-    database.close().await;
     process::asked(&ending)?;
     let tally = *tally.borrow();
     if once && tally.answered == 0 && tally.missed > 0 {

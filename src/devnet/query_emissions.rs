@@ -52,6 +52,7 @@ pub(super) fn answer(
             };
             Ok(response.encode_to_vec())
         }
+        "GetInfererScoreEma" => Ok(score_ema(state, read(data)?).encode_to_vec()),
         "GetTopic" => {
             let request: pb::GetTopicRequest = read(data)?;
             let topic = topic_message(find(state, request.topic_id)?, version);
@@ -117,6 +118,22 @@ fn window_status(
         is_topic_active: next.is_some(),
     };
     Ok(response.encode_to_vec())
+}
+
+/// Who was never scored, and a topic that does not exist, have the score 0 at height 0.
+fn score_ema(
+    state: &State,
+    request: pb::GetInfererScoreEmaRequest,
+) -> pb::GetInfererScoreEmaResponse {
+    let topic = state.topics.get(&request.topic_id);
+    let known = topic.and_then(|topic| topic.scores.get(&request.inferer));
+    let score = pb::Score {
+        topic_id: request.topic_id,
+        block_height: known.map_or(0, |it| it.nonce),
+        score: known.map_or_else(|| "0".into(), |it| it.value.to_string()),
+        address: request.inferer,
+    };
+    pb::GetInfererScoreEmaResponse { score: Some(score) }
 }
 
 fn topic_message(topic: &Topic, version: EmissionsVersion) -> pb::Topic {

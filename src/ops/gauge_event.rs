@@ -60,6 +60,13 @@ pub enum GaugeEvent {
         opens: Option<Height>,
         closes: Option<Height>,
     },
+    /// The chain's moving average of our scores in a topic; none while it has not scored us.
+    Score {
+        topic: TopicId,
+        ema: Option<f64>,
+        /// The nonce that it was last brought up to.
+        nonce: Option<i64>,
+    },
     /// Nothing stands in the way of answering a topic.
     TopicOpen { topic: TopicId },
     /// The wallet's balance, as it is asked for between windows.

@@ -16,7 +16,7 @@ use super::{
     is_damage,
 };
 
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "journal", include_str!("migrations/0001_journal.sql")),
     (2, "candles", include_str!("migrations/0002_candles.sql")),
     (
@@ -31,6 +31,7 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
         "journal_copy",
         include_str!("migrations/0006_journal_copy.sql"),
     ),
+    (7, "runs", include_str!("migrations/0007_runs.sql")),
 ];
 
 /// What a connection keeps of the file in memory, in KiB below zero: the worker asks by keys, and more would
@@ -134,6 +135,12 @@ impl Store {
         self.pool.acquire().await.unwrap()
     }
 
+    /// Runs a statement as another hand would.
+    #[cfg(test)]
+    pub(crate) async fn run_for_test(&self, sql: &'static str) {
+        let _done = sqlx::query(sql).execute(&self.pool).await.unwrap();
+    }
+
     /// From here on it fails.
     #[cfg(test)]
     pub(crate) async fn broken(&self) {
@@ -173,6 +180,28 @@ pub(super) fn failure(place: String, cause: sqlx::Error) -> StoreError {
 /// The newest of the tables' versions that is known here.
 pub(super) fn newest_migration() -> i64 {
     MIGRATIONS.iter().map(|it| it.0).max().unwrap_or_default()
+}
+
+/// Whether the tables of a database that is only read are those of this version, which alone can be read:
+/// a worker brings older ones up to date at its start.
+pub(super) async fn check_tables(pool: &SqlitePool, place: &str) -> Result<(), StoreError> {
+    let newest = newest_migration();
+    let found: Result<Option<i64>, _> =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success = 1")
+            .fetch_one(pool)
+            .await;
+    let found = found.map_err(|cause| failure(place.to_owned(), cause))?;
+    match found.unwrap_or_default() {
+        found if found == newest => Ok(()),
+        found if found > newest => {
+            let cause = Box::new(MigrateError::VersionMissing(found));
+            let place = place.to_owned();
+            Err(StoreError::Tables { place, cause })
+        }
+        _ => Err(StoreError::Older {
+            place: place.to_owned(),
+        }),
+    }
 }
 
 fn migrator() -> Migrator {

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::{
     Journal, Sent, SignedTx, State, Store, StoreError, Submission, Transition, Wallet,
     journal_rows::{Columns, corrupt, submission},
-    outcomes_sql,
+    outcomes_sql, tally,
 };
 
 const INSERT: &str = "INSERT INTO journal (at, chain_id, address, topic, nonce, window_end, state, \
@@ -113,6 +113,7 @@ impl Journal for Store {
                 .execute(&mut *all)
                 .await?;
             outcomes_sql::forget(&mut all, wallet).await?;
+            tally::set_aside(&mut all, &wallet.chain_id, chain_id).await?;
             all.commit().await
         };
         work.await.map_err(|cause| self.failed(cause))

@@ -34,6 +34,7 @@ mod series;
 mod shelter;
 mod standby_db;
 mod survey;
+mod tally;
 mod underway;
 mod wallet_leases;
 mod write_ahead;
@@ -68,6 +69,11 @@ pub use scores::{
 pub use series::{Interval, Origin, Series};
 pub use shelter::{Opened, Shelter};
 pub use standby_db::StandbyDb;
+pub(crate) use tally::mark;
+pub use tally::{
+    BlockClock, Books, JournaledWindow, Ledger, Mark, Miss, Outcome, Pace, Past, Payment, Run,
+    RunRepository, Span, Tally, Terms, Uptime, Window, count, pace, spent, uptime, windows,
+};
 pub use wallet_leases::{Claim, Lead, Seen, SharedSteps, Survey, Taken, WalletLeases};
 
 /// Why the store failed.
@@ -119,6 +125,14 @@ pub enum StoreError {
         /// Why.
         #[source]
         cause: Box<sqlx::migrate::MigrateError>,
+    },
+    /// The tables are those of an earlier version, and nobody brings them up to date who only reads.
+    #[error(
+        "the database {place} is of an earlier version: the worker brings it up to date at its next start"
+    )]
+    Older {
+        /// Which database.
+        place: String,
     },
     /// The name of a database is no name of one.
     #[error("the database's address can't be used: {cause}")]

@@ -49,6 +49,11 @@ impl Vitals {
                 }
                 self.expect();
             }
+            Event::Gauge(GaugeEvent::Score { topic, ema, .. }) => {
+                if let Some(topic) = self.topic(*topic) {
+                    topic.score_ema = *ema;
+                }
+            }
             Event::ForecastPrepared { forecast } => self.forecast(at, forecast, false),
             Event::ForecastUsed { forecast, .. } | Event::ForecastTrained { forecast, .. } => {
                 self.forecast(at, forecast, true);

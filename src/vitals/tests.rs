@@ -59,7 +59,7 @@ fn a_healthy_run_is_known_from_its_start_to_its_end() {
     assert_eq!(window.height, Some(Height(149)));
     assert_eq!(window.latency_ms, Some(12.5));
     assert_eq!(vitals.latency.count, 1);
-    assert_eq!(topic.forecast.as_ref().unwrap().value, 0.0125);
+    assert!((topic.forecast.as_ref().unwrap().value - 0.0125).abs() < 1e-15);
     assert_eq!(topic.record.as_ref().unwrap().place, Some(3));
     assert_eq!(vitals.trouble_count, 0);
 }

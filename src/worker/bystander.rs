@@ -59,7 +59,7 @@ impl Bystander {
     }
 
     /// Waits for a turn after everything that is urgent. One after the other asks: this is for one task.
-    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         let next = *self.next();
         sleep_until(next).await;
         loop {

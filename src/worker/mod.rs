@@ -4,6 +4,7 @@
 //! answers each once. They know each other through channels.
 
 mod backlog;
+mod bookkeeping;
 mod budget;
 mod bystander;
 mod catch_up;
@@ -41,6 +42,7 @@ use tokio::{
     time::Instant,
 };
 
+pub use bookkeeping::{Bookkeeper, follow_scores, follow_terms};
 pub use bystander::Bystander;
 pub use competition::{Period, Phase};
 pub use config::{CompetitionConfig, NoAsset, TopicConfig, WorkerConfig};

@@ -26,6 +26,10 @@ pub(crate) struct Chain {
     runtime: Runtime,
 }
 
+/// How long the node may take for an answer, and for a search among thousands of transactions.
+const ANSWER: Duration = Duration::from_secs(5);
+const SEARCH: Duration = Duration::from_secs(60);
+
 /// A submission that stands in a block, whatever became of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Submission {
@@ -82,10 +86,7 @@ impl Chain {
     pub(crate) fn new(rpc: &str) -> Self {
         // Another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .timeout(Duration::from_secs(5))
-            .build()
-            .expect("an HTTP client");
+        let client = reqwest::Client::builder().build().expect("an HTTP client");
         let runtime = Builder::new_current_thread().enable_all().build();
         Self {
             rpc: rpc.to_owned(),
@@ -142,15 +143,13 @@ impl Chain {
     pub(crate) fn all_submissions(&self, sender: &str) -> Vec<Submission> {
         let mut found = Vec::new();
         for page in 1.. {
-            let result: TxSearch = self.ask(
-                "tx_search",
-                &json!({
-                    "query": format!("message.sender='{sender}'"),
-                    "page": page.to_string(),
-                    "per_page": "100",
-                    "order_by": "asc",
-                }),
-            );
+            let wanted = json!({
+                "query": format!("message.sender='{sender}'"),
+                "page": page.to_string(),
+                "per_page": "20",
+                "order_by": "asc",
+            });
+            let result: TxSearch = self.ask_within("tx_search", &wanted, SEARCH);
             found.extend(result.txs);
             if i64::try_from(found.len()).expect("a count") >= result.total_count {
                 break;
@@ -161,9 +160,14 @@ impl Chain {
 
     /// Asks the node, again for up to two seconds: it shows a height before it can tell its results.
     fn ask<T: DeserializeOwned>(&self, method: &str, params: &Value) -> T {
+        self.ask_within(method, params, ANSWER)
+    }
+
+    /// As [`Chain::ask`], with so long for an answer.
+    fn ask_within<T: DeserializeOwned>(&self, method: &str, params: &Value, limit: Duration) -> T {
         let deadline = Instant::now() + Duration::from_secs(2);
         loop {
-            match self.ask_once(method, params) {
+            match self.ask_once(method, params, limit) {
                 Ok(result) => return result,
                 Err(cause) if Instant::now() > deadline => panic!("{method} {params}: {cause}"),
                 Err(_) => thread::sleep(Duration::from_millis(50)),
@@ -171,13 +175,18 @@ impl Chain {
         }
     }
 
-    fn ask_once<T: DeserializeOwned>(&self, method: &str, params: &Value) -> Result<T, String> {
+    fn ask_once<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: &Value,
+        limit: Duration,
+    ) -> Result<T, String> {
         let request = Request::new(1, method, params.clone());
         let response: Response = self
             .runtime
             .block_on(async {
-                let sent = self.client.post(&self.rpc).json(&request).send().await?;
-                sent.json().await
+                let asked = self.client.post(&self.rpc).timeout(limit);
+                asked.json(&request).send().await?.json().await
             })
             .map_err(|cause: reqwest::Error| format!("{cause:?}"))?;
         response

@@ -1,6 +1,8 @@
 //! The README and the guide, typed line by line by somebody who has nothing but a checkout: the testnet is an
 //! embedded chain, with a faucet and prices, and the wallet is the one that the guide makes.
 
+#![allow(clippy::print_stderr, reason = "what a reader sees is looked at as well")]
+
 mod checkout;
 mod typist;
 

@@ -72,10 +72,10 @@ fn memory_and_descriptors_stay_flat_on_the_real_node() {
     let count = closed.count();
     let windows = ledger.wait_for_closed(begun, count);
     worker.wait_for_verdicts(&windows[count.saturating_sub(1)..]);
-    let txs = chain.all_submissions(&wallet.address);
-    let answered = pair(&windows, &txs);
     let slopes = slopes(&gauge, minutes);
     say(&table(&gauge, &slopes, minutes));
+    let txs = chain.all_submissions(&wallet.address);
+    let answered = pair(&windows, &txs);
     say(&closing(&answered, &slopes, minutes, troubles));
     say(&format!("windows in the warm-up: {warming}"));
     let faults: Vec<String> = answered
