@@ -1,12 +1,17 @@
 //! The README and the guide, typed line by line by somebody who has nothing but a checkout: the testnet is an
 //! embedded chain, with a faucet and prices, and the wallet is the one that the guide makes.
 
-#![allow(clippy::print_stderr, reason = "what a reader sees is looked at as well")]
+#![allow(
+    clippy::print_stderr,
+    reason = "what a reader sees is looked at as well"
+)]
 
 mod checkout;
 mod typist;
 
 use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
 
 use self::{checkout::Checkout, typist::Typist};
 use crate::guide::{self, Line};
@@ -47,7 +52,8 @@ const RULES: &[(&str, How)] = &[
     ("--leaderboard", How::Ends),
     ("worker score", How::GoesOn("Predictions scored")),
     ("--stubs", How::GoesOn("")),
-    ("allora-worker status", How::Elsewhere("TEMP")),
+    // By then it runs, or was stopped.
+    ("allora-worker status", How::EndsWith(&[0, 1, 3])),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,7 +81,11 @@ fn rule(line: &str) -> (&'static str, How) {
     found.copied().unwrap_or(("", How::Ends))
 }
 
+/// Both type the lines that open the one port.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
 async fn type_all(lines: &[Line]) {
+    let _turn = ONE_AT_A_TIME.lock().await;
     let checkout = Checkout::new().await;
     let mut typist = Typist::new(&checkout);
     let begun = Instant::now();
