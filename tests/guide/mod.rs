@@ -1,5 +1,8 @@
 //! The lines of shell in the project's documents, as a reader would type them.
 
+pub(crate) mod checkout;
+pub(crate) mod typist;
+
 use std::path::Path;
 
 /// A line that a reader is told to type.

@@ -49,6 +49,10 @@ mod conformance_of_the_node;
 mod endpoints;
 mod figures;
 mod gate;
+#[path = "../guide/mod.rs"]
+#[allow(dead_code, reason = "the scenarios type more of it")]
+mod guide;
+mod guide_lines;
 mod hour;
 #[path = "../journal_suite/mod.rs"]
 mod journal_suite;

@@ -159,7 +159,7 @@ impl<'a> Plan<'a> {
 }
 
 /// The first of `count` neighbouring ports that are free at present.
-fn free_ports(count: u16) -> u16 {
+pub(crate) fn free_ports(count: u16) -> u16 {
     for _ in 0..100 {
         let first = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
         let port = first.local_addr().expect("a bound port").port();

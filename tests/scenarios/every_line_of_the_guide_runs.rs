@@ -6,15 +6,14 @@
     reason = "what a reader sees is looked at as well"
 )]
 
-mod checkout;
-mod typist;
+mod testnet;
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use self::{checkout::Checkout, typist::Typist};
-use crate::guide::{self, Line};
+use self::testnet::Testnet;
+use crate::guide::{self, Line, checkout::Checkout, typist::Typist};
 
 /// How a line is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +85,8 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 async fn type_all(lines: &[Line]) {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let checkout = Checkout::new().await;
+    let checkout = Checkout::new();
+    let _testnet = Testnet::of(&checkout).await;
     let mut typist = Typist::new(&checkout);
     let begun = Instant::now();
     let mut section = "";

@@ -1,5 +1,10 @@
 //! Who types the lines.
 
+#![allow(
+    clippy::print_stderr,
+    reason = "what a reader sees is looked at as well"
+)]
+
 use std::{process::Stdio, time::Duration};
 
 use tokio::{
@@ -8,13 +13,12 @@ use tokio::{
     time::timeout,
 };
 
-use super::checkout::Checkout;
-use crate::guide::Line;
+use super::{Line, checkout::Checkout};
 
 /// How long a line may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-pub(super) struct Typist<'a> {
+pub(crate) struct Typist<'a> {
     checkout: &'a Checkout,
     /// What goes on meanwhile.
     running: Vec<Child>,
@@ -23,7 +27,7 @@ pub(super) struct Typist<'a> {
 }
 
 impl<'a> Typist<'a> {
-    pub(super) fn new(checkout: &'a Checkout) -> Self {
+    pub(crate) fn new(checkout: &'a Checkout) -> Self {
         Self {
             checkout,
             running: Vec::new(),
@@ -31,14 +35,17 @@ impl<'a> Typist<'a> {
         }
     }
 
+    /// Sets a variable for all lines from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.set.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Types a line and waits for its end, with one of the codes.
-    pub(super) async fn types(&mut self, line: &Line, codes: &[i32]) {
-        if let Some((name, value)) = line
-            .text
-            .split_once('=')
-            .filter(|_| !line.text.contains(' '))
-        {
-            self.set.push((name.to_owned(), value.to_owned()));
+    pub(crate) async fn types(&mut self, line: &Line, codes: &[i32]) {
+        let text = line.text.strip_prefix("export ").unwrap_or(&line.text);
+        if let Some((name, value)) = text.split_once('=').filter(|_| !text.contains(' ')) {
+            let home = self.checkout.path().display().to_string();
+            self.set(name, &value.replace("$PWD", &home));
             return;
         }
         let mut command = self.command(line);
@@ -59,7 +66,7 @@ impl<'a> Typist<'a> {
     }
 
     /// Types a line that goes on, and waits until it says something with these words.
-    pub(super) async fn lets_run(&mut self, line: &Line, wanted: &str) {
+    pub(crate) async fn lets_run(&mut self, line: &Line, wanted: &str) {
         let mut child = self.in_a_terminal(line).spawn().expect("script");
         let mut stdout = child.stdout.take().expect("its output");
         let mut said = Vec::new();
@@ -88,7 +95,7 @@ impl<'a> Typist<'a> {
     }
 
     /// Ends what goes on, as Ctrl-C does.
-    pub(super) async fn leave(&mut self) {
+    pub(crate) async fn leave(&mut self) {
         for mut child in self.running.drain(..) {
             let Some(pid) = child.id() else { continue };
             // The line's whole group.
@@ -142,10 +149,13 @@ impl Drop for Typist<'_> {
     /// A worker that a line left in the background ends with the test.
     fn drop(&mut self) {
         let home = self.checkout.path();
-        let stop = std::process::Command::new(home.join("stop_worker.sh"))
-            .env("ALLORA_WORKER_HOME", home)
-            .env("ALLORA_WORKER_BIN", env!("CARGO_BIN_EXE_allora-worker"))
-            .output();
-        drop(stop);
+        for data in ["data", "data/own"] {
+            let stop = std::process::Command::new(home.join("stop_worker.sh"))
+                .args(["--data-dir", data])
+                .env("ALLORA_WORKER_HOME", home)
+                .env("ALLORA_WORKER_BIN", env!("CARGO_BIN_EXE_allora-worker"))
+                .output();
+            drop(stop);
+        }
     }
 }
