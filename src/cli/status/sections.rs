@@ -167,7 +167,8 @@ fn uptime(status: &Status) -> Vec<Line> {
         let short = format!("{share}{starts}");
         Some(
             line(
-                mark(Some(told.share >= goal)),
+                // In the first hour the start alone misses the goal.
+                mark((told.seconds > 3_600.0).then_some(told.share >= goal)),
                 span_name(name, status),
                 text,
             )
