@@ -16,7 +16,7 @@ use tokio::{
 };
 
 /// How long the program may take for anything.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A project's root with the shipped configuration, and nothing of this host's.
 pub(crate) struct Home {
