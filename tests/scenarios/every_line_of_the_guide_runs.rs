@@ -80,6 +80,20 @@ fn rule(line: &str) -> (&'static str, How) {
     found.copied().unwrap_or(("", How::Ends))
 }
 
+/// The program of the reader's own that a line needs and that is not here.
+fn lacking(line: &str, how: How) -> Option<&'static str> {
+    let needs = |tool: &str| {
+        let in_a_terminal = tool == "script" && matches!(how, How::GoesOn(_));
+        in_a_terminal || line.split([' ', '|', '(']).any(|word| word == tool)
+    };
+    let is_here = |tool: &str| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).any(|folder| folder.join(tool).is_file())
+    };
+    let tools = ["curl", "dpkg", "jq", "openssl", "script"];
+    tools.into_iter().find(|tool| needs(tool) && !is_here(tool))
+}
+
 /// Both type the lines that open the one port.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
@@ -95,7 +109,12 @@ async fn type_all(lines: &[Line]) {
             typist.leave().await;
             section = &line.section;
         }
-        match rule(&line.text).1 {
+        let how = rule(&line.text).1;
+        if let Some(tool) = lacking(&line.text, how) {
+            eprintln!("SKIPPED, there is no {tool} here: {}", line.text);
+            continue;
+        }
+        match how {
             How::Ends => typist.types(line, &[0]).await,
             How::EndsWith(codes) => typist.types(line, codes).await,
             How::GoesOn(wanted) => typist.lets_run(line, wanted).await,
