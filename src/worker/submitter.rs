@@ -47,7 +47,6 @@ pub(super) struct Submitter {
     pub(super) flights: BTreeMap<WindowKey, Flight>,
     /// Windows to come.
     pub(super) stage: Stage,
-    /// Windows that are at their end.
     /// Finished windows with their last block.
     pub(super) done: BTreeMap<WindowKey, Height>,
     tally: watch::Sender<Tally>,
