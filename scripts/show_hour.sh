@@ -3,7 +3,7 @@
 # memory, descriptors, threads, CPU time, log and database each 10 s, their slopes with standard errors,
 # and what became of the windows. Fails when memory, descriptors or threads are not flat.
 #
-# The rule: 36 topics open a window each every ten blocks, about 210 windows a minute. The first third is
+# The rule: 44 topics open a window each every ten blocks, about 240 windows a minute. The first third is
 # the warm-up, in which at least 4,000 windows must open: then everything that is kept by count or by blocks
 # is full (predictions.json, 1,000 blocks of finished windows, the caches of SQLite's pages). Over the rest the line by least squares through
 # means of twelfths of the run must stay, with the whole of its 95 % interval, within 1 MiB an hour for
