@@ -26,6 +26,7 @@ mod limits;
 pub mod market;
 pub mod models;
 pub mod ops;
+pub mod page;
 pub mod predict;
 pub mod preflight;
 pub mod pulse;

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::{Histogram, Limits};
 use crate::{
     chain::Uallo,
-    forecast::{Fallback, Labelled, Source},
+    forecast::{Fallback, Labelled, Report, Source},
     ops::{Level, Need, Phase, Status, WindowSource},
     types::{Height, Nonce, TopicId},
 };
@@ -360,6 +360,9 @@ pub struct ForecastNow {
     /// How long it took to make, in milliseconds.
     #[serde(default)]
     pub took_ms: f64,
+    /// Its parts, for the built-in forecast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
 }
 
 /// What was counted in a topic since the start.

@@ -269,6 +269,7 @@ impl Vitals {
             data_until: Moment(forecast.data_until),
             closes: forecast.closes,
             took_ms: (forecast.took.as_secs_f64() * 1e6).round() / 1e3,
+            report: forecast.report.clone(),
         });
     }
 

@@ -85,6 +85,7 @@ fn topic() -> TopicStatus {
             data_until: past(2_096),
             closes: 9_600,
             took_ms: 31.0,
+            report: None,
         }),
         why: Some("gated".into()),
         score_ema: Some(-0.4217),
