@@ -78,6 +78,8 @@ pub struct Overrides {
     pub prices: Option<PathBuf>,
     /// `--no-register`
     pub no_register: bool,
+    /// `--no-page`
+    pub no_page: bool,
     /// `--real-coins`
     pub real_coins: bool,
     /// `--host`, of the models' orchestrator

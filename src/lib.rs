@@ -38,7 +38,7 @@ pub mod standby;
 pub mod status;
 pub mod store;
 pub mod tls;
-mod token;
+pub mod token;
 pub mod types;
 pub mod vitals;
 pub mod worker;

@@ -50,6 +50,9 @@ pub struct RunArgs {
     /// Don't register the wallet in a topic, even if it is not registered there
     #[arg(long)]
     pub no_register: bool,
+    /// Serve metrics and health alone, not the status page
+    #[arg(long)]
+    pub no_page: bool,
     /// A clock that runs faster, as MILLISECONDS@SPEED: for seasons
     #[arg(long, value_name = "CLOCK", hide = true)]
     pub clock: Option<FastClock>,
@@ -69,6 +72,7 @@ impl RunArgs {
             data_dir: self.data_dir.clone(),
             prices: self.prices.clone(),
             no_register: self.no_register,
+            no_page: self.no_page,
             real_coins: self.real_coins,
             ..Overrides::default()
         }

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod args;
+mod attend;
 mod backtest;
 mod books;
 mod check;
@@ -16,6 +17,7 @@ mod manual;
 mod network;
 mod notices;
 mod origin;
+mod page_room;
 mod past;
 mod period;
 mod predict;

@@ -1,21 +1,15 @@
 //! A long-running process: its guard, its logs, its runtime and its last word.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 use secrecy::SecretString;
-use tokio::{runtime::Builder, sync::broadcast::Receiver};
+use tokio::runtime::Builder;
 
 pub(super) use super::life::{Life, Plan};
 use super::{failure::Failure, life};
-use crate::{
-    clock::SharedClock,
-    config::Settings,
-    ops::{
-        Artifacts, Ending, Event, FEW, OpsConfig, Pidfile, Reporter, ReporterOptions, Stamped,
-        complaint, install_diagnostics, raise_descriptors,
-    },
-    pulse::Pulses,
-    vitals::{AlarmParts, Attendant, AttendantParts, Limits, PageParts},
+use crate::ops::{
+    Artifacts, Ending, Event, FEW, OpsConfig, Pidfile, Reporter, ReporterOptions, complaint,
+    install_diagnostics, raise_descriptors,
 };
 
 /// Threads for everything that is asynchronous; what computes has its own.
@@ -71,51 +65,6 @@ pub(super) fn open_with(
         });
     }
     Ok((pidfile, reporter))
-}
-
-/// Has the vitals kept from what is heard. Without them the worker does its work all the same.
-pub(super) fn attend(
-    settings: &Settings,
-    heard: Receiver<Arc<Stamped>>,
-    secrets: Vec<SecretString>,
-    reporter: &Reporter,
-    (clock, pulses, is_alarmed): (SharedClock, Pulses, bool),
-) -> Option<Arc<Attendant>> {
-    let ops = &settings.ops;
-    let listen = ops.http.address().ok().flatten();
-    let url = settings.alert_url.clone().filter(|_| is_alarmed);
-    let begun = Attendant::start(AttendantParts {
-        heard,
-        path: settings.artifacts.vitals(),
-        secrets,
-        reporter: reporter.clone(),
-        clock,
-        limits: Limits {
-            candle_seconds: settings.forecast.max_age.as_secs_f64(),
-            low_balance: settings.fees.low_balance,
-            forecasts: true,
-        },
-        pulses: (pulses, ops.stuck_after),
-        page: listen.map(|listen| PageParts {
-            listen,
-            token: settings.http_token.clone(),
-        }),
-        alarm: url.map(|url| AlarmParts {
-            config: settings.alerts.clone(),
-            url,
-            path: settings.artifacts.alerts(),
-        }),
-    });
-    match begun {
-        Ok(attendant) => Some(Arc::new(attendant)),
-        Err(cause) => {
-            reporter.emit(Event::Trouble {
-                cause: format!("how the worker fares is not kept: {cause}"),
-                remedy: "windows are answered all the same; raise the limit of threads".into(),
-            });
-            None
-        }
-    }
 }
 
 fn tell_descriptors(reporter: &Reporter, limit: Option<u64>) {

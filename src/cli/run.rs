@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    RunArgs, books,
+    RunArgs, attend, books,
     disk::Database,
     failure::Failure,
     learning,
@@ -98,7 +98,7 @@ fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
         pulses.clone(),
         is_alarmed,
     );
-    let attendant = process::attend(&settings, heard, secrets, &reporter, attended);
+    let attendant = attend::attend(&settings, heard, secrets, &reporter, attended);
     let start = Start {
         attendant,
         pulses,

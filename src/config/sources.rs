@@ -240,5 +240,9 @@ fn flags(overrides: &Overrides) -> Layer {
         let path = ["worker", "auto_register"];
         layer.set(&path, Value::Boolean(false), "--no-register");
     }
+    if overrides.no_page {
+        let path = ["ops", "http", "page"];
+        layer.set(&path, Value::Boolean(false), "--no-page");
+    }
     layer
 }

@@ -36,6 +36,8 @@ pub struct OpsConfig {
 pub struct HttpConfig {
     /// Where it listens: an address of this machine alone, unless a token is asked for; empty for nowhere.
     pub listen: String,
+    /// Whether the status page is served there, beside metrics and health.
+    pub page: bool,
 }
 
 impl HttpConfig {
@@ -55,6 +57,7 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:9467".into(),
+            page: true,
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     extract::{Request, State},
     http::{
-        StatusCode,
+        HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, HOST},
     },
     middleware::{Next, from_fn, map_response},
@@ -18,7 +18,6 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use secrecy::SecretString;
 use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -27,7 +26,7 @@ use tokio::{
 };
 
 use super::{heart::Heart, keeper::Shared, metrics};
-use crate::{clock::SharedClock, ops::Mask, token};
+use crate::{clock::SharedClock, ops::Mask, token::Gate};
 
 /// Connections at once; further ones wait.
 const CONNECTIONS: usize = 64;
@@ -55,18 +54,23 @@ pub(super) struct Seen {
 
 /// All routes; a token is asked for when there is one. Without it only those who reach the server by this
 /// machine's own names are answered: a page in a browser can't read it under a name of its own.
-pub(super) fn router(seen: Seen, token: Option<&SecretString>) -> Router {
+pub(super) fn router(seen: Seen, gate: Option<&Gate>, page: Option<Router>) -> Router {
     let routes = Router::new()
-        .route("/", get(index))
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .with_state(seen)
-        .layer(map_response(fresh));
-    if token.is_some() {
-        return token::asked(routes, token);
+        .with_state(seen);
+    let page = page.unwrap_or_else(|| Router::new().route("/", get(index)));
+    guarded(routes.merge(page), gate)
+}
+
+/// Routes for those who may look.
+pub(crate) fn guarded(routes: Router, gate: Option<&Gate>) -> Router {
+    let routes = routes.layer(map_response(fresh));
+    match gate {
+        Some(gate) => gate.guard(routes),
+        None => routes.layer(from_fn(of_this_machine)),
     }
-    routes.layer(from_fn(of_this_machine))
 }
 
 /// Answers for ever.
@@ -130,8 +134,8 @@ fn names_this_machine(host: &str) -> bool {
 }
 
 async fn fresh(mut response: Response) -> Response {
-    let value = axum::http::HeaderValue::from_static("no-store");
-    response.headers_mut().insert(CACHE_CONTROL, value);
+    let headers = response.headers_mut().entry(CACHE_CONTROL);
+    headers.or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

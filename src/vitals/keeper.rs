@@ -2,10 +2,11 @@
 //! when they hang, and is there until the last word.
 
 use std::{
-    io,
+    fmt, io,
     net::{SocketAddr, TcpListener},
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver as Done, SyncSender, sync_channel},
@@ -14,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use axum::Router;
 use secrecy::SecretString;
 use tokio::{
     runtime::Builder,
@@ -38,6 +40,7 @@ use crate::{
     clock::SharedClock,
     ops::{Event, Mask, Reporter, Shutdown, Stamped, TaskGroup},
     pulse::Pulses,
+    token::Gate,
 };
 
 /// How often the file is written at most, while something changes.
@@ -47,25 +50,51 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The vitals, as all who read them share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Shared(Arc<Mutex<Vitals>>);
+pub struct Shared(Arc<Mutex<Vitals>>);
 
 impl Shared {
+    /// As they are now.
+    #[must_use]
+    pub fn now(&self) -> Vitals {
+        self.hold().clone()
+    }
+
     pub(crate) fn hold(&self) -> MutexGuard<'_, Vitals> {
         held(&self.0)
     }
 }
 
 /// The worker's own HTTP server.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PageParts {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// What is asked of whoever reaches it.
-    pub token: Option<SecretString>,
+    /// Who may look; without it, whoever is on this machine.
+    pub gate: Option<Gate>,
+    /// What is served beside metrics and health.
+    pub room: Option<PageRoom>,
+}
+
+/// What is served beside metrics and health.
+pub struct PageRoom {
+    /// Its routes.
+    pub routes: Router,
+    /// Told after each event that the vitals have heard.
+    pub changed: Box<dyn Fn() + Send>,
+    /// What keeps it up to date, for ever; begun again when it fails.
+    pub keep: Box<dyn FnMut() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>,
+}
+
+impl fmt::Debug for PageRoom {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("PageRoom")
+    }
 }
 
 /// What an attendant needs.
 pub struct AttendantParts {
+    /// Where the vitals are kept, for all who read them.
+    pub vitals: Shared,
     /// What is told, from its first word on.
     pub heard: Receiver<Arc<Stamped>>,
     /// Where the vitals are written.
@@ -176,6 +205,7 @@ async fn attend(
     mut left: oneshot::Receiver<()>,
 ) {
     let AttendantParts {
+        vitals,
         mut heard,
         path,
         secrets,
@@ -186,7 +216,6 @@ async fn attend(
         page,
         alarm,
     } = parts;
-    let vitals = Shared::default();
     vitals.hold().limits = limits;
     let mask = Arc::new(Mask::new(secrets));
     let sheet = Sheet {
@@ -200,6 +229,8 @@ async fn attend(
     });
     let tally = alarm.as_ref().map(Alarm::tally).unwrap_or_default();
     let heart = Heart::default();
+    let (gate, room) = page.map_or((None, None), |it| (it.gate, it.room));
+    let mut changed: Box<dyn Fn() + Send> = Box::new(|| {});
     if let Some(listener) = listener.and_then(|it| tokio::net::TcpListener::from_std(it).ok()) {
         let seen = Seen {
             vitals: vitals.clone(),
@@ -208,8 +239,13 @@ async fn attend(
             mask,
             deliveries: Arc::new(move || tally.show()),
         };
-        let token = page.as_ref().and_then(|it| it.token.as_ref());
-        let (router, listener) = (http::router(seen, token), Arc::new(listener));
+        let routes = room.map(|room| {
+            group.spawn_minor("page", room.keep);
+            changed = room.changed;
+            room.routes
+        });
+        let router = http::router(seen, gate.as_ref(), routes);
+        let listener = Arc::new(listener);
         group.spawn_minor("metrics and health", move || {
             http::serve(Arc::clone(&listener), router.clone())
         });
@@ -234,6 +270,8 @@ async fn attend(
                         // It may be the last that is heard.
                         next = Instant::now();
                     }
+                    drop(vitals);
+                    changed();
                 }
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => break,

@@ -28,5 +28,5 @@ pub use facts::{
 };
 pub use file::{VitalsError, read};
 pub use histogram::{BOUNDS_MS, Histogram};
-pub use keeper::{Attendant, AttendantParts, PageParts};
+pub use keeper::{Attendant, AttendantParts, PageParts, PageRoom, Shared};
 pub use ready::{Hindrance, Limits, Reason};

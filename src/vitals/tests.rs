@@ -282,6 +282,7 @@ fn the_attendant_writes_what_was_told_before_it_left_and_no_secret() {
     let path = folder.path().join("worker.vitals.json");
     let (reporter, _) = Reporter::recording();
     let attendant = Attendant::start(AttendantParts {
+        vitals: super::Shared::default(),
         heard: reporter.listen(),
         path: path.clone(),
         secrets: vec!["a-token-of-mine".into()],

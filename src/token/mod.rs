@@ -1,5 +1,8 @@
 //! A token that is asked of whoever reaches a port.
 
+mod gate;
+mod headers;
+
 use std::sync::Arc;
 
 use axum::{
@@ -11,6 +14,9 @@ use axum::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
+
+pub use gate::{Gate, SignIn};
+pub(crate) use headers::strict;
 
 /// The routes for those who know the token; for all, without one.
 pub(crate) fn asked(router: Router, token: Option<&SecretString>) -> Router {
@@ -24,10 +30,16 @@ async fn admit(State(digest): State<Arc<Vec<u8>>>, request: Request, next: Next)
     if given(&request).is_some_and(|it| Sha256::digest(it)[..] == digest[..]) {
         return next.run(request).await;
     }
+    refusal()
+}
+
+/// The answer to whoever does not know it.
+fn refusal() -> Response {
     let right = "a token is asked for: Authorization: Bearer TOKEN, or ?token=TOKEN\n";
     (StatusCode::UNAUTHORIZED, right).into_response()
 }
 
+/// What a request gives as token.
 fn given(request: &Request) -> Option<&str> {
     let header = request.headers().get(AUTHORIZATION);
     let header = header.and_then(|it| it.to_str().ok()?.strip_prefix("Bearer "));
