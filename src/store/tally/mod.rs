@@ -3,6 +3,7 @@
 
 mod block_clock;
 mod count;
+mod earned;
 mod fees;
 mod opened;
 mod rows;
@@ -11,6 +12,7 @@ mod uptime;
 
 pub use block_clock::{BlockClock, Mark};
 pub use count::{Miss, Outcome, Pace, Span, Tally, Window, count, pace};
+pub use earned::{Earnings, NoncedScore, Reward};
 pub use fees::{Payment, spent};
 pub use opened::{Books, windows};
 pub use rows::{JournaledWindow, Ledger, Past};

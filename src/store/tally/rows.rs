@@ -169,7 +169,30 @@ impl Ledger {
         } else {
             query.bind(&wallet.address)
         };
+        self.read_all(query.fetch_all(&self.pool).await, read)
+    }
+
+    /// Rows of a wallet from a time, or a nonce, on.
+    pub(super) async fn rows_since<T>(
+        &self,
+        sql: &'static str,
+        wallet: &Wallet,
+        since: i64,
+        read: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let query = sqlx::query(sql)
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .bind(since);
         let rows = query.fetch_all(&self.pool).await;
+        self.read_all(rows, read)
+    }
+
+    fn read_all<T>(
+        &self,
+        rows: Result<Vec<SqliteRow>, sqlx::Error>,
+        read: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
         let rows = rows.map_err(|cause| self.failed(cause))?;
         let read: Result<_, sqlx::Error> = rows.iter().map(read).collect();
         read.map_err(|cause| StoreError::Corrupt {
