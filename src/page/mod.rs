@@ -5,8 +5,10 @@
 //! keeps open pages up to date, and gives the same figures as JSON. Nothing here is on a window's path.
 
 mod board;
+mod read;
 
 pub use board::{
     Anatomy, Band, Board, Earnings, LatencyBoard, LogLine, ModelsBoard, NetworkNow, Pending,
     RewardPoint, Round, ScorePoint, Told, TopicBoard, Track, TrackPoint, WindowRow,
 };
+pub use read::{Asked, BoardPlan, ModelsPlan, Reader};

@@ -162,7 +162,10 @@ async fn a_chain_that_begins_anew_pays_and_scores_anew() {
         ..wallet()
     };
     let kept = ledger.earnings(&last, AT).await.unwrap();
-    assert_eq!((kept[&TOPIC].scores.len(), kept[&TOPIC].rewards.len()), (1, 1));
+    assert_eq!(
+        (kept[&TOPIC].scores.len(), kept[&TOPIC].rewards.len()),
+        (1, 1)
+    );
 }
 
 #[tokio::test]

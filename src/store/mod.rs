@@ -65,17 +65,17 @@ pub use predictions::{
 pub use quota::{QuotaLimit, QuotaRepository};
 pub(crate) use salvage::carry_all;
 pub use scores::{
-    PartAfter, ResolvedAfter, RoundAnswer, RoundRepository, Score, ScoreRepository, ScoredPart,
-    Snapshot, Waiting, WindowScore,
+    PartAfter, ResolvedAfter, RoundAnswer, RoundRepository, RoundSummary, Score, ScoreRepository,
+    ScoredPart, Snapshot, Waiting, WindowScore,
 };
 pub use series::{Interval, Origin, Series};
 pub use shelter::{Opened, Shelter};
 pub use standby_db::StandbyDb;
 pub(crate) use tally::mark;
 pub use tally::{
-    BlockClock, Books, Earnings, JournaledWindow, Ledger, Mark, Miss, NoncedScore, Outcome, Pace,
-    Past, Payment, Reward, Run, RunRepository, Span, Tally, Terms, Uptime, Window, count, pace,
-    spent, uptime, windows,
+    BlockClock, Books, Earnings, Followed, JournaledWindow, Learnt, Ledger, Mark, Miss,
+    NoncedScore, Outcome, Pace, Past, Payment, Reward, Run, RunRepository, Span, Tally, Terms,
+    Uptime, Window, count, pace, spent, uptime, windows,
 };
 pub use wallet_leases::{Claim, Lead, Seen, SharedSteps, Survey, Taken, WalletLeases};
 
