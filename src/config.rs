@@ -53,6 +53,7 @@ use crate::{
     market::MarketConfig,
     ops::{Artifacts, OpsConfig},
     standby::StandbyConfig,
+    store::{DatabaseUrl, StoreError},
     types::TopicId,
     worker::{CompetitionConfig, TopicConfig, WorkerConfig},
 };
@@ -339,6 +340,23 @@ impl Settings {
         }
         let chain_id = self.network.chain_id.clone();
         Err(ConfigError::RealCoins { chain_id })
+    }
+
+    /// The database that the Predict worker of the same configuration writes predictions to.
+    ///
+    /// # Errors
+    /// When `DATABASE_URL` is no database's address.
+    pub fn predictions(&self) -> Result<DatabaseUrl, StoreError> {
+        match &self.database_url {
+            Some(named) => Ok(named
+                .expose_secret()
+                .parse::<DatabaseUrl>()?
+                .below(&self.root)),
+            None => {
+                let artifacts = Artifacts::predict(self.artifacts.data_dir());
+                Ok(DatabaseUrl::file(artifacts.database()))
+            }
+        }
     }
 
     /// All secrets, for the mask of the logs.

@@ -24,6 +24,9 @@ pub struct NetworkConfig {
     /// Where test coins are to be had, when the network gives some away.
     #[serde(default)]
     pub faucet: Option<String>,
+    /// A transaction's address at an explorer, with `{hash}` in its place; none where there is no explorer.
+    #[serde(default)]
+    pub explorer: Option<String>,
 }
 
 /// Section `[chain]`: how nodes are spoken to.

@@ -90,6 +90,7 @@ impl<'a> Check<'a> {
         let schemes = ["http", "https", "grpc+http", "grpc+https"];
         self.urls("rpc", &network.rpc, &schemes);
         self.urls("ws", &network.ws, &["ws", "wss"]);
+        self.explorer(network.explorer.as_deref());
         let (rpc, ws) = (network.rpc.is_empty(), network.ws.is_empty());
         if is_devnet && rpc && ws {
             return;
@@ -98,6 +99,23 @@ impl<'a> Check<'a> {
         self.expect(!rpc, &["rpc"], "is empty", right);
         let right = "give at least one ws:// or wss:// endpoint, or --ws";
         self.expect(!ws, &["ws"], "is empty", right);
+    }
+
+    /// It stands in links that a browser follows.
+    fn explorer(&mut self, explorer: Option<&str>) {
+        const HASH: &str = "{hash}";
+        let Some(given) = explorer else { return };
+        let read = Url::parse(&given.replace(HASH, "0"));
+        let is_reached = read.is_ok_and(|it| match it.scheme() {
+            "https" => it.has_host(),
+            "http" => it.host_str().is_some_and(is_loopback),
+            _ => false,
+        });
+        let holds = is_reached && given.matches(HASH).count() == 1;
+        let right =
+            "write https://HOST/…/{hash}, or http:// on this machine alone, with {hash} once";
+        let wrong = format_args!("is {:?}, which is no address of a transaction", given);
+        self.expect(holds, &["explorer"], wrong, right);
     }
 
     fn urls(&mut self, key: &str, urls: &[String], schemes: &[&str]) {
@@ -347,4 +365,10 @@ impl<'a> Check<'a> {
         let right = format_args!("write {least:?} to {most:?}");
         self.expect(holds, path, format_args!("is {value:?}"), right);
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|it| it.is_loopback())
 }

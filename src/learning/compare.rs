@@ -39,7 +39,8 @@ pub enum Verdict {
 
 /// Compares our value with the others', who don't hold it: with ours among them no z could ever be
 /// large (for six at most 2.04).
-pub(super) fn compare(
+#[must_use]
+pub fn compare(
     config: &LearningConfig,
     target: Target,
     value: f64,

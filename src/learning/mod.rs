@@ -16,7 +16,7 @@ mod resolve;
 mod resolver;
 mod standing;
 
-pub use compare::{Comparison, Verdict};
+pub use compare::{Comparison, Verdict, compare};
 pub use config::{LearningConfig, LearningError};
 pub use network::{Network, NetworkView, Unknown};
 pub use news::News;

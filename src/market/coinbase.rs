@@ -54,6 +54,13 @@ impl fmt::Debug for Coinbase {
     }
 }
 
+/// A ticker's base and quote: `btc` and `usd` of `btcusd`.
+pub(crate) fn pair(ticker: &str) -> Option<(&str, &str)> {
+    let long = LONG_QUOTES.iter().any(|quote| ticker.ends_with(quote));
+    let at = ticker.len().checked_sub(if long { 4 } else { 3 })?;
+    ticker.split_at_checked(at)
+}
+
 impl Coinbase {
     /// A client. Nothing is sent yet.
     ///
@@ -82,9 +89,7 @@ impl Coinbase {
     /// The pair's name there: `BTC-USD` of `btcusd`.
     fn product(&self, ticker: &str) -> Result<String, MarketError> {
         let product = self.products.get(ticker).cloned().or_else(|| {
-            let long = LONG_QUOTES.iter().any(|quote| ticker.ends_with(quote));
-            let at = ticker.len().checked_sub(if long { 4 } else { 3 })?;
-            let (base, quote) = ticker.split_at_checked(at)?;
+            let (base, quote) = pair(ticker)?;
             Some(format!("{base}-{quote}").to_ascii_uppercase())
         });
         product

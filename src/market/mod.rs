@@ -33,6 +33,7 @@ mod tiingo;
 
 pub use basis::Basis;
 pub use coinbase::Coinbase;
+pub(crate) use coinbase::pair;
 pub use config::{MarketConfig, StandIn};
 pub use csv::{CsvError, CsvPrices, read_csv, read_csv_of};
 pub use error::MarketError;

@@ -5,7 +5,7 @@
 //! keeps open pages up to date, and gives the same figures as JSON. Nothing here is on a window's path.
 
 mod board;
-pub mod read;
+mod read;
 pub mod serve;
 pub mod view;
 
@@ -13,3 +13,4 @@ pub use board::{
     Anatomy, Band, Board, Earnings, LatencyBoard, LogLine, ModelsBoard, NetworkNow, Pending,
     RewardPoint, Round, ScorePoint, Told, TopicBoard, Track, TrackPoint, WindowRow,
 };
+pub use read::{Asked, BoardPlan, ModelsPlan, Reader};

@@ -1,5 +1,7 @@
 //! Reading all of it together.
 
+use std::{os::unix::fs::MetadataExt as _, path::Path};
+
 use time::{Duration, OffsetDateTime, Time};
 
 use super::{
@@ -12,9 +14,12 @@ use crate::{
     chain::Uallo,
     config::{Overrides, Settings},
     ops::{Artifacts, Phase},
-    store::{Books, Ledger, Past, Run, Span, StoreError, Wallet, count, pace, uptime, windows},
+    store::{
+        Books, Followed, Ledger, Past, Run, Span, StoreError, Wallet, Window, count, pace, uptime,
+        windows,
+    },
     types::TopicId,
-    vitals::{self, Moment, Vitals, VitalsError},
+    vitals::{self, Histogram, Moment, Vitals, VitalsError},
 };
 
 /// What is taken from the configuration.
@@ -44,19 +49,26 @@ impl Plan {
     /// When not even the data folder can be found out.
     pub fn load(overrides: &Overrides) -> Result<Self, crate::config::ConfigError> {
         match Settings::load(overrides) {
-            Ok(settings) => Ok(Self {
-                competition: settings.competition.map(|it| (it.name, it.start, it.end)),
-                topics: settings.topics.iter().map(|topic| topic.id).collect(),
-                most_per_day: Some(settings.fees.max_fee_per_day),
-                chain_id: Some(settings.network.chain_id),
-                denom: settings.network.denom,
-                artifacts: settings.artifacts,
-                wrong: None,
-            }),
+            Ok(settings) => Ok(Self::by(&settings)),
             Err(error) => Ok(Self {
                 wrong: Some(error.to_string()),
                 ..Self::of(Settings::locate(overrides)?)
             }),
+        }
+    }
+
+    /// By a worker's settings.
+    #[must_use]
+    pub fn by(settings: &Settings) -> Self {
+        let competition = settings.competition.clone();
+        Self {
+            artifacts: settings.artifacts.clone(),
+            chain_id: Some(settings.network.chain_id.clone()),
+            denom: settings.network.denom.clone(),
+            topics: settings.topics.iter().map(|topic| topic.id).collect(),
+            competition: competition.map(|it| (it.name, it.start, it.end)),
+            most_per_day: Some(settings.fees.max_fee_per_day),
+            wrong: None,
         }
     }
 
@@ -80,8 +92,25 @@ impl Plan {
 pub struct Desk {
     plan: Plan,
     ledger: Option<Ledger>,
+    /// Which file it is: another may come to its place.
+    file: Option<(u64, u64)>,
     seen: Option<(Wallet, i64)>,
-    past: Past,
+    past: Followed,
+    /// How often the database was found changed.
+    changes: u64,
+}
+
+/// The status, and what it was counted from.
+#[derive(Debug)]
+pub struct Look {
+    /// The status.
+    pub status: Status,
+    /// The windows of its topics that are known or taken to have opened, by topic and nonce.
+    pub windows: Vec<Window>,
+    /// The period's part up to now.
+    pub period: Span,
+    /// How long answers of this run, or the last one, took.
+    pub latency: Histogram,
 }
 
 /// What the files told.
@@ -101,19 +130,64 @@ impl Desk {
         Self {
             plan,
             ledger: None,
+            file: None,
             seen: None,
-            past: Past::default(),
+            past: Followed::default(),
+            changes: 0,
         }
     }
 
     /// How the worker fares now. What can't be read is told of in the advice.
     pub async fn status(&mut self, now: OffsetDateTime) -> Status {
-        let mut files = self.files();
+        self.look(None, now).await.status
+    }
+
+    /// The same with what it was counted from. `live`: the vitals of this very process, which then runs;
+    /// none: the files tell.
+    pub async fn look(&mut self, live: Option<&Vitals>, now: OffsetDateTime) -> Look {
+        let mut files = match live {
+            Some(vitals) => self.of_this_process(vitals),
+            None => self.files(),
+        };
         if let Err(error) = self.read(&files).await {
             self.forget();
             files.unread.push(unread("database", error.to_string()));
         }
         self.tell(files, now)
+    }
+
+    /// What the wallet's past is known to be.
+    #[must_use]
+    pub const fn past(&self) -> &Past {
+        self.past.past()
+    }
+
+    /// The database, and whose rows of it count; none while there is none that can be read.
+    #[must_use]
+    pub fn books(&self) -> Option<(&Ledger, &Wallet)> {
+        let (wallet, _) = self.seen.as_ref()?;
+        Some((self.ledger.as_ref()?, wallet))
+    }
+
+    /// How often the database was found changed, or another: while it stays the same, so do its rows.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// The worker's own account is fresher than its files; of those, one tells of its logs.
+    fn of_this_process(&self, vitals: &Vitals) -> Files {
+        let state = process::state_file(&self.plan.artifacts.state());
+        let state = state.ok().flatten().unwrap_or_default();
+        Files {
+            vitals: vitals.clone(),
+            state: StateFile {
+                logs: state.logs.filter(|_| state.pid == std::process::id()),
+                ..StateFile::default()
+            },
+            pid: Some(std::process::id()),
+            unread: Vec::new(),
+        }
     }
 
     fn files(&self) -> Files {
@@ -152,9 +226,11 @@ impl Desk {
     /// Reads the database, if somebody has written since.
     async fn read(&mut self, files: &Files) -> Result<(), StoreError> {
         let path = self.plan.artifacts.database();
-        if self.ledger.is_none() || !path.exists() {
+        let file = identity(&path);
+        if self.ledger.is_none() || file != self.file {
             self.forget();
             self.ledger = Ledger::open(&path).await?;
+            self.file = file;
         }
         let Some(ledger) = &self.ledger else {
             return Ok(());
@@ -175,19 +251,21 @@ impl Desk {
         };
         let seen = (wallet, ledger.data_version().await?);
         if self.seen.as_ref() != Some(&seen) {
-            self.past = ledger.past(&seen.0, &self.plan.denom).await?;
+            self.past.follow(ledger, &seen.0, &self.plan.denom).await?;
             self.seen = Some(seen);
+            self.changes += 1;
         }
         Ok(())
     }
 
     fn forget(&mut self) {
-        (self.ledger, self.seen) = (None, None);
-        self.past = Past::default();
+        (self.ledger, self.file, self.seen) = (None, None, None);
+        self.past = Followed::default();
+        self.changes += 1;
     }
 
-    fn tell(&self, files: Files, now: OffsetDateTime) -> Status {
-        let (past, vitals) = (&self.past, &files.vitals);
+    fn tell(&self, files: Files, now: OffsetDateTime) -> Look {
+        let (past, vitals) = (self.past(), &files.vitals);
         let process = self.process(&files);
         let (period, whole) = self.period(now);
         let spans = spans(whole, now);
@@ -228,7 +306,7 @@ impl Desk {
         }
         advice.sort_by_key(|it| it.severity);
         let tell = |id: &TopicId| topic(*id, vitals, past, &all, &clock, &spans, now);
-        Status {
+        let status = Status {
             at: now,
             state: state(&process, &advice),
             data_dir: self.plan.artifacts.data_dir().display().to_string(),
@@ -251,12 +329,18 @@ impl Desk {
             socket: vitals.socket.clone(),
             endpoints: vitals.endpoints.clone(),
             standby: vitals.standby.clone(),
+        };
+        Look {
+            status,
+            windows: all,
+            period: whole,
+            latency: vitals.latency.clone(),
         }
     }
 
     fn process(&self, files: &Files) -> Process {
         let (known, state) = (&files.vitals.process, &files.state);
-        let run = self.past.runs.last();
+        let run = self.past().runs.last();
         let phase = state.state.or(known.phase);
         let life = match (files.pid, phase) {
             (Some(_), _) => Life::Runs,
@@ -307,8 +391,8 @@ impl Desk {
 
     /// The competition, or the time since the first start; and its part up to now.
     fn period(&self, now: OffsetDateTime) -> (Period, Span) {
-        let first = self.past.runs.first().map(|run| run.started);
-        let first = first.or_else(|| self.past.windows.first().map(|it| it.first));
+        let first = self.past().runs.first().map(|run| run.started);
+        let first = first.or_else(|| self.past().windows.first().map(|it| it.first));
         let Some((name, from, to)) = &self.plan.competition else {
             let from = first.unwrap_or(now);
             let period = Period {
@@ -332,8 +416,8 @@ impl Desk {
         if !vitals.topics.is_empty() {
             return vitals.topics.keys().copied().collect();
         }
-        let noted = self.past.terms.iter().map(|it| it.topic);
-        let journaled = self.past.windows.iter().map(|it| it.key.topic);
+        let noted = self.past().terms.iter().map(|it| it.topic);
+        let journaled = self.past().windows.iter().map(|it| it.key.topic);
         let mut known: Vec<TopicId> = noted.chain(journaled).collect();
         if known.is_empty() {
             known.clone_from(&self.plan.topics);
@@ -347,6 +431,12 @@ impl Desk {
 fn unread(about: &'static str, cause: String) -> Advice {
     let remedy = "what it would tell is left out here; the worker itself goes on";
     Advice::new(Severity::Warning, about, cause, remedy)
+}
+
+/// Which file a path leads to; none where there is none.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let about = std::fs::metadata(path).ok()?;
+    Some((about.dev(), about.ino()))
 }
 
 /// The newest sign of life that a worker has left.

@@ -8,7 +8,7 @@ mod process;
 mod topics;
 mod types;
 
-pub use gather::{Desk, Plan};
+pub use gather::{Desk, Look, Plan};
 pub use types::{
     Advice, Chances, Fees, Goals, Latency, Life, Money, Period, Process, Severity, Spans, State,
     Status, TopicStatus, Uptimes,

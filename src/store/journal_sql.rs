@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
 use super::{
-    Journal, Sent, SignedTx, State, Store, StoreError, Submission, Transition, Wallet,
+    Journal, Sent, SignedTx, State, Store, StoreError, Submission, Transition, Wallet, earnings,
     journal_rows::{Columns, corrupt, submission},
     outcomes_sql, tally,
 };
@@ -114,6 +114,7 @@ impl Journal for Store {
                 .await?;
             outcomes_sql::forget(&mut all, wallet).await?;
             tally::set_aside(&mut all, &wallet.chain_id, chain_id).await?;
+            earnings::set_aside(&mut all, &wallet.chain_id, chain_id).await?;
             all.commit().await
         };
         work.await.map_err(|cause| self.failed(cause))

@@ -6,6 +6,7 @@ mod cells;
 mod check;
 mod connection;
 mod database;
+mod earnings;
 #[cfg(test)]
 pub(crate) mod fuzz;
 mod glance;
@@ -43,6 +44,7 @@ pub use candles::{CandleRepository, Pair, SetAside, StoredCandle};
 pub(crate) use check::{damage, mark as mark_damaged};
 pub(crate) use connection::{Lives, one_connection};
 pub use database::Store;
+pub use earnings::{AnswerTime, EarningsRepository, Paid, Scored};
 pub use glance::{Glance, ServerGlance, Tables, glance, glance_at_server, newest_prediction};
 pub use journal::{
     Journal, Refusal, Sent, SignedTx, State, StateName, Submission, Transition, Wallet,
@@ -63,16 +65,17 @@ pub use predictions::{
 pub use quota::{QuotaLimit, QuotaRepository};
 pub(crate) use salvage::carry_all;
 pub use scores::{
-    PartAfter, ResolvedAfter, RoundAnswer, RoundRepository, Score, ScoreRepository, ScoredPart,
-    Snapshot, Waiting, WindowScore,
+    PartAfter, ResolvedAfter, RoundAnswer, RoundRepository, RoundSummary, Score, ScoreRepository,
+    ScoredPart, Snapshot, Waiting, WindowScore,
 };
 pub use series::{Interval, Origin, Series};
 pub use shelter::{Opened, Shelter};
 pub use standby_db::StandbyDb;
 pub(crate) use tally::mark;
 pub use tally::{
-    BlockClock, Books, JournaledWindow, Ledger, Mark, Miss, Outcome, Pace, Past, Payment, Run,
-    RunRepository, Span, Tally, Terms, Uptime, Window, count, pace, spent, uptime, windows,
+    BlockClock, Books, Earnings, Followed, JournaledWindow, Learnt, Ledger, Mark, Miss,
+    NoncedScore, Outcome, Pace, Past, Payment, Reward, Run, RunRepository, Span, Tally, Terms,
+    Uptime, Window, count, pace, spent, uptime, windows,
 };
 pub use wallet_leases::{Claim, Lead, Seen, SharedSteps, Survey, Taken, WalletLeases};
 

@@ -118,6 +118,19 @@ pub struct Snapshot {
     pub anchor: WindowScore,
 }
 
+/// What became of a round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoundSummary {
+    /// When it was performed.
+    pub performed_at: OffsetDateTime,
+    /// What was asked for.
+    pub asset: String,
+    /// How far ahead, in seconds.
+    pub horizon: u32,
+    /// Models by the status of their answers, such as `SUCCESS`.
+    pub by_status: BTreeMap<String, u64>,
+}
+
 /// An answer of a round, for whoever combines models.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoundAnswer {

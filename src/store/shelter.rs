@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::{
-    Store, StoreError, check,
+    Store, StoreError, check, earnings,
     loss::Mended,
     mend,
     salvage::{Scope, carry},
@@ -153,7 +153,9 @@ impl Shelter {
             .await?;
         let copied = copy_steps(&mut connection, self.home, newest).await;
         // Prices can be fetched again: they come after the steps are safe, and as far as there is room.
-        let all = copied.is_ok() && copy_prices(&mut connection).await.is_ok();
+        let all = copied.is_ok()
+            && copy_earnings(&mut connection).await.is_ok()
+            && copy_prices(&mut connection).await.is_ok();
         if !all {
             // It may be over by itself.
             let _ = sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await;
@@ -223,6 +225,13 @@ async fn copy_steps(
     .execute(&mut *connection)
     .await?;
     Ok(done.rows_affected())
+}
+
+async fn copy_earnings(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(earnings::BRING_HOME)
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
 }
 
 async fn copy_prices(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {

@@ -33,10 +33,7 @@ pub(in crate::cli) fn of_today(
 /// The database that `run` reads predictions from: the one that the Predict worker of the same
 /// configuration writes.
 pub(in crate::cli) fn of_predictions(settings: &Settings) -> Result<DatabaseUrl, StoreError> {
-    let variable = settings.database_url.as_ref();
-    let named = variable.map(SecretString::expose_secret);
-    let artifacts = Artifacts::predict(settings.artifacts.data_dir());
-    chosen(named, &settings.root, &artifacts)
+    settings.predictions()
 }
 
 fn chosen(

@@ -10,24 +10,27 @@ use super::{
     super::{
         Close, CloseRepository, ConfigKey, Deployment, ModelRecord, ModelRepository, Packed,
         PartAfter, Prediction, PredictionConfig, PredictionConfigRepository, PredictionFilter,
-        PredictionRepository, PredictionStore, ResolvedAfter, RoundAnswer, RoundRepository, Score,
-        ScoreRepository, ScoredPart, Snapshot, StoreError, StoredConfig, StoredPrediction, Waiting,
+        PredictionRepository, PredictionStore, ResolvedAfter, RoundAnswer, RoundRepository,
+        RoundSummary, Score, ScoreRepository, ScoredPart, Snapshot, StoreError, StoredConfig,
+        StoredPrediction, Waiting,
     },
     postgres::Postgres,
+    showing::Showing,
     sqlite::Sqlite,
     url::{DatabaseUrl, Kind},
 };
 
 /// All that a database of predictions keeps.
-trait AllStored: PredictionStore + ScoreRepository + RoundRepository {}
+trait AllStored: PredictionStore + ScoreRepository + RoundRepository + Showing {}
 
-impl<T: PredictionStore + ScoreRepository + RoundRepository> AllStored for T {}
+impl<T: PredictionStore + ScoreRepository + RoundRepository + Showing> AllStored for T {}
 
 /// The store of predictions. It is opened, and its tables are made or brought up to date, with the first
 /// question that reaches the database: a worker may start while its database is away.
 pub struct PredictionDb {
     url: DatabaseUrl,
     write_timeout: Option<Duration>,
+    reads: bool,
     opened: OnceCell<Arc<dyn AllStored>>,
 }
 
@@ -45,6 +48,7 @@ impl PredictionDb {
         Self {
             url,
             write_timeout: None,
+            reads: false,
             opened: OnceCell::new(),
         }
     }
@@ -55,6 +59,32 @@ impl PredictionDb {
     pub const fn within(mut self, write_timeout: Duration) -> Self {
         self.write_timeout = Some(write_timeout);
         self
+    }
+
+    /// A store that is only read, by someone who waits for `limit` at most: nothing is made or brought up to
+    /// date. One without tables, or with those of an earlier version, can't be read.
+    #[must_use]
+    pub fn reading(url: DatabaseUrl, limit: Duration) -> Self {
+        Self {
+            write_timeout: Some(limit),
+            reads: true,
+            ..Self::new(url)
+        }
+    }
+
+    /// What became of a crunch's newest round; none before the first.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn newest_round(&self, crunch_id: &str) -> Result<Option<RoundSummary>, StoreError> {
+        self.ready().await?.newest_round(crunch_id).await
+    }
+
+    /// Closes its connections.
+    pub async fn close(&self) {
+        if let Some(opened) = self.opened.get() {
+            opened.close().await;
+        }
     }
 
     /// Opens a store, makes its file when it is missing (a server's database must be there), and brings
@@ -84,6 +114,7 @@ impl PredictionDb {
         Ok(Self {
             url: DatabaseUrl::file(Path::new(":memory:")),
             write_timeout: None,
+            reads: false,
             opened: OnceCell::new_with(Some(opened)),
         })
     }
@@ -97,6 +128,11 @@ impl PredictionDb {
     async fn ready(&self) -> Result<&Arc<dyn AllStored>, StoreError> {
         let open = || async {
             let opened: Arc<dyn AllStored> = match &self.url.0 {
+                Kind::Sqlite(path) if self.reads => Arc::new(Sqlite::read(path).await?),
+                Kind::Postgres(options) if self.reads => {
+                    let place = self.url.to_string();
+                    Arc::new(Postgres::read(options, place, self.write_timeout).await?)
+                }
                 Kind::Sqlite(path) => Arc::new(Sqlite::open(path).await?),
                 Kind::Postgres(options) => {
                     let place = self.url.to_string();

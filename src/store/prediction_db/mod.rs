@@ -8,6 +8,7 @@ mod merge;
 mod postgres;
 mod rows;
 mod score_rows;
+mod showing;
 mod sqlite;
 mod url;
 mod values;

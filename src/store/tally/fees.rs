@@ -6,7 +6,7 @@ use super::Span;
 use crate::chain::{Uallo, fee_of};
 
 /// A transaction of ours that a block holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Payment {
     /// When the journal was told.
     pub at: OffsetDateTime,

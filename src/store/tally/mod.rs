@@ -3,7 +3,10 @@
 
 mod block_clock;
 mod count;
+mod earned;
 mod fees;
+mod follow;
+mod learnt;
 mod opened;
 mod rows;
 mod runs;
@@ -11,7 +14,10 @@ mod uptime;
 
 pub use block_clock::{BlockClock, Mark};
 pub use count::{Miss, Outcome, Pace, Span, Tally, Window, count, pace};
+pub use earned::{Earnings, NoncedScore, Reward};
 pub use fees::{Payment, spent};
+pub use follow::Followed;
+pub use learnt::Learnt;
 pub use opened::{Books, windows};
 pub use rows::{JournaledWindow, Ledger, Past};
 pub(crate) use runs::mark;

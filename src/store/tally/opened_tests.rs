@@ -24,6 +24,8 @@ fn journaled(nonce: i64, state: StateName) -> JournaledWindow {
         cause: None,
         value: None,
         blocks: Some(1),
+        hash: None,
+        endpoint: None,
     }
 }
 

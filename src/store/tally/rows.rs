@@ -3,18 +3,18 @@
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    Row as _, SqlitePool,
+    ConnectOptions as _, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 use time::OffsetDateTime;
 
 use super::{
-    Payment, Run, Terms,
+    Followed, Payment, Run, Terms,
     runs::{run, terms},
 };
 use crate::{
-    store::{Lives, StateName, StoreError, Wallet, database, journal_sql::date, one_connection},
-    types::{Height, Nonce, TopicId, WindowKey},
+    store::{Lives, StateName, StoreError, Wallet, database, one_connection},
+    types::{Height, WindowKey},
 };
 
 /// A window as the journal knows it: its newest state.
@@ -38,6 +38,10 @@ pub struct JournaledWindow {
     pub value: Option<String>,
     /// Blocks from its opening to ours being in.
     pub blocks: Option<i64>,
+    /// The transaction that holds ours, or was taken last.
+    pub hash: Option<String>,
+    /// The node that took it, as it is configured.
+    pub endpoint: Option<String>,
 }
 
 /// What the database tells of a wallet.
@@ -56,29 +60,12 @@ pub struct Past {
 /// A worker's database, opened to be read: nothing is written, made or brought up to date.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
     place: String,
 }
 
-/// Each window with its newest step, when it was first sent, and in which block it was.
-const WINDOWS: &str = "SELECT j.topic, j.nonce, j.window_end, j.state, j.detail, j.at AS last, \
-    g.first, g.sent, g.height, \
-    (SELECT p.value FROM journal p WHERE p.id = g.signed) AS value \
-    FROM (SELECT max(id) AS id, min(at) AS first, \
-            min(CASE WHEN state = 'broadcast' THEN at END) AS sent, \
-            min(CASE WHEN state = 'included' AND tx_hash <> '' THEN height END) AS height, \
-            max(CASE WHEN state = 'prepared' THEN id END) AS signed \
-        FROM journal WHERE chain_id = ?1 AND address = ?2 GROUP BY nonce, topic) g \
-    JOIN journal j ON j.id = g.id ORDER BY j.nonce, j.topic";
-
-/// Transactions that a block holds: those of an answer that is in, and those that a block has refused.
-const PAYMENTS: &str = "SELECT t.bytes, min(j.at) AS at \
-    FROM journal j JOIN transactions t ON t.hash = j.tx_hash \
-    WHERE j.chain_id = ?1 AND j.address = ?2 AND (j.state = 'included' OR (j.state = 'broadcast' \
-        AND 'rejected' = (SELECT n.state FROM journal n WHERE n.chain_id = j.chain_id \
-            AND n.address = j.address AND n.topic = j.topic AND n.nonce = j.nonce \
-            AND n.id > j.id ORDER BY n.id LIMIT 1))) \
-    GROUP BY t.hash ORDER BY at";
+/// What a connection keeps of the file in memory, in KiB below zero: it may be a worker's own process.
+const CACHE: &str = "-512";
 
 const RUNS: &str = "SELECT * FROM runs WHERE chain_id = ? AND address = ? ORDER BY id";
 
@@ -103,7 +90,10 @@ impl Ledger {
             .filename(path)
             .read_only(true)
             .pragma("query_only", "1")
-            .busy_timeout(Duration::from_secs(2));
+            .pragma("cache_size", CACHE)
+            .busy_timeout(Duration::from_secs(2))
+            // What is slow is told by the rooms that wait for it.
+            .disable_statement_logging();
         let pool = one_connection(Lives::OnDisk);
         let pool = pool.connect_with(options).await;
         let pool = pool.map_err(|cause| database::failure(place.clone(), cause))?;
@@ -141,20 +131,18 @@ impl Ledger {
     /// # Errors
     /// When the database can't be read.
     pub async fn past(&self, wallet: &Wallet, denom: &str) -> Result<Past, StoreError> {
-        let windows = self.rows(WINDOWS, wallet, window).await?;
-        let payment = |row: &SqliteRow| {
-            let bytes: Vec<u8> = row.try_get("bytes")?;
-            Ok(Payment::of(date(row.try_get("at")?), &bytes, denom))
-        };
-        let payments = self.rows(PAYMENTS, wallet, payment).await?;
+        let mut all = Followed::default();
+        all.follow(self, wallet, denom).await?;
+        Ok(all.into_past())
+    }
+
+    /// The wallet's runs and its chain's terms.
+    pub(super) async fn rules(
+        &self,
+        wallet: &Wallet,
+    ) -> Result<(Vec<Run>, Vec<Terms>), StoreError> {
         let runs = self.rows(RUNS, wallet, run).await?;
-        let terms = self.rows(TERMS, wallet, terms).await?;
-        Ok(Past {
-            windows,
-            runs,
-            terms,
-            payments,
-        })
+        Ok((runs, self.rows(TERMS, wallet, terms).await?))
     }
 
     async fn rows<T>(
@@ -169,7 +157,30 @@ impl Ledger {
         } else {
             query.bind(&wallet.address)
         };
+        self.read_all(query.fetch_all(&self.pool).await, read)
+    }
+
+    /// Rows of a wallet from a time, or a nonce, on.
+    pub(super) async fn rows_since<T>(
+        &self,
+        sql: &'static str,
+        wallet: &Wallet,
+        since: i64,
+        read: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let query = sqlx::query(sql)
+            .bind(&wallet.chain_id)
+            .bind(&wallet.address)
+            .bind(since);
         let rows = query.fetch_all(&self.pool).await;
+        self.read_all(rows, read)
+    }
+
+    pub(super) fn read_all<T>(
+        &self,
+        rows: Result<Vec<SqliteRow>, sqlx::Error>,
+        read: impl Fn(&SqliteRow) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
         let rows = rows.map_err(|cause| self.failed(cause))?;
         let read: Result<_, sqlx::Error> = rows.iter().map(read).collect();
         read.map_err(|cause| StoreError::Corrupt {
@@ -178,32 +189,9 @@ impl Ledger {
         })
     }
 
-    fn failed(&self, cause: sqlx::Error) -> StoreError {
+    pub(super) fn failed(&self, cause: sqlx::Error) -> StoreError {
         database::failure(self.place.clone(), cause)
     }
-}
-
-fn window(row: &SqliteRow) -> Result<JournaledWindow, sqlx::Error> {
-    let name: String = row.try_get("state")?;
-    let state = StateName::parse(&name)
-        .ok_or_else(|| sqlx::Error::Decode(format!("unknown state {name:?}").into()))?;
-    let nonce: i64 = row.try_get("nonce")?;
-    let height: Option<i64> = row.try_get("height")?;
-    let cause: Option<String> = row.try_get("detail")?;
-    Ok(JournaledWindow {
-        key: WindowKey {
-            topic: TopicId(row.try_get::<i64, _>("topic")?.cast_unsigned()),
-            nonce: Nonce(nonce),
-        },
-        end: Height(row.try_get("window_end")?),
-        first: date(row.try_get("first")?),
-        sent: row.try_get::<Option<i64>, _>("sent")?.map(date),
-        last: date(row.try_get("last")?),
-        state,
-        cause: cause.filter(|_| state == StateName::Expired),
-        value: row.try_get("value")?,
-        blocks: height.map(|height| height - nonce),
-    })
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ const UNHURRIED: &str = "SET LOCAL statement_timeout = '10min'";
 /// themselves when the server does.
 #[derive(Debug)]
 pub(super) struct Postgres {
-    pool: PgPool,
+    pub(super) pool: PgPool,
     configs: KnownConfigs,
     place: String,
 }
@@ -72,6 +72,47 @@ impl Postgres {
         })
     }
 
+    /// Reads alone, for someone who waits for `limit` at most.
+    pub(super) async fn read(
+        options: &PgConnectOptions,
+        place: String,
+        limit: Option<Duration>,
+    ) -> Result<Self, StoreError> {
+        let limit = limit.unwrap_or(ACQUIRE);
+        let session = format!(
+            "SET default_transaction_read_only = on; SET statement_timeout = {0}; \
+             SET lock_timeout = {0}",
+            limit.as_millis().max(1)
+        );
+        let mut options = options.clone();
+        if options.get_application_name().is_none() {
+            options = options.application_name("allora-worker page");
+        }
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(limit)
+            .after_connect(move |connection, _| {
+                let session = AssertSqlSafe(session.clone());
+                Box::pin(async move {
+                    sqlx::raw_sql(session).execute(connection).await?;
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(options);
+        let read = Self {
+            pool,
+            configs: KnownConfigs::default(),
+            place,
+        };
+        let found = sqlx::query_scalar("SELECT to_regclass('snapshots') IS NOT NULL");
+        let found: Result<bool, _> = found.fetch_one(&read.pool).await;
+        match found {
+            Ok(true) => Ok(read),
+            Ok(false) => Err(StoreError::Older { place: read.place }),
+            Err(cause) => Err(read.failed(cause)),
+        }
+    }
+
     /// A transaction that is the only one to write predictions or configs. So numbers become visible in
     /// their order, and two workers that store the same can't wait for each other.
     async fn write(&self) -> Result<Transaction<'static, Pg>, sqlx::Error> {
@@ -89,7 +130,7 @@ impl Postgres {
         Ok(all)
     }
 
-    fn failed(&self, cause: sqlx::Error) -> StoreError {
+    pub(super) fn failed(&self, cause: sqlx::Error) -> StoreError {
         StoreError::Server {
             place: self.place.clone(),
             cause,

@@ -17,7 +17,7 @@ use sqlx::{
 };
 
 use super::{
-    super::{Lives, StoreError, one_connection},
+    super::{Lives, StoreError, database::failure, one_connection, pages::beside},
     KnownConfigs,
 };
 
@@ -35,6 +35,8 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
 ];
 /// How long one waits for another process's write.
 const BUSY: Duration = Duration::from_secs(5);
+/// What a connection that only looks keeps of the file in memory, in KiB below zero.
+const READING_CACHE: &str = "-512";
 /// Making a file and switching it to WAL fails at once when another process does the same.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -43,8 +45,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// has another, and neither waits for the other.
 #[derive(Debug)]
 pub(super) struct Sqlite {
-    writer: SqlitePool,
-    reader: SqlitePool,
+    pub(super) writer: SqlitePool,
+    pub(super) reader: SqlitePool,
     configs: KnownConfigs,
     place: String,
 }
@@ -71,6 +73,35 @@ impl Sqlite {
                 }
                 done => return done,
             }
+        }
+    }
+
+    /// Reads a file without leaving anything beside it. While nobody else has it open, its write-ahead log is
+    /// in it, and it is read as one that does not change: not for long.
+    pub(super) async fn read(path: &Path) -> Result<Self, StoreError> {
+        let place = path.display().to_string();
+        let is_at_rest = !beside(path, "-wal").exists();
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .immutable(is_at_rest)
+            .pragma("query_only", "ON")
+            .pragma("cache_size", READING_CACHE)
+            .busy_timeout(Duration::from_secs(1))
+            .disable_statement_logging();
+        let reader = one(&options, Lives::OnDisk).await;
+        let reader = reader.map_err(|cause| failure(place.clone(), cause))?;
+        let found = "SELECT count(*) FROM sqlite_schema WHERE name = 'snapshots'";
+        let found: Result<i64, _> = sqlx::query_scalar(found).fetch_one(&reader).await;
+        match found {
+            Ok(0) => Err(StoreError::Older { place }),
+            Err(cause) => Err(failure(place, cause)),
+            Ok(_) => Ok(Self {
+                writer: reader.clone(),
+                reader,
+                configs: KnownConfigs::default(),
+                place,
+            }),
         }
     }
 
@@ -114,7 +145,7 @@ impl Sqlite {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 
-    fn failed(&self, cause: sqlx::Error) -> StoreError {
+    pub(super) fn failed(&self, cause: sqlx::Error) -> StoreError {
         StoreError::Database {
             place: self.place.clone(),
             cause,
