@@ -5,6 +5,7 @@
 //! keeps open pages up to date, and gives the same figures as JSON. Nothing here is on a window's path.
 
 mod board;
+pub mod view;
 
 pub use board::{
     Anatomy, Band, Board, Earnings, LatencyBoard, LogLine, ModelsBoard, NetworkNow, Pending,
