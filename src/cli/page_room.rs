@@ -8,8 +8,7 @@ use crate::{
     clock::SharedClock,
     config::Settings,
     page::{
-        Board,
-        read::{BoardPlan, Reader},
+        Board, BoardPlan, Reader,
         serve::{self, Boards, ClockNow, Clocks, Hub},
     },
     types::TopicId,
@@ -48,7 +47,7 @@ pub(super) fn room(
         routes = routes.merge(serve::assets());
     }
     let told = hub.clone();
-    let plan = BoardPlan::of(settings);
+    let plan = BoardPlan::by(settings);
     let (vitals, clock) = (vitals.clone(), Arc::clone(clock));
     PageRoom {
         routes,

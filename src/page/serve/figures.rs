@@ -53,7 +53,9 @@ pub(super) fn figures(section: Section, board: &Board, choice: &Choice) -> Value
 /// The lines that the filter lets through.
 fn lines<'a>(board: &'a Board, choice: &Choice) -> Vec<&'a crate::page::LogLine> {
     let lines = board.log.iter();
-    lines.filter(|it| choice.lets_through(it)).collect()
+    lines
+        .filter(|it| choice.takes(it.level, &[&it.event, &it.message]))
+        .collect()
 }
 
 fn value(of: &impl Serialize) -> Value {

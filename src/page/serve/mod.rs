@@ -2,7 +2,6 @@
 //!
 //! Nothing is read while nobody looks. What all open pages show is read and rendered once for all of them.
 
-mod choice;
 mod figures;
 mod follow;
 mod hub;

@@ -1,13 +1,12 @@
 //! Where everything is.
 
 use super::{
-    choice::{choice, number},
     figures::figures,
     follow::follow,
     hub::{Hub, Snapshot},
 };
 use crate::{
-    page::view::{self, Section},
+    page::view::{self, Choice, Section},
     token::{SignIn, strict},
 };
 use axum::{
@@ -59,7 +58,7 @@ async fn page(State(hub): State<Hub>, RawQuery(query): RawQuery) -> Response {
     let Some(now) = hub.fresh().await else {
         return unread();
     };
-    match view::document(&now.board, &choice(query.as_deref()), now.generation) {
+    match view::document(&now.board, &chosen(query.as_deref()), now.generation) {
         Ok(document) => Html(document).into_response(),
         Err(cause) => unrendered(&cause.to_string()),
     }
@@ -67,8 +66,7 @@ async fn page(State(hub): State<Hub>, RawQuery(query): RawQuery) -> Response {
 
 async fn events(State(hub): State<Hub>, RawQuery(query): RawQuery) -> Response {
     let query = query.as_deref();
-    let since = number(query, "since").unwrap_or_default();
-    match follow(&hub, choice(query), since) {
+    match follow(&hub, chosen(query), since(query)) {
         Some(events) => events.into_response(),
         None => {
             let words = "too many pages are open: close some\n";
@@ -98,11 +96,23 @@ async fn one(
         );
         return (StatusCode::NOT_FOUND, words).into_response();
     };
-    let of = |now: &Snapshot| figures(*section, &now.board, &choice(query.as_deref()));
+    let of = |now: &Snapshot| figures(*section, &now.board, &chosen(query.as_deref()));
     match hub.fresh().await {
         Some(now) => Json(of(&now)).into_response(),
         None => unread(),
     }
+}
+
+fn chosen(query: Option<&str>) -> Choice {
+    Choice::from_query(query.unwrap_or_default())
+}
+
+/// The generation that a page shows.
+fn since(query: Option<&str>) -> u64 {
+    let query = query.unwrap_or_default().as_bytes();
+    let mut pairs = form_urlencoded::parse(query);
+    let found = pairs.find(|(name, _)| name == "since");
+    found.and_then(|(_, it)| it.parse().ok()).unwrap_or(0)
 }
 
 fn unread() -> Response {

@@ -78,7 +78,7 @@ impl Choice {
     }
 
     /// Whether a line of the log is to be seen.
-    pub(super) fn takes(&self, level: Level, texts: &[&str]) -> bool {
+    pub(in crate::page) fn takes(&self, level: Level, texts: &[&str]) -> bool {
         let find = self.find.to_lowercase();
         let is_found = || texts.iter().any(|it| it.to_lowercase().contains(&find));
         rank(level) >= self.level.map_or(0, rank) && (find.is_empty() || is_found())
