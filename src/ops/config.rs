@@ -1,6 +1,9 @@
 //! Configuration of operations.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{AddrParseError, SocketAddr},
+    time::Duration,
+};
 
 use serde::Deserialize;
 
@@ -43,11 +46,19 @@ impl HttpConfig {
     ///
     /// # Errors
     /// When it is no address.
-    pub fn address(&self) -> Result<Option<SocketAddr>, std::net::AddrParseError> {
-        match self.listen.trim() {
-            "" => Ok(None),
-            listen => listen.parse().map(Some),
-        }
+    pub fn address(&self) -> Result<Option<SocketAddr>, AddrParseError> {
+        address_of(&self.listen)
+    }
+}
+
+/// The address that a setting names; none for nowhere.
+///
+/// # Errors
+/// When it is no address.
+pub fn address_of(listen: &str) -> Result<Option<SocketAddr>, AddrParseError> {
+    match listen.trim() {
+        "" => Ok(None),
+        listen => listen.parse().map(Some),
     }
 }
 

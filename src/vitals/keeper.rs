@@ -1,22 +1,9 @@
-//! Who keeps the vitals: on a thread of its own, so that it costs the worker's threads nothing, goes on
-//! when they hang, and is there until the last word.
+//! Who keeps a worker's vitals: the file, the pages and the alerts.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        mpsc::{Receiver as Done, SyncSender, sync_channel},
-    },
-    thread,
-    time::Duration,
-};
+use std::{io, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use tokio::{
-    runtime::Builder,
     sync::{
         broadcast::{
             Receiver,
@@ -28,15 +15,16 @@ use tokio::{
 };
 
 use super::{
-    Limits, Vitals,
+    Attendant, Limits, PageParts, Vitals,
     alarm::{Alarm, AlarmParts},
+    attendant::{self, Office},
     file,
     heart::Heart,
     http::{self, Seen},
 };
 use crate::{
     clock::SharedClock,
-    ops::{Event, Mask, Reporter, Shutdown, Stamped, TaskGroup},
+    ops::{Mask, Reporter, Shutdown, Stamped, TaskGroup},
     pulse::Pulses,
 };
 
@@ -46,23 +34,13 @@ const WRITE_EVERY: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The vitals, as all who read them share them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Shared(Arc<Mutex<Vitals>>);
+pub(crate) type Shared = attendant::Shared<Vitals>;
 
-impl Shared {
-    pub(crate) fn hold(&self) -> MutexGuard<'_, Vitals> {
-        held(&self.0)
-    }
-}
-
-/// The worker's own HTTP server.
-#[derive(Clone, Debug)]
-pub struct PageParts {
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// What is asked of whoever reaches it.
-    pub token: Option<SecretString>,
-}
+const OFFICE: Office = Office {
+    thread: "vitals",
+    key: "ops.http.listen",
+    goes_on: "windows are answered all the same",
+};
 
 /// What an attendant needs.
 pub struct AttendantParts {
@@ -86,87 +64,17 @@ pub struct AttendantParts {
     pub alarm: Option<AlarmParts>,
 }
 
-/// Keeps the vitals until it is let go.
-#[derive(Debug)]
-pub struct Attendant {
-    leave: Mutex<Option<oneshot::Sender<()>>>,
-    gone: Mutex<Done<()>>,
-    address: Option<SocketAddr>,
-}
-
 impl Attendant {
-    /// Begins to listen. An address that is taken is told of, and done without.
+    /// Begins to keep a worker's vitals. An address that is taken is told of, and done without.
     ///
     /// # Errors
     /// When the thread can't be started.
     pub fn start(parts: AttendantParts) -> io::Result<Self> {
-        let (leave, left) = oneshot::channel();
-        let (ends, gone) = sync_channel(1);
-        let listener = parts
-            .page
-            .as_ref()
-            .and_then(|it| bind(it.listen, &parts.reporter));
-        let address = listener.as_ref().and_then(|it| it.local_addr().ok());
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        thread::Builder::new()
-            .name("vitals".into())
-            .spawn(move || {
-                let reporter = parts.reporter.clone();
-                let attended = catch_unwind(AssertUnwindSafe(|| {
-                    runtime.block_on(attend(parts, listener, left));
-                }));
-                if attended.is_err() {
-                    reporter.emit(Event::Trouble {
-                        cause: "how the worker fares is kept no longer: a panic".into(),
-                        remedy: "windows are answered all the same; report it with the log".into(),
-                    });
-                }
-                // A disk that hangs is not waited for.
-                runtime.shutdown_background();
-                say(&ends);
-            })?;
-        Ok(Self {
-            leave: Mutex::new(Some(leave)),
-            gone: Mutex::new(gone),
-            address,
+        let page = parts.page.as_ref().map(|it| it.listen);
+        let reporter = parts.reporter.clone();
+        Self::begin(OFFICE, page, &reporter, |listener, left| {
+            attend(parts, listener, left)
         })
-    }
-
-    /// Where its server listens.
-    #[must_use]
-    pub const fn address(&self) -> Option<SocketAddr> {
-        self.address
-    }
-
-    /// Lets it hear what was told so far, write and tell it, at most for `bound`; blocks the thread. Gives
-    /// whether it did.
-    pub fn leave(&self, bound: Duration) -> bool {
-        drop(held(&self.leave).take());
-        held(&self.gone).recv_timeout(bound).is_ok()
-    }
-}
-
-fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn say(ends: &SyncSender<()>) {
-    // Nobody may wait any more.
-    let _ = ends.try_send(());
-}
-
-fn bind(listen: SocketAddr, reporter: &Reporter) -> Option<TcpListener> {
-    let bound = TcpListener::bind(listen);
-    let bound = bound.and_then(|it| it.set_nonblocking(true).map(|()| it));
-    match bound {
-        Ok(listener) => Some(listener),
-        Err(cause) => {
-            reporter.emit(Event::Notice {
-                cause: format!("metrics and health are not served at {listen}: {cause}"),
-                remedy: "windows are answered all the same; choose another address as ops.http.listen, or \"\" for none".into(),
-            });
-            None
-        }
     }
 }
 
@@ -182,7 +90,7 @@ async fn attend(
         reporter,
         clock,
         limits,
-        pulses: (pulses, stuck_after),
+        pulses,
         page,
         alarm,
     } = parts;
@@ -200,7 +108,7 @@ async fn attend(
     });
     let tally = alarm.as_ref().map(Alarm::tally).unwrap_or_default();
     let heart = Heart::default();
-    if let Some(listener) = listener.and_then(|it| tokio::net::TcpListener::from_std(it).ok()) {
+    if let Some(listener) = listener {
         let seen = Seen {
             vitals: vitals.clone(),
             heart: heart.clone(),
@@ -209,13 +117,8 @@ async fn attend(
             deliveries: Arc::new(move || tally.show()),
         };
         let token = page.as_ref().and_then(|it| it.token.as_ref());
-        let (router, listener) = (http::router(seen, token), Arc::new(listener));
-        group.spawn_minor("metrics and health", move || {
-            http::serve(Arc::clone(&listener), router.clone())
-        });
-        group.spawn_minor("signs of life", move || {
-            heart.clone().listen(pulses.clone(), stuck_after)
-        });
+        let router = http::router(seen, token);
+        attendant::serve(&mut group, listener, router, heart, pulses);
     }
     let mut is_behind = false;
     let mut next = Instant::now();
