@@ -79,7 +79,9 @@ pub(super) struct Ticks {
     pub(super) closes: u64,
     /// What became of them.
     pub(super) answers: Answers,
-    /// Models that took the newest.
+    /// Models that were told the newest.
+    pub(super) asked: usize,
+    /// Those of them that took it.
     pub(super) took: usize,
     /// When that was told.
     pub(super) newest: Moment,

@@ -80,6 +80,7 @@ impl Faring {
         match event {
             PredictEvent::TickTold {
                 closes,
+                asked,
                 succeeded,
                 failed,
                 timed_out,
@@ -90,7 +91,7 @@ impl Faring {
                 ticks.told += 1;
                 ticks.closes += *closes as u64;
                 ticks.answers.add(*succeeded, *failed, *timed_out, 0);
-                (ticks.took, ticks.newest) = (*succeeded, at);
+                (ticks.asked, ticks.took, ticks.newest) = (*asked, *succeeded, at);
                 ticks.times.note(*took_ms);
                 self.no_prices.clear();
             }

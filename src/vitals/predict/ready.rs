@@ -138,7 +138,13 @@ impl Faring {
     }
 
     fn of_models(&self) -> Option<Hindrance> {
-        let models = &self.models;
+        let (models, ticks) = (&self.models, &self.ticks);
+        if ticks.asked > 0 && ticks.took == 0 {
+            let cause = format!("none of {} models took the newest prices", ticks.asked);
+            let remedy =
+                "see the log for what they answer; check this host's network, and models.timeout";
+            return Some(Hindrance::new(Reason::NoModels, cause, remedy));
+        }
         let share = self.share.as_ref();
         let are_others = share.is_some_and(|it| it.workers > 1 || it.fenced.is_some());
         if models.callable > 0 || !models.are_counted || are_others {

@@ -187,6 +187,17 @@ fn each_hindrance_comes_and_goes_with_its_remedy() {
         let none = with(vec![models(listed, 0)]);
         assert_eq!(reasons(&none, AT), [Reason::NoModels]);
     }
+    let none = PredictEvent::TickTold {
+        assets: 1,
+        closes: 3,
+        asked: 3,
+        succeeded: 0,
+        failed: 3,
+        timed_out: 0,
+        behind: 0,
+        took_ms: 20.0,
+    };
+    assert_eq!(reasons(&with(vec![none.into()]), AT), [Reason::NoModels]);
     let late = AT + Span::minutes(7);
     assert_eq!(reasons(&with(vec![]), late), [Reason::NoPrices]);
     let unavailable = || Event::PricesUnavailable {
