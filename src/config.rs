@@ -259,7 +259,9 @@ impl Settings {
         }
         ConfigError::unless_none(found)?;
         let http_token = sources.secret("OPS_HTTP_TOKEN");
-        outward::page(&document.ops, http_token.as_ref(), &place)?;
+        let page = document.ops.http.address().ok().flatten();
+        let path = ["ops", "http", "listen"];
+        outward::page(&path, page, http_token.as_ref(), &place)?;
         let alert_url = sources.secret("ALERT_WEBHOOK_URL");
         outward::webhook(alert_url.as_ref(), &mut notices)?;
         let topics = topics::choose(&overrides.topics, &document.topics, &mut notices)?;

@@ -62,11 +62,12 @@ pub(super) fn attend(
 fn page_parts(settings: &Settings, vitals: &Shared, clock: &SharedClock) -> Option<PageParts> {
     let http = &settings.ops.http;
     let listen = http.address().ok().flatten()?;
-    let form = http.page.then(serve::sign_in);
+    let form = settings.ops.page.then(serve::sign_in);
     let token = settings.http_token.as_ref();
     let gate = token.map(|token| Gate::new(token, form));
     let is_open = gate.is_none();
-    let room = http
+    let room = settings
+        .ops
         .page
         .then(|| page_room::room(settings, vitals, clock, is_open));
     Some(PageParts { listen, gate, room })

@@ -15,19 +15,7 @@ use crate::ops::{
 /// Threads for everything that is asynchronous; what computes has its own.
 pub(super) const THREADS: usize = 2;
 
-/// Takes the data folder for this process and starts its logs with its first event and what the
-/// operator should know of.
-pub(super) fn open(
-    artifacts: &Artifacts,
-    ops: &OpsConfig,
-    secrets: Vec<SecretString>,
-    first: Event,
-    notices: &[String],
-) -> Result<(Pidfile, Reporter), Failure> {
-    open_saying((artifacts, true), ops, secrets, first, notices)
-}
-
-/// As [`open`]; what is told goes to standard output as well, or only to the logs.
+/// As [`open_with`]; what is told goes to standard output as well, or only to the logs.
 pub(super) fn open_saying(
     (artifacts, aloud): (&Artifacts, bool),
     ops: &OpsConfig,
@@ -40,7 +28,8 @@ pub(super) fn open_saying(
     open_with(options, ops, secrets, first, notices)
 }
 
-/// As [`open`], with these options beside what is configured.
+/// Takes the data folder for this process and starts its logs with its first event and what the
+/// operator should know of; with these options beside what is configured.
 pub(super) fn open_with(
     mut options: ReporterOptions,
     ops: &OpsConfig,

@@ -1,30 +1,34 @@
 //! What the worker shows to others, and whom it writes to.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{ConfigError, Finding};
-use crate::{ops::OpsConfig, vitals::http::is_local};
+use crate::vitals::web::is_local;
 
 /// The least length of a token.
 const LEAST_TOKEN: usize = 16;
 
-/// Refuses a server that others reach without a token.
+/// Refuses a server at `path` of the configuration that others reach without a token.
 pub(super) fn page(
-    ops: &OpsConfig,
+    path: &[&str],
+    address: Option<SocketAddr>,
     token: Option<&SecretString>,
     place: &dyn Fn(&[&str]) -> String,
 ) -> Result<(), ConfigError> {
-    let Ok(Some(address)) = ops.http.address() else {
+    let Some(address) = address else {
         return Ok(());
     };
     let mut found = Vec::new();
     if !is_local(address) && token.is_none() {
         found.push(Finding {
-            place: place(&["ops", "http", "listen"]),
-            wrong: format!("ops.http.listen is {address}, which other machines reach, and no token is asked for"),
+            place: place(path),
+            wrong: format!(
+                "{} is {address}, which other machines reach, and no token is asked for",
+                path.join(".")
+            ),
             right: "listen on 127.0.0.1, or set OPS_HTTP_TOKEN in .env".into(),
         });
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{ConfigError, Overrides, Surroundings, check::Check, sources::Sources};
+use super::{ConfigError, Overrides, Surroundings, check::Check, outward, sources::Sources};
 use crate::{
     market::MarketConfig,
     models::ModelsConfig,
@@ -33,6 +33,8 @@ pub struct Predicting {
     pub ops: OpsConfig,
     /// The key for Tiingo.
     pub tiingo_api_key: Option<SecretString>,
+    /// `OPS_HTTP_TOKEN`; without one the server of metrics and health is this machine's alone.
+    pub http_token: Option<SecretString>,
     /// `DATABASE_URL`; without one a file among the artifacts serves.
     pub database_url: Option<SecretString>,
     /// What the operator should know of, though nothing is refused for it.
@@ -58,6 +60,10 @@ impl Predicting {
         let document = sources.document()?;
         let place = sources.placing();
         ConfigError::unless_none(Check::new(&place).predicting(&document))?;
+        let http_token = sources.secret("OPS_HTTP_TOKEN");
+        let page = document.predict.http.address().ok().flatten();
+        let path = ["predict", "http", "listen"];
+        outward::page(&path, page, http_token.as_ref(), &place)?;
         let mut models = document.models;
         for path in [
             &mut models.secure_credentials,
@@ -74,6 +80,7 @@ impl Predicting {
             market: document.market,
             ops: document.ops,
             tiingo_api_key: sources.secret("TIINGO_API_KEY"),
+            http_token,
             database_url: sources.secret("DATABASE_URL"),
             notices: sources.notices.clone(),
         })
@@ -85,7 +92,8 @@ impl Predicting {
         let named = flag.map(SecretString::from);
         let urls = self.database_url.iter().chain(&named);
         let urls = urls.filter(|url| holds_password(url.expose_secret()));
-        self.tiingo_api_key.iter().chain(urls).cloned().collect()
+        let keys = self.tiingo_api_key.iter().chain(&self.http_token);
+        keys.chain(urls).cloned().collect()
     }
 }
 
@@ -176,6 +184,21 @@ mod tests {
         assert_eq!(of(&url), ["me", "pass", &format!("{key}x"), key]);
         assert_eq!(of(&format!("grpc+https://node?key={key}")), [key]);
         assert!(of("http://node/allora-testnet-1/status").is_empty());
+    }
+
+    #[test]
+    fn a_server_that_others_reach_asks_for_a_token() {
+        let text = "[predict.http]\nlisten = \"0.0.0.0:9468\"";
+        let refused = load(text, &Overrides::default()).unwrap_err().to_string();
+        for wanted in [
+            "line 2: predict.http.listen is 0.0.0.0:9468",
+            "OPS_HTTP_TOKEN",
+        ] {
+            assert!(
+                refused.contains(wanted),
+                "{wanted} is missing in\n{refused}"
+            );
+        }
     }
 
     #[test]

@@ -241,7 +241,7 @@ fn flags(overrides: &Overrides) -> Layer {
         layer.set(&path, Value::Boolean(false), "--no-register");
     }
     if overrides.no_page {
-        let path = ["ops", "http", "page"];
+        let path = ["ops", "page"];
         layer.set(&path, Value::Boolean(false), "--no-page");
     }
     layer

@@ -172,7 +172,7 @@ fn the_stronger_layer_wins() {
     };
     let settings = project.load(&overrides).unwrap();
     assert_eq!(settings.worker.stop_grace.as_secs(), 1);
-    assert!(!settings.ops.http.page);
+    assert!(!settings.ops.page);
     assert_eq!(settings.fees.gas_limit, 200_000);
     assert_eq!(settings.fees.tier, crate::chain::FeeTier::Eco);
     assert_eq!(settings.worker.poll_interval.as_secs(), 30);

@@ -1,6 +1,9 @@
 //! Configuration of operations.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{AddrParseError, SocketAddr},
+    time::Duration,
+};
 
 use serde::Deserialize;
 
@@ -26,6 +29,8 @@ pub struct OpsConfig {
     /// Whether a process that can't go on begins anew by itself where no supervisor does it. Off, it ends
     /// with exit code 1.
     pub restart: bool,
+    /// Whether the worker's server shows the status page, beside metrics and health.
+    pub page: bool,
     /// The server of metrics and health.
     pub http: HttpConfig,
 }
@@ -36,8 +41,6 @@ pub struct OpsConfig {
 pub struct HttpConfig {
     /// Where it listens: an address of this machine alone, unless a token is asked for; empty for nowhere.
     pub listen: String,
-    /// Whether the status page is served there, beside metrics and health.
-    pub page: bool,
 }
 
 impl HttpConfig {
@@ -45,11 +48,19 @@ impl HttpConfig {
     ///
     /// # Errors
     /// When it is no address.
-    pub fn address(&self) -> Result<Option<SocketAddr>, std::net::AddrParseError> {
-        match self.listen.trim() {
-            "" => Ok(None),
-            listen => listen.parse().map(Some),
-        }
+    pub fn address(&self) -> Result<Option<SocketAddr>, AddrParseError> {
+        address_of(&self.listen)
+    }
+}
+
+/// The address that a setting names; none for nowhere.
+///
+/// # Errors
+/// When it is no address.
+pub fn address_of(listen: &str) -> Result<Option<SocketAddr>, AddrParseError> {
+    match listen.trim() {
+        "" => Ok(None),
+        listen => listen.parse().map(Some),
     }
 }
 
@@ -57,7 +68,6 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:9467".into(),
-            page: true,
         }
     }
 }
@@ -78,6 +88,7 @@ impl Default for OpsConfig {
             diagnostics: "warn".into(),
             stuck_after: Duration::from_mins(1),
             restart: true,
+            page: true,
             http: HttpConfig::default(),
         }
     }

@@ -81,4 +81,19 @@ pub enum GaugeEvent {
         cause: String,
         remedy: String,
     },
+    /// The Predict worker's models, and how often they are told prices.
+    Models {
+        /// Those that were ever seen.
+        known: usize,
+        /// Those that the orchestrator runs; none before it has listed any.
+        listed: Option<usize>,
+        /// Those that can be called.
+        callable: usize,
+        /// The usual time between two ticks.
+        pace_seconds: f64,
+    },
+    /// The predictions' database could not be written; so many facts wait on disk.
+    StoreFailed { cause: String, waiting: u64 },
+    /// All that waited is stored.
+    StoreBack,
 }

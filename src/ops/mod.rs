@@ -44,7 +44,7 @@ mod writer;
 
 pub(crate) use anew::BEGUN_ANEW;
 pub use anew::{Anew, NotBegun};
-pub use config::{HttpConfig, OpsConfig};
+pub use config::{HttpConfig, OpsConfig, address_of};
 pub use descriptors::{FEW, raise_descriptors};
 pub use diagnostics::install_diagnostics;
 pub use error::OpsError;

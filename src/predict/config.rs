@@ -2,12 +2,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::{AddrParseError, SocketAddr},
     time::Duration,
 };
 
 use serde::Deserialize;
 
-use crate::store::{DeploymentEffect, Interval, PredictionConfig};
+use crate::{
+    ops::address_of,
+    store::{DeploymentEffect, Interval, PredictionConfig},
+};
 
 /// Section `[predict]`: what models are told and asked, and how it is stored.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -65,6 +69,34 @@ pub struct PredictConfig {
     /// server says nothing itself: what stands between may be away for one of them alone.
     #[serde(with = "humantime_serde")]
     pub down_within: Duration,
+    /// The server of metrics and health.
+    pub http: PredictHttpConfig,
+}
+
+/// Section `[predict.http]`: the Predict worker's own HTTP server.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PredictHttpConfig {
+    /// Where it listens: an address of this machine alone, unless a token is asked for; empty for nowhere.
+    pub listen: String,
+}
+
+impl PredictHttpConfig {
+    /// The address; none for nowhere.
+    ///
+    /// # Errors
+    /// When it is no address.
+    pub fn address(&self) -> Result<Option<SocketAddr>, AddrParseError> {
+        address_of(&self.listen)
+    }
+}
+
+impl Default for PredictHttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9468".into(),
+        }
+    }
 }
 
 /// A value of the section that makes no sense.
@@ -243,6 +275,11 @@ impl PredictConfig {
             let right = "write two heartbeats or more, such as \"10min\"";
             return refuse("down_within", wrong, right);
         }
+        if self.http.address().is_err() {
+            let wrong = format!("is {:?}", self.http.listen);
+            let right = "write an address and a port, such as \"127.0.0.1:9468\", or \"\" for none";
+            return refuse("http.listen", wrong, right);
+        }
         if !(1..=1 << 20).contains(&self.outbox_mib) {
             let wrong = format!("is {}", self.outbox_mib);
             return refuse("outbox_mib", wrong, "write 1 to 1048576");
@@ -303,6 +340,7 @@ impl Default for PredictConfig {
             share: true,
             heartbeat: Duration::from_secs(5),
             down_within: Duration::from_mins(10),
+            http: PredictHttpConfig::default(),
         }
     }
 }
@@ -327,7 +365,10 @@ mod tests {
 
     #[test]
     fn each_wrong_value_is_named() {
-        let cases: [(&str, Change); 13] = [
+        let cases: [(&str, Change); 14] = [
+            ("predict.http.listen is \"9468\"; write an address", |c| {
+                c.http.listen = "9468".into();
+            }),
             ("predict.down_within is 9s; write two", |c| {
                 c.down_within = Duration::from_secs(9);
             }),

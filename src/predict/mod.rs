@@ -46,7 +46,7 @@ pub use self::{
     arrivals::Sharing,
     asking::{Asking, AskingParts},
     book::{Book, Refused, Taken, Why},
-    config::{AnswerShape, BadPredictValue, PredictConfig, ScheduleConfig},
+    config::{AnswerShape, BadPredictValue, PredictConfig, PredictHttpConfig, ScheduleConfig},
     configs::Scope,
     error::PredictError,
     export::{ExportError, ExportFormat, Exported, export},

@@ -1,24 +1,9 @@
-//! Who keeps the vitals: on a thread of its own, so that it costs the worker's threads nothing, goes on
-//! when they hang, and is there until the last word.
+//! Who keeps a worker's vitals: the file, the pages and the alerts.
 
-use std::{
-    fmt, io,
-    net::{SocketAddr, TcpListener},
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-    pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        mpsc::{Receiver as Done, SyncSender, sync_channel},
-    },
-    thread,
-    time::Duration,
-};
+use std::{io, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 
-use axum::Router;
 use secrecy::SecretString;
 use tokio::{
-    runtime::Builder,
     sync::{
         broadcast::{
             Receiver,
@@ -30,17 +15,17 @@ use tokio::{
 };
 
 use super::{
-    Limits, Vitals,
+    Attendant, Limits, PageParts, Vitals,
     alarm::{Alarm, AlarmParts},
+    attendant::{self, Office},
     file,
     heart::Heart,
     http::{self, Seen},
 };
 use crate::{
     clock::SharedClock,
-    ops::{Event, Mask, Reporter, Shutdown, Stamped, TaskGroup},
+    ops::{Mask, Reporter, Shutdown, Stamped, TaskGroup},
     pulse::Pulses,
-    token::Gate,
 };
 
 /// How often the file is written at most, while something changes.
@@ -49,47 +34,13 @@ const WRITE_EVERY: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The vitals, as all who read them share them.
-#[derive(Clone, Debug, Default)]
-pub struct Shared(Arc<Mutex<Vitals>>);
+pub type Shared = attendant::Shared<Vitals>;
 
-impl Shared {
-    /// As they are now.
-    #[must_use]
-    pub fn now(&self) -> Vitals {
-        self.hold().clone()
-    }
-
-    pub(crate) fn hold(&self) -> MutexGuard<'_, Vitals> {
-        held(&self.0)
-    }
-}
-
-/// The worker's own HTTP server.
-#[derive(Debug)]
-pub struct PageParts {
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// Who may look; without it, whoever is on this machine.
-    pub gate: Option<Gate>,
-    /// What is served beside metrics and health.
-    pub room: Option<PageRoom>,
-}
-
-/// What is served beside metrics and health.
-pub struct PageRoom {
-    /// Its routes.
-    pub routes: Router,
-    /// Told after each event that the vitals have heard.
-    pub changed: Box<dyn Fn() + Send>,
-    /// What keeps it up to date, for ever; begun again when it fails.
-    pub keep: Box<dyn FnMut() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>,
-}
-
-impl fmt::Debug for PageRoom {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("PageRoom")
-    }
-}
+const OFFICE: Office = Office {
+    thread: "vitals",
+    key: "ops.http.listen",
+    goes_on: "windows are answered all the same",
+};
 
 /// What an attendant needs.
 pub struct AttendantParts {
@@ -115,87 +66,17 @@ pub struct AttendantParts {
     pub alarm: Option<AlarmParts>,
 }
 
-/// Keeps the vitals until it is let go.
-#[derive(Debug)]
-pub struct Attendant {
-    leave: Mutex<Option<oneshot::Sender<()>>>,
-    gone: Mutex<Done<()>>,
-    address: Option<SocketAddr>,
-}
-
 impl Attendant {
-    /// Begins to listen. An address that is taken is told of, and done without.
+    /// Begins to keep a worker's vitals. An address that is taken is told of, and done without.
     ///
     /// # Errors
     /// When the thread can't be started.
     pub fn start(parts: AttendantParts) -> io::Result<Self> {
-        let (leave, left) = oneshot::channel();
-        let (ends, gone) = sync_channel(1);
-        let listener = parts
-            .page
-            .as_ref()
-            .and_then(|it| bind(it.listen, &parts.reporter));
-        let address = listener.as_ref().and_then(|it| it.local_addr().ok());
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        thread::Builder::new()
-            .name("vitals".into())
-            .spawn(move || {
-                let reporter = parts.reporter.clone();
-                let attended = catch_unwind(AssertUnwindSafe(|| {
-                    runtime.block_on(attend(parts, listener, left));
-                }));
-                if attended.is_err() {
-                    reporter.emit(Event::Trouble {
-                        cause: "how the worker fares is kept no longer: a panic".into(),
-                        remedy: "windows are answered all the same; report it with the log".into(),
-                    });
-                }
-                // A disk that hangs is not waited for.
-                runtime.shutdown_background();
-                say(&ends);
-            })?;
-        Ok(Self {
-            leave: Mutex::new(Some(leave)),
-            gone: Mutex::new(gone),
-            address,
+        let page = parts.page.as_ref().map(|it| it.listen);
+        let reporter = parts.reporter.clone();
+        Self::begin(OFFICE, page, &reporter, |listener, left| {
+            attend(parts, listener, left)
         })
-    }
-
-    /// Where its server listens.
-    #[must_use]
-    pub const fn address(&self) -> Option<SocketAddr> {
-        self.address
-    }
-
-    /// Lets it hear what was told so far, write and tell it, at most for `bound`; blocks the thread. Gives
-    /// whether it did.
-    pub fn leave(&self, bound: Duration) -> bool {
-        drop(held(&self.leave).take());
-        held(&self.gone).recv_timeout(bound).is_ok()
-    }
-}
-
-fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn say(ends: &SyncSender<()>) {
-    // Nobody may wait any more.
-    let _ = ends.try_send(());
-}
-
-fn bind(listen: SocketAddr, reporter: &Reporter) -> Option<TcpListener> {
-    let bound = TcpListener::bind(listen);
-    let bound = bound.and_then(|it| it.set_nonblocking(true).map(|()| it));
-    match bound {
-        Ok(listener) => Some(listener),
-        Err(cause) => {
-            reporter.emit(Event::Notice {
-                cause: format!("metrics and health are not served at {listen}: {cause}"),
-                remedy: "windows are answered all the same; choose another address as ops.http.listen, or \"\" for none".into(),
-            });
-            None
-        }
     }
 }
 
@@ -212,7 +93,7 @@ async fn attend(
         reporter,
         clock,
         limits,
-        pulses: (pulses, stuck_after),
+        pulses,
         page,
         alarm,
     } = parts;
@@ -231,7 +112,7 @@ async fn attend(
     let heart = Heart::default();
     let (gate, room) = page.map_or((None, None), |it| (it.gate, it.room));
     let mut changed: Box<dyn Fn() + Send> = Box::new(|| {});
-    if let Some(listener) = listener.and_then(|it| tokio::net::TcpListener::from_std(it).ok()) {
+    if let Some(listener) = listener {
         let seen = Seen {
             vitals: vitals.clone(),
             heart: heart.clone(),
@@ -245,13 +126,7 @@ async fn attend(
             room.routes
         });
         let router = http::router(seen, gate.as_ref(), routes);
-        let listener = Arc::new(listener);
-        group.spawn_minor("metrics and health", move || {
-            http::serve(Arc::clone(&listener), router.clone())
-        });
-        group.spawn_minor("signs of life", move || {
-            heart.clone().listen(pulses.clone(), stuck_after)
-        });
+        attendant::serve(&mut group, listener, router, heart, pulses);
     }
     let mut is_behind = false;
     let mut next = Instant::now();

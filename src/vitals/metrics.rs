@@ -2,16 +2,15 @@
 
 use std::fmt;
 
-use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet, text::encode},
-    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
-    registry::Registry,
-};
+use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 use time::OffsetDateTime;
 
-use super::{BOUNDS_MS, Histogram, Moment, Reason, Role, Vitals, usage::Usage};
-use crate::{chain::Uallo, ops::Phase, types::TopicId};
+use super::{
+    Reason, Role, Vitals,
+    sheet::{Labels, Sheet, flag, seconds, text_of},
+    usage::Usage,
+};
+use crate::{chain::Uallo, types::TopicId};
 
 /// What every metric's name begins with.
 const PREFIX: &str = "allora_worker";
@@ -23,17 +22,13 @@ pub(crate) type Deliveries = Vec<(&'static str, &'static str, u64)>;
 
 /// All metrics at a time, as text.
 pub(crate) fn render(vitals: Vitals, now: OffsetDateTime, deliveries: Deliveries) -> String {
-    let mut registry = Registry::with_prefix(PREFIX);
-    registry.register_collector(Box::new(Reading {
+    let reading = Reading {
         vitals,
         now,
         deliveries,
         usage: Usage::now(),
-    }));
-    let mut text = String::new();
-    // A String takes all that is written to it.
-    let _ = encode(&mut text, &registry);
-    text
+    };
+    text_of(PREFIX, reading)
 }
 
 struct Reading {
@@ -46,78 +41,6 @@ struct Reading {
 impl fmt::Debug for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reading").finish_non_exhaustive()
-    }
-}
-
-type Labels = Vec<(&'static str, String)>;
-type Rows<'a> = Box<dyn Iterator<Item = (Labels, Option<f64>)> + 'a>;
-
-/// Writes metrics one by one.
-struct Sheet<'a>(DescriptorEncoder<'a>);
-
-impl Sheet<'_> {
-    fn gauge(&mut self, name: &str, help: &str, value: Option<f64>) -> fmt::Result {
-        let Some(value) = value else { return Ok(()) };
-        let gauge = ConstGauge::new(value);
-        let encoder = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Gauge)?;
-        gauge.encode(encoder)
-    }
-
-    fn counter(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
-        let encoder = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Counter)?;
-        ConstCounter::new(value).encode(encoder)
-    }
-
-    fn gauges<'a>(
-        &mut self,
-        name: &str,
-        help: &str,
-        rows: impl Iterator<Item = (Labels, Option<f64>)> + 'a,
-    ) -> fmt::Result {
-        self.family(name, help, MetricType::Gauge, Box::new(rows))
-    }
-
-    fn counters<'a>(
-        &mut self,
-        name: &str,
-        help: &str,
-        rows: impl Iterator<Item = (Labels, u64)> + 'a,
-    ) -> fmt::Result {
-        let rows = rows.map(|(labels, value)| (labels, Some(value as f64)));
-        self.family(name, help, MetricType::Counter, Box::new(rows))
-    }
-
-    fn family(&mut self, name: &str, help: &str, of: MetricType, rows: Rows<'_>) -> fmt::Result {
-        let mut rows = rows
-            .filter_map(|(labels, value)| Some((labels, value?)))
-            .peekable();
-        if rows.peek().is_none() {
-            return Ok(());
-        }
-        let is_gauge = matches!(of, MetricType::Gauge);
-        let mut family = self.0.encode_descriptor(name, help, None, of)?;
-        for (labels, value) in rows {
-            let row = family.encode_family(&labels)?;
-            if is_gauge {
-                ConstGauge::new(value).encode(row)?;
-            } else {
-                ConstCounter::new(value).encode(row)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn histogram(&mut self, name: &str, help: &str, times: &Histogram) -> fmt::Result {
-        let bounds = BOUNDS_MS.iter().map(|ms| ms / 1e3).chain([f64::INFINITY]);
-        let buckets: Vec<_> = bounds.zip(times.counts).collect();
-        let mut encoder = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Histogram)?;
-        encoder.encode_histogram::<NoLabelSet>(times.sum_ms / 1e3, times.count, &buckets, None)
     }
 }
 
@@ -145,11 +68,7 @@ impl Reading {
         to.gauges("build_info", "What runs here, always 1", row)?;
         let started = seconds(process.started);
         to.gauge("start_timestamp_seconds", "When the process began", started)?;
-        let phases = PHASES.iter().map(|(phase, name)| {
-            let is = process.phase == Some(*phase);
-            (vec![("phase", (*name).to_owned())], Some(flag(is)))
-        });
-        to.gauges("phase", "1 for what the worker does", phases)?;
+        to.phase(process.phase)?;
         let hindrances = vitals.hindrances(self.now);
         let ready = flag(hindrances.is_empty());
         to.gauge(
@@ -180,13 +99,7 @@ impl Reading {
             help,
             seconds(competition.end),
         )?;
-        let usage = &self.usage;
-        let help = "Memory that the process holds";
-        to.gauge("resident_memory_bytes", help, usage.memory)?;
-        let help = "Time that the process has computed";
-        to.counter("cpu_seconds", help, usage.cpu_seconds)?;
-        let help = "Files and connections that are open";
-        to.gauge("open_descriptors", help, usage.descriptors)?;
+        to.usage(&self.usage)?;
         let alerts = self.deliveries.iter().map(|(kind, outcome, count)| {
             let labels = vec![("kind", (*kind).into()), ("outcome", (*outcome).into())];
             (labels, *count)
@@ -340,17 +253,6 @@ impl Reading {
     }
 }
 
-const PHASES: [(Phase, &str); 8] = [
-    (Phase::Starting, "starting"),
-    (Phase::Waiting, "waiting"),
-    (Phase::Standby, "standby"),
-    (Phase::Ready, "ready"),
-    (Phase::Restarting, "restarting"),
-    (Phase::Failed, "failed"),
-    (Phase::Stopping, "stopping"),
-    (Phase::Stopped, "stopped"),
-];
-
 fn topic(id: TopicId) -> Labels {
     vec![("topic", id.to_string())]
 }
@@ -367,16 +269,8 @@ fn endpoint(of: &super::Endpoint) -> Labels {
     vec![("endpoint", of.endpoint.clone())]
 }
 
-fn flag(is: bool) -> f64 {
-    f64::from(u8::from(is))
-}
-
 fn allo(amount: Uallo) -> f64 {
     amount.0 as f64 / ALLO
-}
-
-fn seconds(at: Moment) -> Option<f64> {
-    at.0.map(|at| at.unix_timestamp_nanos() as f64 / 1e9)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! read the same.
 
 mod alarm;
+mod attendant;
 mod facts;
 mod file;
 mod hear;
@@ -12,15 +13,19 @@ mod hear_nodes;
 mod hear_topics;
 mod heart;
 mod histogram;
-pub(crate) mod http;
+mod http;
 mod keeper;
 mod metrics;
+mod predict;
 mod ready;
+mod sheet;
 #[cfg(test)]
 mod tests;
 mod usage;
+pub(crate) mod web;
 
 pub use alarm::AlarmParts;
+pub use attendant::{Attendant, PageParts, PageRoom};
 pub use facts::{
     Competition, Counts, Endpoint, Fees, ForecastNow, Head, Moment, Next, Obstacle, Prices,
     Process, Record, Role, Socket, StandIn, Standby, Topic, Trouble, Vitals, Waiting, Wallet,
@@ -28,5 +33,6 @@ pub use facts::{
 };
 pub use file::{VitalsError, read};
 pub use histogram::{BOUNDS_MS, Histogram};
-pub use keeper::{Attendant, AttendantParts, PageParts, PageRoom, Shared};
+pub use keeper::{AttendantParts, Shared};
+pub use predict::PredictParts;
 pub use ready::{Hindrance, Limits, Reason};

@@ -89,6 +89,7 @@ impl Stand {
             .arg(self.path().join("predict.toml"))
             .env_remove("TIINGO_API_KEY")
             .env_remove("DATABASE_URL")
+            .env("ALLORA_PREDICT__HTTP__LISTEN", "")
             .stdin(Stdio::null())
             .stdout(self.appended("stdout"))
             .stderr(self.appended("stderr"))

@@ -14,12 +14,13 @@ use allora_worker::{
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch};
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+use wiremock::MockServer;
 
 use crate::{
     gate::Gate,
     harness::{COINS, Stage, eventually},
     operator::{Home, signal, terminate},
+    pages::{alerted, free, get, webhook},
     running::{Forecasts, Running},
 };
 
@@ -93,38 +94,6 @@ impl Watch {
 
     async fn alerted(&self, kind: &str, state: &str) -> Value {
         alerted(&self.webhook, kind, state).await
-    }
-}
-
-async fn webhook() -> MockServer {
-    let server = MockServer::start().await;
-    let taken = ResponseTemplate::new(200);
-    Mock::given(any()).respond_with(taken).mount(&server).await;
-    server
-}
-
-/// Waits for an alert of a kind in a state.
-async fn alerted(webhook: &MockServer, kind: &str, state: &str) -> Value {
-    let sent = async || {
-        let requests = webhook.received_requests().await.unwrap();
-        let bodies = requests.iter().map(|it| serde_json::from_slice(&it.body));
-        bodies.map(Result::unwrap).collect::<Vec<Value>>()
-    };
-    let found = eventually(async || {
-        let mut all = sent().await.into_iter();
-        all.find(|it| it["kind"] == kind && it["state"] == state)
-    });
-    match found.await {
-        Some(found) => found,
-        None => panic!("no {kind} {state} among {:#?}", sent().await),
-    }
-}
-
-async fn get(address: SocketAddr, path: &str) -> (u16, String) {
-    let answer = reqwest::get(format!("http://{address}{path}")).await;
-    match answer {
-        Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap()),
-        Err(error) => (0, error.to_string()),
     }
 }
 
@@ -243,12 +212,6 @@ async fn a_worker_that_is_cut_off_says_so_until_it_is_back() {
     watch.ready().await;
     watch.alerted("not_ready", "resolved").await;
     worker.stop().await;
-}
-
-/// An address that nobody listens at.
-async fn free() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap()
 }
 
 #[tokio::test]

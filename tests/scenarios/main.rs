@@ -23,6 +23,7 @@ mod harness;
 mod journal_suite;
 mod machine;
 mod operator;
+mod pages;
 #[path = "../real/gate.rs"]
 #[allow(dead_code, reason = "the tests on the real node use more of it")]
 mod postgres_gate;
@@ -80,6 +81,7 @@ mod the_disk_does_what_it_likes;
 mod the_examples_in_python;
 mod the_operator_sees_how_it_fares;
 mod the_past_is_walked_again;
+mod the_predict_worker_says_how_it_fares;
 mod the_program_on_the_embedded_chain;
 mod the_program_says_what_is_wrong;
 mod the_shell_and_man_know_the_program;

@@ -15,7 +15,7 @@ const PRICES: &str = "data/btcusd_1h_2023-01_2025-12.csv";
 const DATABASE: &str = "data/artifacts/predict.replay.db";
 
 /// A network of stubs, which ends when this is dropped.
-struct Network {
+pub(crate) struct Network {
     port: String,
     _child: Child,
     /// Read no further, but open: the program says more.
@@ -23,7 +23,7 @@ struct Network {
 }
 
 impl Network {
-    async fn of(home: &Home, stubs: &str) -> Self {
+    pub(crate) async fn of(home: &Home, stubs: &str) -> Self {
         let listen = "127.0.0.1:0";
         let args = [
             "devnet",
@@ -50,7 +50,7 @@ impl Network {
     }
 
     /// The arguments of a worker that plays an hour a second to it.
-    fn played<'a>(&'a self, duration: &'a str) -> Vec<&'a str> {
+    pub(crate) fn played<'a>(&'a self, duration: &'a str) -> Vec<&'a str> {
         let to = ["predict", "--host", "127.0.0.1", "--port", &self.port];
         let of = [
             "--prices",

@@ -52,6 +52,7 @@ impl Home {
             .env("PRIVATE_KEY", &self.key)
             // Many run at once, and one alone would have the address.
             .env("ALLORA_OPS__HTTP__LISTEN", "")
+            .env("ALLORA_PREDICT__HTTP__LISTEN", "")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -4,6 +4,7 @@ mod args;
 pub(super) mod database;
 mod export;
 mod prices;
+mod seat;
 mod sharing;
 mod storing;
 mod work;

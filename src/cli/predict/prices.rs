@@ -33,6 +33,13 @@ pub(super) struct Source {
     pub(super) scope: Scope,
 }
 
+impl Source {
+    /// The usual time between two ticks, as the worker's own clock has it.
+    pub(super) fn pace(&self) -> Duration {
+        self.feed.pace().div_f64(self.speed)
+    }
+}
+
 /// What prices are from, in words.
 pub(super) fn named(settings: &Predicting, args: &WorkArgs) -> String {
     if args.prices.is_empty() {

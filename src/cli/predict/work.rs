@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     args::WorkArgs,
     database::{self, Chosen},
-    prices,
+    prices, seat,
     sharing::Shared,
     storing::{PATIENCE, Storing},
 };
@@ -20,13 +20,14 @@ use crate::{
     clock::{FastClock, SharedClock},
     config::Predicting,
     models::ModelNetwork,
-    ops::{Pidfile, PredictEvent, Reporter, TaskGroup},
+    ops::{Pidfile, PredictEvent, Reporter, ReporterOptions, TaskGroup},
     predict::{
         Asking, AskingParts, BookConfig, Ended, Retention, Roll, SharedBook, StoreWatch, Teller,
         stored_closes,
     },
     pulse::Pulses,
     store::{DatabaseUrl, StoreError},
+    vitals::Attendant,
 };
 
 /// What a model is told again that was there before this process: it may have hung, or prices may have
@@ -45,8 +46,8 @@ pub(super) fn work(args: &WorkArgs) -> ExitCode {
                 ops: &ops,
                 never: args.duration.map(|_| "start it again"),
                 clock: FastClock::default(),
-                attendant: None,
-                pulses: Pulses::default(),
+                attendant: start.attendant.clone(),
+                pulses: start.pulses.clone(),
             };
             let code = process::conduct(&plan, |life| live(life, start));
             drop(pidfile);
@@ -58,6 +59,8 @@ pub(super) fn work(args: &WorkArgs) -> ExitCode {
 
 /// What it starts from.
 struct Start {
+    attendant: Option<Arc<Attendant>>,
+    pulses: Pulses,
     settings: Predicting,
     database: DatabaseUrl,
     files: BTreeMap<String, PathBuf>,
@@ -81,14 +84,20 @@ fn prepare(args: &WorkArgs) -> Result<(Start, Pidfile), Failure> {
         prices: prices::named(&settings, args),
         pid: std::process::id(),
     };
-    let (pidfile, reporter) = process::open(
-        &settings.artifacts,
+    let options = ReporterOptions::new(settings.artifacts.clone());
+    let heard = options.tap.listen();
+    let (pidfile, reporter) = process::open_with(
+        options,
         &settings.ops,
-        secrets,
+        secrets.clone(),
         first.into(),
         &settings.notices,
     )?;
+    let pulses = Pulses::default();
+    let attendant = seat::attend(&settings, heard, secrets, &reporter, &pulses);
     let start = Start {
+        attendant,
+        pulses,
         settings,
         database,
         files,
@@ -149,6 +158,7 @@ async fn open(group: &mut TaskGroup, start: Start, clock: &SharedClock) -> Resul
         speed,
         duration,
         reporter,
+        ..
     } = start;
     let is_replay = !files.is_empty();
     let mut source = if files.is_empty() {
@@ -193,7 +203,9 @@ async fn open(group: &mut TaskGroup, start: Start, clock: &SharedClock) -> Resul
     let network = ModelNetwork::start_confined(models, Arc::clone(&book) as _, ours)?;
     let network = Arc::new(network);
     let (told, reported) = (Arc::clone(&book), reporter.clone());
+    let pace = source.pace();
     let teller = Teller::new(source.feed, Arc::clone(&network), told, reported);
+    seat::count_models(group, &network, &roll, pace, &reporter);
     let life = group.pulse("roll");
     let following = Arc::clone(&roll).follow(Arc::clone(&network), life, group.token());
     group.spawn("roll", following);

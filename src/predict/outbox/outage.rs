@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::pace::Seldom;
-use crate::ops::{PredictEvent, Reporter};
+use crate::ops::{GaugeEvent, PredictEvent, Reporter};
 
 /// How often it is told that the database is still away.
 const TOLD_EVERY: Duration = Duration::from_secs(600);
@@ -46,6 +46,11 @@ impl Outages {
             told: false,
         });
         outage.back = None;
+        let reading = GaugeEvent::StoreFailed {
+            cause: cause.clone(),
+            waiting,
+        };
+        self.reporter.emit(reading.into());
         if self.told.due() {
             outage.told = true;
             self.reporter.emit(
@@ -76,6 +81,7 @@ impl Outages {
         if until < goal {
             return;
         }
+        self.reporter.emit(GaugeEvent::StoreBack.into());
         if outage.told {
             self.reporter.emit(
                 PredictEvent::StoreCaughtUp {
