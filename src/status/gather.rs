@@ -1,9 +1,13 @@
 //! Reading all of it together.
 
+use std::collections::BTreeMap;
+
 use time::{Duration, OffsetDateTime, Time};
 
 use super::{
-    Advice, Goals, Latency, Life, Period, Process, Severity, Spans, State, Status, judge,
+    Advice, Goals, Latency, Life, Period, Process, Severity, Spans, State, Status,
+    earned::rewards,
+    judge,
     money::money,
     process::{self, StateFile},
     topics::topic,
@@ -12,7 +16,7 @@ use crate::{
     chain::Uallo,
     config::{Overrides, Settings},
     ops::{Artifacts, Phase},
-    store::{Books, Ledger, Past, Run, Span, StoreError, Wallet, count, pace, uptime, windows},
+    store::{Books, Earnings, Ledger, Past, Run, Span, StoreError, Wallet, count, pace, uptime, windows},
     types::TopicId,
     vitals::{self, Moment, Vitals, VitalsError},
 };
@@ -82,6 +86,7 @@ pub struct Desk {
     ledger: Option<Ledger>,
     seen: Option<(Wallet, i64)>,
     past: Past,
+    earned: BTreeMap<TopicId, Earnings>,
 }
 
 /// What the files told.
@@ -103,6 +108,7 @@ impl Desk {
             ledger: None,
             seen: None,
             past: Past::default(),
+            earned: BTreeMap::new(),
         }
     }
 
@@ -176,6 +182,8 @@ impl Desk {
         let seen = (wallet, ledger.data_version().await?);
         if self.seen.as_ref() != Some(&seen) {
             self.past = ledger.past(&seen.0, &self.plan.denom).await?;
+            let since = OffsetDateTime::UNIX_EPOCH;
+            self.earned = ledger.earnings(&seen.0, since).await?;
             self.seen = Some(seen);
         }
         Ok(())
@@ -183,7 +191,7 @@ impl Desk {
 
     fn forget(&mut self) {
         (self.ledger, self.seen) = (None, None);
-        self.past = Past::default();
+        (self.past, self.earned) = (Past::default(), BTreeMap::new());
     }
 
     fn tell(&self, files: Files, now: OffsetDateTime) -> Status {
@@ -212,7 +220,8 @@ impl Desk {
         };
         let most = self.plan.most_per_day.or(vitals.wallet.fees.day_most);
         let end = period.to.0;
-        let money = money(&vitals.wallet, &past.payments, &spans, most, end, now);
+        let mut money = money(&vitals.wallet, &past.payments, &spans, most, end, now);
+        money.rewards = rewards(self.earned.values(), &spans);
         let goals = Goals::default();
         let mut advice = files.unread;
         advice.extend(judge::of_life(&process));
@@ -227,7 +236,8 @@ impl Desk {
             advice.push(Advice::new(Severity::Warning, "logs", cause, remedy));
         }
         advice.sort_by_key(|it| it.severity);
-        let tell = |id: &TopicId| topic(*id, vitals, past, &all, &clock, &spans, now);
+        let at = (&spans, now);
+        let tell = |id: &TopicId| topic(*id, vitals, past, &all, &clock, at, &self.earned);
         Status {
             at: now,
             state: state(&process, &advice),
