@@ -6,6 +6,12 @@
 #   scripts/localnet.sh node     build and start the node, no topic
 #   scripts/localnet.sh topic    create the topics that are missing on the running node
 #   scripts/localnet.sh register [NAME]   register a wallet (worker) in all topics, in one transaction
+#   scripts/localnet.sh peers [N] [--for WINDOWS]   N further workers (3) that answer all windows, until stopped
+#       with values around 0, the first with a spread of 0.005 and each further one with half as much again;
+#       their wallets follow from admin's words, who pays for them
+#   scripts/localnet.sh reputer [--truth VALUE] [--for WINDOWS]   tell the losses of all answers, until stopped:
+#       without it the chain scores nobody and pays nobody. The truth is VALUE (0), whatever the prices do:
+#       an answer's loss is log10 of its squared distance to it. Both need v0.17.0
 #   scripts/localnet.sh fund ADDRESS [ALLO]   send coins to an address (10 by default)
 #   scripts/localnet.sh status   what runs, and the topics' windows
 #   scripts/localnet.sh logs     follow the node's log
@@ -86,7 +92,7 @@ need() {
   done
 }
 
-for part in build chain node transactions topics second upgrade; do
+for part in build chain node transactions topics second upgrade crowd; do
   # shellcheck source=/dev/null
   source "$root/scripts/localnet/$part.sh"
 done
@@ -132,6 +138,8 @@ case ${1:-} in
   node) start_node ;;
   topic) create_topics ;;
   register) register "${2:-worker}" ;;
+  peers) shift; crowd peers "$@" ;;
+  reputer) shift; crowd reputer "$@" ;;
   fund) shift; fund "$@" ;;
   status) status ;;
   logs) exec tail -n 50 -f "$home/node.log" ;;

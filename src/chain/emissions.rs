@@ -4,6 +4,7 @@
 pub(super) mod fuzz;
 mod network;
 mod payload;
+mod settled;
 mod version;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 
 pub use network::NetworkInference;
 pub use payload::{answered_windows, answers, fee_of};
+pub use settled::Settled;
 pub use version::{OpenWindow, Version};
 
 use super::{

@@ -25,8 +25,8 @@ pub use answer::{Answer, Next, refused_message};
 pub use config::{ChainConfig, FeeConfig, FeeTier, NetworkConfig};
 pub use decimal::{Decimal, DecimalError};
 pub use emissions::{
-    Emissions, NetworkInference, OpenWindow, Params, Version, WindowStatus, answered_windows,
-    answers, fee_of, has_many_outputs,
+    Emissions, NetworkInference, OpenWindow, Params, Settled, Version, WindowStatus,
+    answered_windows, answers, fee_of, has_many_outputs,
 };
 pub use error::ChainError;
 pub use faucet::{Faucet, FaucetError};

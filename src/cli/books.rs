@@ -1,4 +1,5 @@
-//! What is noted beside the path: when the worker ran, and what the chain says of topics and scores.
+//! What is noted beside the path: when the worker ran, how fast its answers were, and what the chain says
+//! of topics and makes of the answers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,42 +9,80 @@ use crate::{
     clock::SharedClock,
     ops::{Reporter, TaskGroup},
     store::{Store, Wallet},
-    worker::{Bookkeeper, Chain, Tally, follow_scores, follow_terms},
+    worker::{Bookkeeper, Cashbook, Chain, Earner, Tally, follow_scores, follow_terms},
 };
 
-/// Has it noted when the worker of a wallet runs; its process is as old as told.
-pub(super) fn open(
-    group: &mut TaskGroup,
-    runs: &Arc<Store>,
-    (whose, age): (Wallet, Duration),
-    clock: &SharedClock,
-    reporter: &Reporter,
-) -> Arc<Bookkeeper> {
-    let kept = Bookkeeper::new(Arc::clone(runs) as _, whose, Arc::clone(clock), age);
-    let kept = Arc::new(kept);
-    let (books, reporter) = (Arc::clone(&kept), reporter.clone());
-    group.spawn_minor("books", move || {
-        let (books, heard) = (Arc::clone(&books), reporter.listen());
-        async move { books.run(heard).await }
-    });
-    kept
+/// Those who note what is told.
+pub(super) struct Books {
+    runs: Arc<Bookkeeper>,
+    answers: Arc<Cashbook>,
 }
 
-/// Has it noted what the chain says of the topics and of our answers.
+impl Books {
+    /// Has it noted when the worker of a wallet runs, whose process is as old as told, and how its answers
+    /// fare.
+    pub(super) fn open(
+        group: &mut TaskGroup,
+        store: &Arc<Store>,
+        (whose, age): (Wallet, Duration),
+        clock: &SharedClock,
+        reporter: &Reporter,
+    ) -> Self {
+        let runs = Bookkeeper::new(
+            Arc::clone(store) as _,
+            whose.clone(),
+            Arc::clone(clock),
+            age,
+        );
+        let runs = Arc::new(runs);
+        let (kept, told) = (Arc::clone(&runs), reporter.clone());
+        group.spawn_minor("books", move || {
+            let (books, heard) = (Arc::clone(&kept), told.listen());
+            async move { books.run(heard).await }
+        });
+        let answers = Cashbook::new(Arc::clone(store) as _, whose, Arc::clone(clock));
+        let answers = Arc::new(answers);
+        let (kept, told) = (Arc::clone(&answers), reporter.clone());
+        group.spawn_minor("cashbook", move || {
+            let (answers, heard) = (Arc::clone(&kept), told.listen());
+            async move { answers.run(heard).await }
+        });
+        Self { runs, answers }
+    }
+
+    /// Notes what is left, and why it ended.
+    pub(super) async fn close(&self, why: &str) {
+        self.answers.close().await;
+        self.runs.close(why).await;
+    }
+}
+
+/// Has it noted what the chain says of the topics and makes of our answers.
 pub(super) fn follow_chain(
     group: &mut TaskGroup,
     chain: &Arc<Chain>,
-    runs: &Arc<Store>,
+    store: &Arc<Store>,
     tally: &watch::Receiver<Tally>,
     (reporter, clock): (&Reporter, &SharedClock),
 ) {
-    let (asked, runs, date) = (Arc::clone(chain), Arc::clone(runs), Arc::clone(clock));
+    let (asked, runs, date) = (Arc::clone(chain), Arc::clone(store), Arc::clone(clock));
     group.spawn_minor("topics' terms", move || {
         follow_terms(
             Arc::clone(&asked),
             Arc::clone(&runs) as _,
             Arc::clone(&date),
         )
+    });
+    let earner = Earner::new(
+        Arc::clone(chain),
+        Arc::clone(store) as _,
+        reporter.clone(),
+        Arc::clone(clock),
+    );
+    let (earner, told) = (Arc::new(earner), reporter.clone());
+    group.spawn_minor("earnings", move || {
+        let (earner, heard) = (Arc::clone(&earner), told.listen());
+        async move { earner.run(heard).await }
     });
     let (asked, tally) = (Arc::clone(chain), tally.clone());
     let (told, date) = (reporter.clone(), Arc::clone(clock));

@@ -5,7 +5,8 @@ use std::{process::ExitCode, sync::Arc};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    RunArgs, attend, books,
+    RunArgs, attend,
+    books::{self, Books},
     disk::Database,
     failure::Failure,
     learning,
@@ -27,7 +28,7 @@ use crate::{
     store::{Journal, Store},
     types::TopicId,
     vitals::Attendant,
-    worker::{Bookkeeper, Chain, StartError, Tally, Worker, connect_leashed},
+    worker::{Chain, StartError, Tally, Worker, connect_leashed},
 };
 
 /// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),
@@ -181,7 +182,7 @@ async fn work(
     let mut group = life.group(reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
     let kept = (rooms::wallet(&settings, &address), started.elapsed());
-    let books = books::open(&mut group, &candles, kept, &clock, &reporter);
+    let books = Books::open(&mut group, &candles, kept, &clock, &reporter);
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
     if let Some(period) = period {
         watch(&mut group, period, (&clock, &reporter, &shutdown));
@@ -250,7 +251,7 @@ async fn work(
 }
 
 /// Notes why it ended, last of all.
-async fn close(books: &Bookkeeper, database: &Database, ended: &Result<String, Failure>) {
+async fn close(books: &Books, database: &Database, ended: &Result<String, Failure>) {
     let why = match ended {
         Ok(why) => why,
         Err(failure) => &failure.cause,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     chain::Uallo,
-    types::{Height, TopicId},
+    types::{Height, Nonce, TopicId},
 };
 
 /// What a start waits for.
@@ -66,6 +66,23 @@ pub enum GaugeEvent {
         ema: Option<f64>,
         /// The nonce that it was last brought up to.
         nonce: Option<i64>,
+    },
+    /// The chain has scored our answer to a window.
+    Scored {
+        topic: TopicId,
+        nonce: Nonce,
+        /// What the network's loss would have been without it, less what it was.
+        score: Option<f64>,
+        /// The moving average of our scores, this one included.
+        ema: Option<f64>,
+    },
+    /// The chain has paid us for our answer to a window.
+    Reward {
+        topic: TopicId,
+        nonce: Nonce,
+        /// The block that paid.
+        height: Height,
+        amount: Uallo,
     },
     /// Nothing stands in the way of answering a topic.
     TopicOpen { topic: TopicId },

@@ -1,11 +1,13 @@
 //! Reading all of it together.
 
-use std::{os::unix::fs::MetadataExt as _, path::Path};
+use std::{collections::BTreeMap, os::unix::fs::MetadataExt as _, path::Path};
 
 use time::{Duration, OffsetDateTime, Time};
 
 use super::{
-    Advice, Goals, Latency, Life, Period, Process, Severity, Spans, State, Status, judge,
+    Advice, Goals, Latency, Life, Period, Process, Severity, Spans, State, Status,
+    earned::rewards,
+    judge,
     money::money,
     process::{self, StateFile},
     topics::topic,
@@ -15,8 +17,8 @@ use crate::{
     config::{Overrides, Settings},
     ops::{Artifacts, Phase},
     store::{
-        Books, Followed, Ledger, Past, Run, Span, StoreError, Wallet, Window, count, pace, uptime,
-        windows,
+        Books, Earnings, Followed, Ledger, Past, Run, Span, StoreError, Wallet, Window, count,
+        pace, uptime, windows,
     },
     types::TopicId,
     vitals::{self, Histogram, Moment, Vitals, VitalsError},
@@ -96,6 +98,7 @@ pub struct Desk {
     file: Option<(u64, u64)>,
     seen: Option<(Wallet, i64)>,
     past: Followed,
+    earned: BTreeMap<TopicId, Earnings>,
     /// How often the database was found changed.
     changes: u64,
 }
@@ -133,6 +136,7 @@ impl Desk {
             file: None,
             seen: None,
             past: Followed::default(),
+            earned: BTreeMap::new(),
             changes: 0,
         }
     }
@@ -252,6 +256,8 @@ impl Desk {
         let seen = (wallet, ledger.data_version().await?);
         if self.seen.as_ref() != Some(&seen) {
             self.past.follow(ledger, &seen.0, &self.plan.denom).await?;
+            let since = OffsetDateTime::UNIX_EPOCH;
+            self.earned = ledger.earnings(&seen.0, since).await?;
             self.seen = Some(seen);
             self.changes += 1;
         }
@@ -260,7 +266,7 @@ impl Desk {
 
     fn forget(&mut self) {
         (self.ledger, self.file, self.seen) = (None, None, None);
-        self.past = Followed::default();
+        (self.past, self.earned) = (Followed::default(), BTreeMap::new());
         self.changes += 1;
     }
 
@@ -290,7 +296,8 @@ impl Desk {
         };
         let most = self.plan.most_per_day.or(vitals.wallet.fees.day_most);
         let end = period.to.0;
-        let money = money(&vitals.wallet, &past.payments, &spans, most, end, now);
+        let mut money = money(&vitals.wallet, &past.payments, &spans, most, end, now);
+        money.rewards = rewards(self.earned.values(), &spans);
         let goals = Goals::default();
         let mut advice = files.unread;
         advice.extend(judge::of_life(&process));
@@ -305,7 +312,8 @@ impl Desk {
             advice.push(Advice::new(Severity::Warning, "logs", cause, remedy));
         }
         advice.sort_by_key(|it| it.severity);
-        let tell = |id: &TopicId| topic(*id, vitals, past, &all, &clock, &spans, now);
+        let at = (&spans, now);
+        let tell = |id: &TopicId| topic(*id, vitals, past, &all, &clock, at, &self.earned);
         let status = Status {
             at: now,
             state: state(&process, &advice),

@@ -1,6 +1,7 @@
 //! How a worker fares and has fared, from its files and its database alone: it need not run. One struct
 //! for the table, the JSON, the dashboard and the page; whoever shows it computes nothing.
 
+mod earned;
 mod gather;
 mod judge;
 mod money;

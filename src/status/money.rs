@@ -51,6 +51,7 @@ pub(super) fn money(
             week: spent(payments, spans.week),
             period: spent(payments, spans.period),
         },
+        rewards: Spans::default(),
         per_day,
         lasts_days,
         chances: chances.map(|(left, lasts)| {

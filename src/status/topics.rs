@@ -1,11 +1,16 @@
 //! Each topic.
 
+use std::collections::BTreeMap;
+
 use time::{Duration, OffsetDateTime};
 
-use super::{Spans, TopicStatus};
+use super::{
+    Spans, TopicStatus,
+    earned::{rewards, scores},
+};
 use crate::{
     ops::Status as Answer,
-    store::{BlockClock, JournaledWindow, Past, Span, StateName, Terms, Window, count},
+    store::{BlockClock, Earnings, JournaledWindow, Past, Span, StateName, Terms, Window, count},
     types::{Height, TopicId},
     vitals::{self, ForecastNow, Moment, Next, Vitals},
 };
@@ -17,8 +22,8 @@ pub(super) fn topic(
     past: &Past,
     windows: &[Window],
     clock: &BlockClock,
-    spans: &Spans<Span>,
-    now: OffsetDateTime,
+    (spans, now): (&Spans<Span>, OffsetDateTime),
+    earned: &BTreeMap<TopicId, Earnings>,
 ) -> TopicStatus {
     let known = vitals.topics.get(&id).cloned().unwrap_or_default();
     let own: Vec<_> = windows.iter().filter(|it| it.key.topic == id).collect();
@@ -31,6 +36,7 @@ pub(super) fn topic(
     let last = newer.map(|it| from_journal(it, &own)).or(known.window);
     let next = known.next.filter(|next| is_to_come(next, vitals, now));
     let next = next.or_else(|| expected(id, &own, &past.terms, clock, now));
+    let (score, ema) = scores(earned, id);
     TopicStatus {
         id,
         windows: Spans {
@@ -42,8 +48,9 @@ pub(super) fn topic(
         next,
         why: known.forecast.as_ref().map(why),
         forecast: known.forecast,
-        score_ema: known.score_ema,
-        rewards: known.rewards,
+        score: score.or(known.score),
+        score_ema: known.score_ema.or(ema),
+        rewards: rewards(earned.get(&id), spans),
         record: known.record,
     }
 }

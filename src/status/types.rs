@@ -232,6 +232,8 @@ pub struct Money {
     pub fees: Fees,
     /// Fees of confirmed transactions.
     pub spent: Spans<Uallo>,
+    /// What the chain has paid for answers, in all topics.
+    pub rewards: Spans<Uallo>,
     /// Fees a day of late.
     pub per_day: Option<Uallo>,
     /// Days that the balance lasts at that rate.
@@ -276,10 +278,12 @@ pub struct TopicStatus {
     pub forecast: Option<ForecastNow>,
     /// The forecast's source, and why it is not the wanted one, in words.
     pub why: Option<String>,
+    /// The chain's newest score of an answer of ours.
+    pub score: Option<f64>,
     /// The chain's moving average of our scores.
     pub score_ema: Option<f64>,
-    /// Rewards, as far as they are known.
-    pub rewards: Option<Uallo>,
+    /// What the chain has paid for answers.
+    pub rewards: Spans<Uallo>,
     /// How forecasts have done against what the price did.
     pub record: Option<Record>,
 }

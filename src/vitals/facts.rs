@@ -236,9 +236,11 @@ pub struct Topic {
     pub record: Option<Record>,
     /// The newest value's distance from the others' mean, in their standard deviations.
     pub z: Option<f64>,
-    /// The chain's moving average of our scores, and when it was asked for.
+    /// The chain's newest score of an answer of ours that was heard of.
+    pub score: Option<f64>,
+    /// The chain's moving average of our scores.
     pub score_ema: Option<f64>,
-    /// Rewards, as far as they are known.
+    /// Rewards that were heard of since the start; none before the first.
     pub rewards: Option<Uallo>,
 }
 

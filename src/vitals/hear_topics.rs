@@ -54,6 +54,20 @@ impl Vitals {
                     topic.score_ema = *ema;
                 }
             }
+            Event::Gauge(GaugeEvent::Scored {
+                topic, score, ema, ..
+            }) => {
+                if let Some(topic) = self.topic(*topic) {
+                    topic.score = score.or(topic.score);
+                    topic.score_ema = ema.or(topic.score_ema);
+                }
+            }
+            Event::Gauge(GaugeEvent::Reward { topic, amount, .. }) => {
+                if let Some(topic) = self.topic(*topic) {
+                    let before = topic.rewards.unwrap_or_default();
+                    topic.rewards = Some(before.plus(*amount));
+                }
+            }
             Event::ForecastPrepared { forecast } => self.forecast(at, forecast, false),
             Event::ForecastUsed { forecast, .. } | Event::ForecastTrained { forecast, .. } => {
                 self.forecast(at, forecast, true);

@@ -187,6 +187,12 @@ impl Reading {
             "The chain's moving average of our scores",
             emas,
         )?;
+        let scores = topics().map(|(id, it)| (topic(*id), it.score));
+        let help = "The chain's newest score of an answer of ours";
+        to.gauges("score", help, scores)?;
+        let rewards = topics().map(|(id, it)| (topic(*id), it.rewards.map(allo)));
+        let help = "Rewards that the chain has paid since the start";
+        to.amounts("rewards_allo", help, rewards)?;
         let prices = || self.vitals.prices.iter();
         let closes = prices().map(|(id, it)| (ticker(id), Some(it.closes as f64)));
         to.gauges("candles", "Closes that are known", closes)?;

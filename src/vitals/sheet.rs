@@ -64,6 +64,16 @@ impl Sheet<'_> {
         self.family(name, help, MetricType::Counter, Box::new(rows))
     }
 
+    /// Sums that only grow and are no whole numbers.
+    pub(super) fn amounts<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        rows: impl Iterator<Item = (Labels, Option<f64>)> + 'a,
+    ) -> fmt::Result {
+        self.family(name, help, MetricType::Counter, Box::new(rows))
+    }
+
     fn family(&mut self, name: &str, help: &str, of: MetricType, rows: Rows<'_>) -> fmt::Result {
         let mut rows = rows
             .filter_map(|(labels, value)| Some((labels, value?)))

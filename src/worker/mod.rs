@@ -7,10 +7,12 @@ mod backlog;
 mod bookkeeping;
 mod budget;
 mod bystander;
+mod cashbook;
 mod catch_up;
 mod chain_time;
 mod competition;
 mod config;
+mod earnings;
 mod flight;
 mod landing;
 mod ledger;
@@ -44,8 +46,10 @@ use tokio::{
 
 pub use bookkeeping::{Bookkeeper, follow_scores, follow_terms};
 pub use bystander::Bystander;
+pub use cashbook::Cashbook;
 pub use competition::{Period, Phase};
 pub use config::{CompetitionConfig, NoAsset, TopicConfig, WorkerConfig};
+pub use earnings::Earner;
 pub use parts::Tally;
 pub use startup::{StartError, connect, connect_leashed};
 

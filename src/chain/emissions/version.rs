@@ -43,14 +43,16 @@ impl Version {
         )
     }
 
+    /// An event's name, if it is one of this version.
+    pub(super) fn event(self, event: &Event) -> Option<&str> {
+        let kind = event.kind.strip_prefix("emissions.")?;
+        kind.strip_prefix(self.name())?.strip_prefix('.')
+    }
+
     /// The window that an event opens, if it is such an event of this version.
     #[must_use]
     pub fn window_opened(self, event: &Event) -> Option<OpenWindow> {
-        let kind = event
-            .kind
-            .strip_prefix("emissions.")?
-            .strip_prefix(self.name())?;
-        if kind != ".EventWorkerSubmissionWindowOpened" {
+        if self.event(event)? != "EventWorkerSubmissionWindowOpened" {
             return None;
         }
         let number = |key| event.attribute(key)?.trim_matches('"').parse::<i64>().ok();

@@ -88,8 +88,9 @@ fn topic() -> TopicStatus {
             report: None,
         }),
         why: Some("gated".into()),
+        score: None,
         score_ema: Some(-0.4217),
-        rewards: None,
+        rewards: Spans::default(),
         record: Some(Record {
             n: 512,
             ratio: Some(0.991),

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::words::{ago, coins, cut, percent, span};
 use crate::{
+    chain::Uallo,
     ops::Status as Answer,
     status::{Chances, Life, Status, TopicStatus},
     store::{Tally, Uptime},
@@ -184,13 +185,7 @@ fn topic(topic: &TopicStatus, now: OffsetDateTime) -> Vec<Line> {
         Some(it) => forecast(it, topic.why.as_deref().unwrap_or_default(), now),
         None => line(Mark::None, "forecast", "none is known"),
     });
-    let score = match topic.score_ema {
-        Some(ema) => format!("{ema:.4} (EMA)"),
-        None => "not known".into(),
-    };
-    let rewards = topic.rewards.map(|it| format!(", rewards {}", coins(it)));
-    let text = format!("{score}{}", rewards.unwrap_or_default());
-    lines.push(line(Mark::None, "score", text));
+    lines.push(score(topic));
     if let Some(record) = topic.record.as_ref().filter(|it| it.n > 0) {
         let ratio = record
             .ratio
@@ -206,6 +201,27 @@ fn topic(topic: &TopicStatus, now: OffsetDateTime) -> Vec<Line> {
         lines.push(line(Mark::None, "record", text));
     }
     lines
+}
+
+fn score(topic: &TopicStatus) -> Line {
+    let score = match (topic.score, topic.score_ema) {
+        (Some(score), Some(ema)) => format!("{score:.4}, {ema:.4} (EMA)"),
+        (Some(score), None) => format!("{score:.4}"),
+        (None, Some(ema)) => format!("{ema:.4} (EMA)"),
+        (None, None) => "not known".into(),
+    };
+    let rewards = &topic.rewards;
+    let text = if rewards.period == Uallo(0) {
+        score.clone()
+    } else {
+        format!(
+            "{score}, rewards {} today, {} in 7 days, {} in all",
+            coins(rewards.today),
+            coins(rewards.week),
+            coins(rewards.period)
+        )
+    };
+    line(Mark::None, "score", text).short(score)
 }
 
 fn last(window: Option<&Window>, now: OffsetDateTime) -> Line {

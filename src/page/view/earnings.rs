@@ -33,7 +33,8 @@ pub(super) fn earnings(board: &Board, topic: Option<&TopicBoard>) -> Earnings {
     let sum: f64 = known.rewards.iter().map(|it| it.amount).sum();
     let sum = (!known.rewards.is_empty()).then_some(sum);
     let rewards = sum.map(words::uallo);
-    let rewards = rewards.or_else(|| told.and_then(|it| it.rewards).map(words::coins));
+    let paid = told.map(|it| it.rewards.period).filter(|it| it.0 > 0);
+    let rewards = rewards.or_else(|| paid.map(words::coins));
     let is_answered = topic.is_some_and(|it| it.windows.iter().any(|it| it.height.is_some()));
     let empty = (ema.is_none() && known.scores.is_empty()).then_some(if is_answered {
         "No score is known yet: the chain scores an answer once reputers have posted its losses, which takes the topic's horizon and then some."
