@@ -6,6 +6,7 @@
 
 mod board;
 mod read;
+pub mod sample;
 
 pub use board::{
     Anatomy, Band, Board, Earnings, LatencyBoard, LogLine, ModelsBoard, NetworkNow, Pending,
