@@ -205,7 +205,7 @@ async fn a_season_of_2160_windows_is_shown_whole() {
 
     // A window more.
     let store = Store::open(&folder.artifacts.database()).await.unwrap();
-    folder.season.next(&store).await.unwrap();
+    folder.season.more(&store, 0).await.unwrap();
     let later = reader.board(Some(&vitals), UNTIL + Duration::HOUR).await;
     let next = &later.topics[0];
     assert_eq!(next.windows.len(), 2_161);

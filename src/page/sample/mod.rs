@@ -34,6 +34,8 @@ const FIRST: i64 = 3_600_000;
 const BLOCK_SECONDS: i64 = 5;
 /// How far ahead is forecast, in windows of an hour.
 const HORIZON: usize = 7 * 24;
+/// Windows that can be added.
+const SPARE: usize = 48;
 /// How long ago the newest window opened.
 const SINCE: Duration = Duration::minutes(20);
 /// The topic.
@@ -101,7 +103,7 @@ pub struct Season {
 
 impl Season {
     /// With the newest closes of a file of hourly candles; its newest window opened twenty minutes before
-    /// `until`. One more window is kept to be added: see [`Season::next`].
+    /// `until`. Prices of some windows more are kept: see [`Season::more`].
     ///
     /// # Errors
     /// When the prices can't be read, or are too few.
@@ -111,7 +113,7 @@ impl Season {
         until: OffsetDateTime,
     ) -> Result<Self, SampleError> {
         let candles = read_csv(prices)?.candles;
-        let needed = windows + 1 + HORIZON;
+        let needed = windows + SPARE + HORIZON;
         let known = candles.len();
         let first = known.checked_sub(needed);
         let first = first.ok_or(SampleError::Short { known, needed })?;
@@ -170,12 +172,17 @@ impl Season {
         self.write_models(&Artifacts::predict(folder)).await
     }
 
-    /// One window more, an hour after the newest, with all that was learnt of it.
+    /// A window more, with all that was learnt of it: `after` is how many were added before, 47 at most.
     ///
     /// # Errors
-    /// When the database can't be written.
-    pub async fn next(&self, store: &Store) -> Result<(), SampleError> {
-        let next = self.windows..self.windows + 1;
+    /// When the database can't be written, or there are no more.
+    pub async fn more(&self, store: &Store, after: usize) -> Result<(), SampleError> {
+        let first = self.windows + after;
+        let (known, needed) = (self.closes.len(), first + HORIZON + 1);
+        if needed > known {
+            return Err(SampleError::Short { known, needed });
+        }
+        let next = first..first + 1;
         self.write_journal(store, next.clone()).await?;
         self.write_outcomes(store, next.clone()).await?;
         self.write_earnings(store, next).await

@@ -3,9 +3,12 @@ use std::sync::Arc;
 use time::macros::datetime;
 
 use super::*;
-use crate::store::{
-    Journal as _, RunRepository as _, SignedTx, State, Store,
-    sample::{step, wallet},
+use crate::{
+    store::{
+        Journal as _, RunRepository as _, SignedTx, State, StateName, Store,
+        sample::{step, wallet},
+    },
+    types::TopicId,
 };
 
 const AT: OffsetDateTime = datetime!(2025-09-16 0:00 UTC);
