@@ -18,6 +18,7 @@ mod network;
 mod notices;
 mod origin;
 mod page_room;
+mod page;
 mod past;
 mod period;
 mod predict;
@@ -69,6 +70,8 @@ enum Command {
     Prices(prices::PricesArgs),
     /// How the worker fares and has fared; works while it is down, too
     Status(status::StatusArgs),
+    /// The status page, while the worker is down, or beside it
+    Page(page::PageArgs),
     /// The wallet: new, address, balance, faucet, encrypt
     Wallet(wallet::WalletArgs),
     /// Print a shell's completions
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Score(args) => score::score(&args),
         Command::Prices(args) => prices::prices(&args),
         Command::Status(args) => status::status(&args),
+        Command::Page(args) => page::page(&args),
         Command::Wallet(args) => wallet::wallet(&args),
         Command::Completions(args) => manual::completions(&args, &Cli::command()),
         Command::Man(args) => manual::man(&args, &Cli::command()),

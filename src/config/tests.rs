@@ -151,6 +151,8 @@ fn the_shipped_networks_and_competition_load() {
         let settings = Settings::load_from(&overrides, &around).unwrap();
         assert_eq!(settings.network.chain_id, format!("allora-{name}-1"));
         assert_eq!(settings.network.rpc.is_empty(), name == "devnet");
+        let is_public = ["testnet", "mainnet"].contains(&name);
+        assert_eq!(settings.network.explorer.is_some(), is_public);
         let period = settings.competition.unwrap();
         assert_eq!((period.end - period.start).whole_hours(), 2_160);
     }
@@ -222,6 +224,40 @@ fn an_empty_list_is_refused_where_nothing_is_embedded() {
     );
     let devnet = project.load(&network("devnet")).unwrap();
     assert!(devnet.network.rpc.is_empty() && devnet.network.ws.is_empty());
+}
+
+#[test]
+fn an_explorer_is_reached_over_https_or_on_this_machine() {
+    let explored = |address: &str| {
+        let text = format!(
+            "chain_id = \"mine-1\"\nrpc = [\"http://a\"]\nws = [\"ws://a\"]\n\
+             gas_price_floor = 1\ndenom = \"uallo\"\nexplorer = \"{address}\"\n"
+        );
+        let project = Project::new().file("config/networks/mine.toml", &text);
+        project.load(&network("mine"))
+    };
+    for right in [
+        "https://explorer.example/tx/{hash}",
+        "http://127.0.0.1:9000/{hash}",
+        "http://[::1]/?tx={hash}",
+        "http://localhost/{hash}",
+    ] {
+        let explorer = explored(right).unwrap().network.explorer;
+        assert_eq!(explorer.as_deref(), Some(right));
+    }
+    for wrong in [
+        "",
+        "https://explorer.example/tx/",
+        "https://explorer.example/{hash}/{hash}",
+        "http://explorer.example/{hash}",
+        "javascript:alert({hash})",
+        "explorer.example/{hash}",
+    ] {
+        let refused = explored(wrong).unwrap_err().to_string();
+        let place = "config/networks/mine.toml, line 6: explorer is";
+        assert!(refused.contains(place), "{wrong}: {refused}");
+        assert!(refused.contains("write https://HOST"), "{refused}");
+    }
 }
 
 #[test]

@@ -86,7 +86,8 @@ fn floor(config: &LearningConfig, target: Target, mean: f64) -> f64 {
 
 /// Where a resolved forecast stands among the others of its nonce. Who errs as much as we do shares
 /// our place.
-pub(super) fn rank(resolution: &Resolution, peers: &Peers) -> Field {
+#[must_use]
+pub fn rank(resolution: &Resolution, peers: &Peers) -> Field {
     let loss = |value: f64| (value - resolution.outcome).powi(2);
     let values: Vec<f64> = peers.inferers.values().copied().collect();
     let better = values.iter().filter(|it| loss(**it) < resolution.loss);

@@ -16,7 +16,7 @@ mod resolve;
 mod resolver;
 mod standing;
 
-pub use compare::{Comparison, Verdict, compare};
+pub use compare::{Comparison, Verdict, compare, rank};
 pub use config::{LearningConfig, LearningError};
 pub use network::{Network, NetworkView, Unknown};
 pub use news::News;
@@ -24,6 +24,7 @@ pub use onlooker::Onlooker;
 pub use prices::Prices;
 pub use recall::recalled;
 pub use resolver::Resolver;
+pub use standing::standing;
 
 use std::{sync::Arc, time::Duration};
 

@@ -15,6 +15,22 @@ const DRAWS: usize = 1_000;
 /// What the draws start from: the same records give the same interval.
 const SEED: u64 = 28;
 
+/// How a topic's resolved forecasts have done, in order of time. Takes some milliseconds: not for the async
+/// threads.
+#[must_use]
+pub fn standing(
+    records: &[Record],
+    config: &ForecastConfig,
+    topic: &TopicSpec,
+    now: OffsetDateTime,
+) -> Standing {
+    let mut tally = Tally::default();
+    for record in records {
+        tally.add(topic.target, *record);
+    }
+    tally.standing(config, topic, now)
+}
+
 /// A topic's record while it is read: small, however many inferers there were.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
@@ -185,12 +201,8 @@ mod tests {
     }
 
     fn standing(target: Target, records: &[Record]) -> Standing {
-        let mut tally = Tally::default();
-        for record in records {
-            tally.add(target, *record);
-        }
         let now = datetime!(2026-01-01 0:00 UTC);
-        tally.standing(&ForecastConfig::default(), &spec(target), now)
+        super::standing(records, &ForecastConfig::default(), &spec(target), now)
     }
 
     fn near(a: f64, b: f64) -> bool {

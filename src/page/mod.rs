@@ -8,6 +8,7 @@ mod board;
 mod read;
 pub mod serve;
 pub mod view;
+pub mod sample;
 
 pub use board::{
     Anatomy, Band, Board, Earnings, LatencyBoard, LogLine, ModelsBoard, NetworkNow, Pending,

@@ -244,7 +244,7 @@ async fn what_cant_be_read_is_told_and_the_rest_is_shown() {
     assert!(status.advice.iter().all(|it| it.about != "vitals"));
 
     // A database of the future, and one that is none.
-    let future = "UPDATE _sqlx_migrations SET version = 99 WHERE version = 7";
+    let future = "UPDATE _sqlx_migrations SET version = 99 WHERE version = 8";
     store.run_for_test(future).await;
     drop(store);
     let status = folder.status(217).await;

@@ -62,6 +62,7 @@ macro_rules! suite {
             snapshots_are_thinned_to_days,
             the_newest_round_before_a_time_is_read,
             each_models_newest_answer_is_read,
+            the_newest_round_is_summed_up_for_whoever_only_looks,
             what_was_stored_before_scores_were_is_scored,
         );
     };

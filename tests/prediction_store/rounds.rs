@@ -1,5 +1,7 @@
 //! Predictions: stored once, in order, whatever they hold.
 
+use std::collections::BTreeMap;
+
 use allora_worker::store::{
     ConfigKey, ModelRepository as _, Packed, Prediction, PredictionConfigRepository as _,
     PredictionDb, PredictionFilter, PredictionRepository as _, PredictionStatus, StoredPrediction,
@@ -54,6 +56,36 @@ pub(crate) async fn a_round_is_stored_once(place: &Place) {
     assert_eq!(bare(all(&db).await), expected);
     // Another process sees the same.
     assert_eq!(bare(all(&place.open().await).await), expected);
+}
+
+/// Who looks makes nothing, and is refused where there is nothing to look at.
+pub(crate) async fn the_newest_round_is_summed_up_for_whoever_only_looks(place: &Place) {
+    let look = || PredictionDb::reading(place.url(), std::time::Duration::from_secs(20));
+    assert!(look().newest_round(CRUNCH).await.is_err(), "no tables yet");
+    let db = place.open().await;
+    assert_eq!(look().newest_round(CRUNCH).await.unwrap(), None);
+    let mut other = prediction(500, "z");
+    other.crunch_id = "another".into();
+    let parts = [
+        prediction(60, "a"),
+        prediction(60, "b"),
+        prediction(120, "a"),
+        prediction(120, "b"),
+        silent(120, "c", Timeout),
+        silent(120, "d", Absent),
+        other,
+    ];
+    db.save_all(&parts).await.unwrap();
+    let looking = look();
+    let round = looking.newest_round(CRUNCH).await.unwrap().unwrap();
+    assert_eq!((round.asset.as_str(), round.horizon), ("BTC", 3_600));
+    assert_eq!(round.performed_at, parts[2].performed_at);
+    let expected = [("ABSENT", 1), ("SUCCESS", 2), ("TIMEOUT", 1)];
+    let expected: BTreeMap<String, u64> = expected.map(|(a, b)| (a.to_owned(), b)).into();
+    assert_eq!(round.by_status, expected);
+    assert!(looking.save_all(&parts).await.is_err(), "it only looks");
+    looking.close().await;
+    assert_eq!(all(&db).await.len(), parts.len());
 }
 
 pub(crate) async fn an_answer_takes_the_place_of_an_absence(place: &Place) {

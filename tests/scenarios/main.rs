@@ -80,6 +80,7 @@ mod prices_are_kept_by_hand;
 mod the_disk_does_what_it_likes;
 mod the_examples_in_python;
 mod the_operator_sees_how_it_fares;
+mod the_page_is_read_while_no_worker_runs;
 mod the_past_is_walked_again;
 mod the_predict_worker_says_how_it_fares;
 mod the_program_on_the_embedded_chain;
