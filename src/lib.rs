@@ -5,6 +5,10 @@
 //! `forecast` keeps ready from the candles of `market`, journals in `store`, and sends through
 //! `chain`. `ops` tells the operator.
 
+// Tests that share samples with those of `tests/` name the library as these do.
+#[cfg(test)]
+extern crate self as allora_worker;
+
 pub mod alerts;
 pub mod backtest;
 pub mod chain;

@@ -17,7 +17,12 @@ mod models;
 mod money;
 mod network;
 mod next;
+#[cfg(test)]
+#[path = "../../../tests/page_samples/mod.rs"]
+mod samples;
 mod section;
+#[cfg(test)]
+mod style_tests;
 #[cfg(test)]
 mod tests;
 mod track;

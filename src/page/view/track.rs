@@ -12,7 +12,7 @@ use crate::page::{TopicBoard, Track as Known, TrackPoint};
 const DRAWN: usize = 400;
 /// Forecasts that wait for their outcome and are listed, the newest.
 const LISTED: usize = 6;
-const AREA: Area = Area::new(560, 170);
+const AREA: Area = Area::new(380, 190);
 
 #[derive(Template)]
 #[template(path = "page/track.html")]
@@ -128,7 +128,7 @@ fn more(known: &Known, unit: Unit) -> Vec<(&'static str, String)> {
 fn charts(known: &Known, unit: Unit, about: &'static str) -> Option<Charts> {
     let (first, last) = (known.points.first()?, known.points.last()?);
     let across = AREA.across(chart::seconds(first.opened), chart::seconds(last.opened));
-    let ticks = || chart::time_ticks(across, first.opened, last.opened, 6);
+    let ticks = || chart::time_ticks(across, first.opened, last.opened, 5);
     let series = |class, label, value: fn(&TrackPoint) -> f64| {
         let points: Vec<_> = known
             .points
@@ -217,14 +217,7 @@ fn ratio(known: &Known, across: Scale, ticks: Vec<Tick>) -> Option<Chart> {
     let (low, high) = chart::bounds(values)?;
     let (low, high) = (low.max(0.5), high.min(1.5));
     let room = (high - low) * 0.06;
-    let area = Area {
-        width: 1_140,
-        right: 1_130,
-        ..AREA
-    };
-    let across = wider(known, area, across);
-    let ticks = wider_ticks(known, area, ticks);
-    let up = area.up(low - room, high + room);
+    let up = AREA.up(low - room, high + room);
     let band = |end: fn(&crate::page::Band) -> f64| {
         let places = known
             .bands
@@ -245,7 +238,7 @@ fn ratio(known: &Known, across: Scale, ticks: Vec<Tick>) -> Option<Chart> {
     }
     marks.push(Mark {
         class: "one",
-        path: format!("M{} {}H{}", area.left, chart::place(up.at(1.0)), area.right),
+        path: format!("M{} {}H{}", AREA.left, chart::place(up.at(1.0)), AREA.right),
     });
     marks.push(shown("line ours", &points, across, up));
     let newest = points.last().map(|it| it.1)?;
@@ -253,29 +246,10 @@ fn ratio(known: &Known, across: Scale, ticks: Vec<Tick>) -> Option<Chart> {
         label: format!(
             "Our error against that of saying that the price stays, of all forecasts up to each time; {newest:.3} at last"
         ),
-        area,
+        area: AREA,
         across: ticks,
         up: up.ticks(5, "", false),
         marks,
         notes: Vec::new(),
     })
-}
-
-fn wider(known: &Known, area: Area, narrow: Scale) -> Scale {
-    match (known.points.first(), known.points.last()) {
-        (Some(first), Some(last)) => {
-            area.across(chart::seconds(first.opened), chart::seconds(last.opened))
-        }
-        _ => narrow,
-    }
-}
-
-fn wider_ticks(known: &Known, area: Area, narrow: Vec<Tick>) -> Vec<Tick> {
-    match (known.points.first(), known.points.last()) {
-        (Some(first), Some(last)) => {
-            let across = area.across(chart::seconds(first.opened), chart::seconds(last.opened));
-            chart::time_ticks(across, first.opened, last.opened, 12)
-        }
-        _ => narrow,
-    }
 }
