@@ -28,7 +28,12 @@ impl Books {
         clock: &SharedClock,
         reporter: &Reporter,
     ) -> Self {
-        let runs = Bookkeeper::new(Arc::clone(store) as _, whose.clone(), Arc::clone(clock), age);
+        let runs = Bookkeeper::new(
+            Arc::clone(store) as _,
+            whose.clone(),
+            Arc::clone(clock),
+            age,
+        );
         let runs = Arc::new(runs);
         let (kept, told) = (Arc::clone(&runs), reporter.clone());
         group.spawn_minor("books", move || {

@@ -16,7 +16,9 @@ use crate::{
     chain::Uallo,
     config::{Overrides, Settings},
     ops::{Artifacts, Phase},
-    store::{Books, Earnings, Ledger, Past, Run, Span, StoreError, Wallet, count, pace, uptime, windows},
+    store::{
+        Books, Earnings, Ledger, Past, Run, Span, StoreError, Wallet, count, pace, uptime, windows,
+    },
     types::TopicId,
     vitals::{self, Moment, Vitals, VitalsError},
 };

@@ -285,7 +285,10 @@ pub(super) fn date(milliseconds: i64) -> OffsetDateTime {
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "a cast holds at the bounds")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a cast holds at the bounds"
+)]
 fn micros(milliseconds: f64) -> i64 {
     (milliseconds * 1e3).round() as i64
 }

@@ -33,6 +33,14 @@ fn paid(height: i64, amount: u128) -> Paid {
     }
 }
 
+/// Notes what the block at 300 told of the topic.
+async fn note(store: &Store, scores: &[Scored], paid: &[Paid]) {
+    let (wallet, height) = (wallet(), Height(300));
+    let topics = [TOPIC, TopicId(68)];
+    let told = store.note_block(&wallet, height, &topics, scores, paid);
+    told.await.unwrap();
+}
+
 async fn earned(path: &Path, since: OffsetDateTime) -> Earnings {
     let ledger = Ledger::open(path).await.unwrap().unwrap();
     let mut all = ledger.earnings(&wallet(), since).await.unwrap();
@@ -88,14 +96,8 @@ async fn a_block_that_is_read_twice_pays_once_and_is_remembered_as_read() {
     // More than 64 bits hold.
     let amount = 123_456_789_012_345_678_901_234;
     for _ in 0..2 {
-        let told = store.note_block(
-            &wallet(),
-            Height(300),
-            &[TOPIC, TopicId(68)],
-            &[scored(100, Some(1.0), Some(1.0))],
-            &[paid(300, amount), paid(250, 7)],
-        );
-        told.await.unwrap();
+        let scores = [scored(100, Some(1.0), Some(1.0))];
+        note(&store, &scores, &[paid(300, amount), paid(250, 7)]).await;
     }
     let earned = earned(&path, AT).await;
     assert_eq!(earned.scores.len(), 1);
@@ -107,7 +109,8 @@ async fn a_block_that_is_read_twice_pays_once_and_is_remembered_as_read() {
     let expected = [reward(250, 7.0), reward(300, 1.234_567_890_123_456_8e23)];
     assert_eq!(earned.rewards, expected);
     // An older block that is read later moves no mark back.
-    let older = store.note_block(&wallet(), Height(290), &[TOPIC], &[], &[]);
+    let whose = wallet();
+    let older = store.note_block(&whose, Height(290), &[TOPIC], &[], &[]);
     older.await.unwrap();
     for topic in [TOPIC, TopicId(68)] {
         let read = store.read_until(&wallet(), topic).await.unwrap();
@@ -138,14 +141,7 @@ async fn the_first_time_of_a_window_counts() {
 #[tokio::test]
 async fn a_chain_that_begins_anew_pays_and_scores_anew() {
     let (_folder, path, store) = opened().await;
-    let told = store.note_block(
-        &wallet(),
-        Height(300),
-        &[TOPIC],
-        &[scored(100, Some(1.0), None)],
-        &[paid(300, 5)],
-    );
-    told.await.unwrap();
+    note(&store, &[scored(100, Some(1.0), None)], &[paid(300, 5)]).await;
     let time = AnswerTime {
         key: key(100),
         at: AT,
@@ -162,20 +158,17 @@ async fn a_chain_that_begins_anew_pays_and_scores_anew() {
         ..wallet()
     };
     let kept = ledger.earnings(&last, AT).await.unwrap();
-    assert_eq!((kept[&TOPIC].scores.len(), kept[&TOPIC].rewards.len()), (1, 1));
+    assert_eq!(
+        (kept[&TOPIC].scores.len(), kept[&TOPIC].rewards.len()),
+        (1, 1)
+    );
 }
 
 #[tokio::test]
 async fn what_is_old_is_forgotten() {
     let (_folder, path, store) = opened().await;
-    let told = store.note_block(
-        &wallet(),
-        Height(300),
-        &[TOPIC],
-        &[scored(100, Some(1.0), None), scored(400, Some(2.0), None)],
-        &[paid(100, 5), paid(400, 6)],
-    );
-    told.await.unwrap();
+    let scores = [scored(100, Some(1.0), None), scored(400, Some(2.0), None)];
+    note(&store, &scores, &[paid(100, 5), paid(400, 6)]).await;
     let time = |nonce: i64| AnswerTime {
         key: key(nonce),
         at: AT + time::Duration::seconds(nonce),

@@ -115,9 +115,7 @@ impl Cashbook {
 }
 
 /// A database that refuses what it is given would do so for ever.
-fn is_to_be_written_again<T>(
-    written: &Result<Result<(), StoreError>, T>,
-) -> bool {
+fn is_to_be_written_again<T>(written: &Result<Result<(), StoreError>, T>) -> bool {
     match written {
         Ok(Ok(())) => false,
         Ok(Err(error)) => error.is_transient(),

@@ -34,11 +34,7 @@ impl Emissions {
     ///
     /// # Errors
     /// When no endpoint tells what the block did.
-    pub async fn settled(
-        &self,
-        height: Height,
-        address: &str,
-    ) -> Result<Vec<Settled>, ChainError> {
+    pub async fn settled(&self, height: Height, address: &str) -> Result<Vec<Settled>, ChainError> {
         let results = self.rpc.block_results(height).await?;
         let events = results.finalize_block_events.unwrap_or_default();
         Ok(read(&events, address))

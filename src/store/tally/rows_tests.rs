@@ -156,14 +156,14 @@ async fn no_file_is_nothing_and_what_is_none_of_ours_says_so() {
 
 #[tokio::test]
 async fn tables_of_the_future_and_of_the_past_are_told_apart() {
-    for (version, told) in [(99, "newer worker"), (6, "earlier version")] {
+    for (version, told) in [(99, "newer worker"), (7, "earlier version")] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("worker.db");
         let store = filled(&path).await;
         let sql = if version == 99 {
-            "UPDATE _sqlx_migrations SET version = 99 WHERE version = 7"
+            "UPDATE _sqlx_migrations SET version = 99 WHERE version = 8"
         } else {
-            "DELETE FROM _sqlx_migrations WHERE version = 7"
+            "DELETE FROM _sqlx_migrations WHERE version = 8"
         };
         sqlx::query(sql).execute(&store.pool).await.unwrap();
         let error = Ledger::open(&path).await.unwrap_err().to_string();
