@@ -51,10 +51,11 @@ pub(super) fn wallet(settings: &Settings, address: &str) -> Wallet {
     }
 }
 
-/// A topic of the embedded chain with a window every few seconds.
+/// A topic of the embedded chain with a window every few seconds, whose answers are scored and paid.
 pub(super) fn devnet_topic(id: TopicId) -> DevnetTopic {
     DevnetTopic {
         id,
+        reward: Some(DevnetTopic::USUAL_REWARD),
         ..DevnetTopic::default()
     }
 }

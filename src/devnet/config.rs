@@ -81,8 +81,16 @@ pub struct DevnetTopic {
     pub whitelist: Option<Vec<String>>,
     /// The score of a worker that submits for the first time.
     pub newcomer_score: f64,
+    /// What those who count for a nonce share, in uallo, once they are judged; none where nobody judges
+    /// them, as on a chain without reputers.
+    pub reward: Option<u128>,
     /// Other workers.
     pub rivals: Vec<Rival>,
+}
+
+impl DevnetTopic {
+    /// A topic's reward for a nonce as it was seen on a fresh chain with one topic and 100 ALLO at stake.
+    pub const USUAL_REWARD: u128 = 20_000_000_000_000;
 }
 
 impl Default for DevnetTopic {
@@ -101,6 +109,7 @@ impl Default for DevnetTopic {
             unity: false,
             whitelist: None,
             newcomer_score: 0.0,
+            reward: None,
             rivals: Vec::new(),
         }
     }

@@ -93,7 +93,11 @@ pub(super) fn end_block(state: &mut State, height: i64, version: EmissionsVersio
             topic.open = Some(window);
             topic.epoch_last_ended = height;
             events.push(events::window_opened(version, id, window));
-            events.extend(reputers::end_epoch(version, topic, height));
+            let judged = reputers::end_epoch(version, topic, height);
+            events.extend(judged.events);
+            for (address, amount) in judged.paid {
+                state.accounts.receive(&address, amount);
+            }
         }
     }
     for (id, topic) in &mut state.topics {

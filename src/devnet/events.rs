@@ -114,6 +114,69 @@ pub(super) fn active_inferers(
     ))
 }
 
+/// How inferers are scored for a nonce.
+pub(super) fn scores_set(
+    version: EmissionsVersion,
+    topic: u64,
+    nonce: i64,
+    addresses: &[&str],
+    scores: &[String],
+) -> Event {
+    let more = vec![
+        ("block_height", json!(nonce.to_string())),
+        ("scores", json!(scores)),
+    ];
+    of_inferers(version, "EventScoresSet", topic, addresses, more)
+}
+
+/// The moving averages of inferers' scores, brought up to a nonce.
+pub(super) fn ema_scores_set(
+    version: EmissionsVersion,
+    topic: u64,
+    nonce: i64,
+    addresses: &[&str],
+    scores: &[String],
+) -> Event {
+    let more = vec![
+        ("nonce", json!(nonce.to_string())),
+        ("scores", json!(scores)),
+        ("is_active", json!(vec![true; addresses.len()])),
+    ];
+    of_inferers(version, "EventEMAScoresSet", topic, addresses, more)
+}
+
+/// What inferers are paid for a nonce, in the block at `height`.
+pub(super) fn rewards_settled(
+    version: EmissionsVersion,
+    topic: u64,
+    (nonce, height): (i64, i64),
+    addresses: &[&str],
+    rewards: &[String],
+) -> Event {
+    let more = vec![
+        ("block_height", json!(nonce.to_string())),
+        ("block_height_tx", json!(height.to_string())),
+        ("rewards", json!(rewards)),
+    ];
+    of_inferers(version, "EventRewardsSettled", topic, addresses, more)
+}
+
+fn of_inferers(
+    version: EmissionsVersion,
+    name: &str,
+    topic: u64,
+    addresses: &[&str],
+    more: Vec<(&str, Value)>,
+) -> Event {
+    let mut pairs = vec![
+        ("actor_type", json!("ACTOR_TYPE_INFERER_UNSPECIFIED")),
+        ("topic_id", json!(topic.to_string())),
+        ("addresses", json!(addresses)),
+    ];
+    pairs.extend(more);
+    at_end(typed(version, name, pairs))
+}
+
 /// A worker registered.
 pub(super) fn registered(
     version: EmissionsVersion,

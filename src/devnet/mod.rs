@@ -19,6 +19,7 @@ mod faults;
 #[cfg(test)]
 pub(crate) mod fuzz;
 mod http;
+mod judging;
 mod matcher;
 mod mempool;
 mod node;

@@ -4,19 +4,19 @@
 use super::{
     config::EmissionsVersion,
     events,
+    judging::{Judged, settle},
     state::{Topic, Window},
 };
-use crate::chain::jsonrpc::Event;
 
 /// What befalls a topic's reputers at the end of an epoch, which opens a window of the workers.
 ///
 /// Their window for a nonce opens with the first epoch that ends when the truth is known, and closes
-/// an epoch later. A nonce for which no one counts has none.
-pub(super) fn end_epoch(version: EmissionsVersion, topic: &mut Topic, height: i64) -> Vec<Event> {
+/// an epoch later, when the nonce is settled. A nonce for which no one counts has none.
+pub(super) fn end_epoch(version: EmissionsVersion, topic: &mut Topic, height: i64) -> Judged {
     let id = topic.config.id.0;
     let (epoch, lag) = (topic.config.epoch_length, topic.config.ground_truth_lag);
     let rest = (-lag).rem_euclid(epoch);
-    let mut told = Vec::new();
+    let (mut told, mut closed) = (Vec::new(), Vec::new());
     topic.losses_due.retain(|&nonce| {
         let known = nonce + lag;
         if (known..=known + rest).contains(&height) {
@@ -26,10 +26,20 @@ pub(super) fn end_epoch(version: EmissionsVersion, topic: &mut Topic, height: i6
         let closes = height >= known + epoch;
         if closes {
             told.push(events::reputers_closed(version, id, nonce));
+            closed.push(nonce);
         }
         !closes
     });
-    told
+    let mut all = Judged {
+        events: told,
+        ..Judged::default()
+    };
+    for nonce in closed {
+        let judged = settle(version, topic, nonce, height);
+        all.events.extend(judged.events);
+        all.paid.extend(judged.paid);
+    }
+    all
 }
 
 #[cfg(test)]

@@ -160,6 +160,7 @@ async fn chain(ours: &str, clock: FastClock) -> Result<Devnet, SeasonError> {
             id: TOPIC,
             epoch_length: EPOCH,
             window: WINDOW,
+            reward: Some(DevnetTopic::USUAL_REWARD),
             ..DevnetTopic::default()
         }],
         funded: vec![("allo1other".into(), 1), (ours.into(), COINS)],

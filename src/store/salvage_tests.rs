@@ -9,12 +9,12 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::super::{
-    CandleRepository as _, Journal as _, Mended, Origin, Series, SignedTx, State, Transition,
-    Wallet,
+    AnswerTime, CandleRepository as _, EarningsRepository as _, Journal as _, Mended, Origin, Paid,
+    Scored, Series, SignedTx, State, Transition, Wallet,
 };
 use super::super::{check, pages::beside};
 use super::*;
-use crate::{forecast::Candle, types::Height};
+use crate::{chain::Uallo, forecast::Candle, types::Height};
 
 const PAGE: usize = 4_096;
 const WINDOWS: i64 = 60;
@@ -45,6 +45,40 @@ fn step(nonce: i64, state: State) -> Transition {
     }
 }
 
+/// Has windows scored and paid.
+async fn earn(store: &Store, nonces: std::ops::RangeInclusive<i64>) {
+    let (whose, topics, at) = (wallet(), [TopicId(67)], OffsetDateTime::UNIX_EPOCH);
+    let height = Height(nonces.end() + 24);
+    let keys = nonces.map(|nonce| WindowKey {
+        topic: TopicId(67),
+        nonce: Nonce(nonce),
+    });
+    let keys: Vec<_> = keys.collect();
+    let score = |key: &WindowKey| Scored {
+        key: *key,
+        at,
+        score: (key.nonce.0 % 2 == 0).then_some(0.0),
+        ema: Some(0.5),
+    };
+    let paid = |key: &WindowKey| Paid {
+        topic: key.topic,
+        height: Height(key.nonce.0 + 24),
+        at,
+        amount: Uallo(1 << 70),
+    };
+    let time = |key: &WindowKey| AnswerTime {
+        key: *key,
+        at,
+        latency_ms: 12.5,
+    };
+    let scores: Vec<_> = keys.iter().map(score).collect();
+    let paid: Vec<_> = keys.iter().map(paid).collect();
+    let times: Vec<_> = keys.iter().map(time).collect();
+    let told = store.note_block(&whose, height, &topics, &scores, &paid);
+    told.await.unwrap();
+    store.note_times(&whose, &times).await.unwrap();
+}
+
 async fn fill(store: &Store) {
     for nonce in 1..=WINDOWS {
         let tx = Arc::new(SignedTx {
@@ -64,6 +98,7 @@ async fn fill(store: &Store) {
         let steps: Vec<_> = states.map(|state| step(nonce, state)).into();
         store.append(&steps).await.unwrap();
     }
+    earn(store, 1..=WINDOWS).await;
     // As a worker that shares its wallet with others has it.
     store
         .hand_over(&wallet(), u32::try_from(WAITING).unwrap())
@@ -268,6 +303,11 @@ async fn the_damaged_file_is_kept_and_the_lost_windows_are_named() {
     assert_eq!(store.copied_until(&wallet()).await.unwrap(), Some(17));
     assert_eq!(store.count_waiting().await.unwrap(), WAITING);
     assert_eq!(mended.salvage.unnamed, 0);
+    for table in ["latencies", "scores", "rewards"] {
+        assert_eq!(count(&store, table).await, WINDOWS, "{table}");
+    }
+    let read = store.read_until(&wallet(), TopicId(67)).await.unwrap();
+    assert_eq!(read, Some(Height(WINDOWS + 24)));
 }
 
 #[tokio::test]
@@ -457,6 +497,7 @@ async fn what_is_kept_in_memory_comes_home() {
         .append(&[step(900, State::Due)])
         .await
         .unwrap();
+    earn(&shelter.store, 900..=901).await;
     assert!(kept.bring_home().await.is_err());
     assert_eq!(kept.waiting().await.unwrap(), 1);
     fs::remove_file(&away).unwrap();
@@ -474,6 +515,11 @@ async fn what_is_kept_in_memory_comes_home() {
     let (store, mended) = open(&path).await;
     assert!(mended.is_none());
     assert_eq!(count(&store, "journal").await, 3 * WINDOWS + 2);
+    for table in ["latencies", "scores", "rewards"] {
+        assert_eq!(count(&store, table).await, WINDOWS + 2, "{table}");
+    }
+    let read = store.read_until(&wallet(), TopicId(67)).await.unwrap();
+    assert_eq!(read, Some(Height(901 + 24)));
     let waiting = store.waiting(&wallet(), 0, 100).await.unwrap();
     assert_eq!(waiting.last().unwrap().1.key.nonce, Nonce(901));
 }

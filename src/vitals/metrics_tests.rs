@@ -12,7 +12,7 @@ use time::macros::datetime;
 use super::*;
 use crate::{
     ops::{EndpointGauge, Event, GaugeEvent, Stamped, StandbyEvent, samples},
-    types::{Height, TopicId},
+    types::{Height, Nonce, TopicId},
 };
 
 const AT: OffsetDateTime = datetime!(2025-09-16 13:00 UTC);
@@ -50,6 +50,18 @@ fn text() -> String {
         GaugeEvent::FeesOfDay {
             paid: Uallo(5),
             most: Uallo(50),
+        },
+        GaugeEvent::Scored {
+            topic: TopicId(67),
+            nonce: Nonce(60),
+            score: Some(-0.125),
+            ema: None,
+        },
+        GaugeEvent::Reward {
+            topic: TopicId(67),
+            nonce: Nonce(60),
+            height: Height(84),
+            amount: Uallo(250_000_000_000_000_000),
         },
     ];
     let ends = Event::CompetitionActive { end: Some(AT) };
@@ -162,4 +174,16 @@ fn promtool_takes_the_rules_and_the_metrics() {
         .unwrap();
     let said = String::from_utf8_lossy(&checked.stderr).into_owned();
     assert!(!said.contains("error while"), "{said}");
+}
+
+#[test]
+fn scores_and_rewards_are_told_by_topic() {
+    let text = text();
+    for line in [
+        "allora_worker_score{topic=\"67\"} -0.125",
+        "allora_worker_score_ema{topic=\"67\"} 0.5",
+        "allora_worker_rewards_allo_total{topic=\"67\"} 0.25",
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line} is not in {text}");
+    }
 }

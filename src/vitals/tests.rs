@@ -321,3 +321,30 @@ fn readings_are_for_listeners_alone() {
     assert_eq!((told.len(), recording.events().len()), (2, 1));
     assert!(matches!(told[0].event, Event::Gauge(_)));
 }
+
+#[test]
+fn scores_replace_each_other_and_rewards_add_up() {
+    let scored = |nonce, score, ema| GaugeEvent::Scored {
+        topic: TOPIC,
+        nonce: Nonce(nonce),
+        score,
+        ema,
+    };
+    let reward = |nonce, amount| GaugeEvent::Reward {
+        topic: TOPIC,
+        nonce: Nonce(nonce),
+        height: Height(nonce + 24),
+        amount: Uallo(amount),
+    };
+    let readings = [
+        scored(100, Some(0.5), Some(0.05)),
+        reward(100, 7),
+        scored(112, Some(-0.25), None),
+        reward(112, 5),
+    ];
+    let vitals = after(readings.into_iter().map(Event::from));
+    let topic = &vitals.topics[&TOPIC];
+    assert_eq!((topic.score, topic.score_ema), (Some(-0.25), Some(0.05)));
+    assert_eq!(topic.rewards, Some(Uallo(12)));
+    assert_eq!(vitals.trouble_count, 0);
+}

@@ -51,6 +51,8 @@ pub struct Earner {
     quiet: Bystander,
     wallet: Wallet,
     wanted: Mutex<BTreeMap<Height, Wanted>>,
+    /// The newest opening of each topic that was heard of.
+    newest: Mutex<BTreeMap<TopicId, Height>>,
     news: Notify,
 }
 
@@ -90,6 +92,7 @@ impl Earner {
             reporter,
             clock,
             wanted: Mutex::default(),
+            newest: Mutex::default(),
             news: Notify::new(),
         }
     }
@@ -107,13 +110,35 @@ impl Earner {
         loop {
             match heard.recv().await {
                 Ok(told) => {
-                    if let Event::WindowOpen { topic, nonce, .. } = &told.event {
-                        self.want(*topic, [nonce.height()]);
+                    if let Event::WindowOpen { topic, nonce, .. }
+                    | Event::WindowMissed { topic, nonce, .. } = &told.event
+                    {
+                        self.opened(*topic, nonce.height());
                     }
                 }
                 Err(RecvError::Lagged(_)) => self.look_back().await,
                 Err(RecvError::Closed) => return std::future::pending().await,
             }
+        }
+    }
+
+    /// Wants an opening, and by the topic's epoch those that went by unheard since the one before.
+    fn opened(&self, id: TopicId, height: Height) {
+        let known = self.chain.topics.iter().find(|it| it.id == id.0);
+        let epoch = known.map_or(i64::MAX, |it| it.epoch_length);
+        let before = {
+            let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = newest.get(&id).copied();
+            // A window may be told of more than once: as open, and as missed.
+            if before.is_some_and(|before| before >= height) {
+                return;
+            }
+            newest.insert(id, height);
+            before
+        };
+        match before {
+            Some(before) => self.want(id, since(before.0, height.0, epoch)),
+            None => self.want(id, [height]),
         }
     }
 
@@ -129,18 +154,27 @@ impl Earner {
     /// Wants the openings that went by since the newest block that was read.
     async fn look_back(&self) {
         for topic in self.chain.topics.iter().map(|topic| TopicId(topic.id)) {
-            let opened = loop {
+            let found = loop {
                 match self.openings(topic).await {
-                    Ok(opened) => break opened,
+                    Ok(found) => break found,
                     Err(_) => sleep(self.clock.timer(AGAIN)).await,
                 }
             };
+            let Some((last, opened)) = found else {
+                continue;
+            };
+            {
+                let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+                let known = newest.entry(topic).or_insert(last);
+                *known = (*known).max(last);
+            }
             self.want(topic, opened);
         }
     }
 
-    /// By the topic's epoch, as it is now.
-    async fn openings(&self, id: TopicId) -> Result<Vec<Height>, Setback> {
+    /// The newest opening, and those that are to be read: by the topic's epoch, as it is now.
+    /// Before the first block is noted nothing of ours can have been settled but in the newest.
+    async fn openings(&self, id: TopicId) -> Result<Option<(Height, Vec<Height>)>, Setback> {
         let read = self.noted(self.earnings.read_until(&self.wallet, id));
         let read = read.await?;
         let _turn = self.quiet.turn().await;
@@ -149,10 +183,11 @@ impl Earner {
             return Err(Setback::Later);
         };
         let Some(topic) = topic.filter(|it| it.epoch_last_ended > 0) else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
-        let read = read.map_or(0, |it| it.0);
-        Ok(since(read, topic.epoch_last_ended, topic.epoch_length))
+        let last = topic.epoch_last_ended;
+        let read = read.map_or(last - 1, |it| it.0);
+        Ok(Some((Height(last), since(read, last, topic.epoch_length))))
     }
 
     async fn read(&self) {
@@ -166,11 +201,11 @@ impl Earner {
             };
             match self.settle(height, &topics).await {
                 // What is not told now is read when another kind of endpoint is there.
-                Ok(()) | Err(Setback::Untold) => self.done(height),
+                Ok(()) | Err(Setback::Untold) => self.done(height, &topics),
                 Err(Setback::Gone) if self.is_given_up(height) => {
                     // Nobody will ever tell what it held.
                     match self.note(height, &topics, &[], None).await {
-                        Ok(()) => self.done(height),
+                        Ok(()) => self.done(height, &topics),
                         Err(_) => sleep(self.clock.timer(AGAIN)).await,
                     }
                 }
@@ -186,8 +221,15 @@ impl Earner {
         Some((*height, of.topics.iter().copied().collect()))
     }
 
-    fn done(&self, height: Height) {
-        self.held().remove(&height);
+    /// Another topic's opening may have been heard of meanwhile.
+    fn done(&self, height: Height, topics: &[TopicId]) {
+        let mut wanted = self.held();
+        if let Some(block) = wanted.get_mut(&height) {
+            block.topics.retain(|topic| !topics.contains(topic));
+            if block.topics.is_empty() {
+                wanted.remove(&height);
+            }
+        }
     }
 
     fn is_given_up(&self, height: Height) -> bool {
@@ -316,9 +358,9 @@ impl Earner {
 /// The openings after `read` up to `last`, the newest; [`MOST`] at most.
 fn since(read: i64, last: i64, epoch: i64) -> Vec<Height> {
     let epoch = epoch.max(1);
-    let first = read.max(last.saturating_sub(MOST * epoch)).max(0);
+    let first = read.max(0);
     let mut opened: Vec<_> = (0..MOST)
-        .map(|back| last - back * epoch)
+        .map(|back| last.saturating_sub(epoch.saturating_mul(back)))
         .take_while(|height| *height > first)
         .map(Height)
         .collect();

@@ -26,6 +26,10 @@ impl Book {
         }
     }
 
+    pub(crate) const fn version(&self) -> Version {
+        self.version
+    }
+
     fn write(&mut self, name: &str, differs: Option<String>) {
         assert!(
             self.cases.iter().all(|case| case.name != name),

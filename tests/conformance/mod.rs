@@ -20,6 +20,7 @@ mod reputers;
 mod rpc_errors;
 mod rpc_shapes;
 pub(crate) mod scene;
+pub(crate) mod settled;
 mod several;
 mod sockets;
 mod spoilt_bundles;
@@ -27,9 +28,9 @@ pub(crate) mod target;
 mod timeouts;
 pub(crate) mod wallet;
 
-use book::Book;
 use scene::Scene;
 pub(crate) use {
+    book::Book,
     client::Client,
     target::{Change, Target, Version},
 };

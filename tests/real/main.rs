@@ -46,6 +46,7 @@ mod check;
 #[path = "../conformance/mod.rs"]
 mod conformance;
 mod conformance_of_the_node;
+mod earnings;
 mod endpoints;
 mod figures;
 mod gate;

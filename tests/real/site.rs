@@ -108,7 +108,7 @@ impl<'a> Site<'a> {
             chain_id: self.node.chain_id.clone(),
             address: self.wallet.address.clone(),
         };
-        let path = self.data().join("artifacts/worker.db");
+        let path = self.database();
         chain.block_on(async {
             let store = Store::open(&path).await.expect("the worker's database");
             let submissions = store.recent(&wallet, 10_000).await.expect("the journal");
@@ -172,6 +172,27 @@ impl<'a> Site<'a> {
             panic!("no report ({cause}): {said}{error}")
         });
         (output.status.code(), report)
+    }
+
+    /// What `status` tells of the worker, whether it runs or not.
+    pub(crate) fn status(&self) -> Value {
+        let mut command = Command::new(binary());
+        command
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["status", "--json", "--network", "localnet", "--data-dir"])
+            .arg(self.data())
+            .stdin(Stdio::null());
+        let output = command.output().expect("the worker's binary runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        serde_json::from_str(&said).unwrap_or_else(|cause| {
+            let error = String::from_utf8_lossy(&output.stderr);
+            panic!("no status ({cause}): {said}{error}")
+        })
+    }
+
+    /// The worker's database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.data().join("artifacts/worker.db")
     }
 
     /// A subcommand with the worker's arguments and key.

@@ -1,13 +1,13 @@
 //! The list of requests, transactions and their answers, played to the embedded chain.
 
 use allora_worker::{
-    devnet::{Control, Devnet, DevnetConfig, EmissionsVersion},
+    devnet::{Control, Devnet, DevnetConfig, DevnetTopic, EmissionsVersion, Rival},
     types::{Height, TopicId},
 };
 use async_trait::async_trait;
 
 use crate::{
-    conformance::{self, Change, Client, Target, Version, wallet},
+    conformance::{self, Book, Change, Client, Target, Version, settled, wallet},
     harness::{COINS, EPOCH, TOPIC, WINDOW, topic},
 };
 
@@ -111,4 +111,43 @@ async fn the_embedded_chain_answers_as_a_node_of_the_newer_version() {
 #[tokio::test]
 async fn the_embedded_chain_answers_as_a_node_of_the_older_version() {
     play(Version::V9).await;
+}
+
+/// Three others answer a window, and nobody else does.
+async fn settle(version: Version) {
+    let rival = |number: i32| Rival {
+        address: format!("allo1rival{number}"),
+        score: 0.0,
+        value: format!("0.0{number}"),
+    };
+    let devnet = Devnet::start(DevnetConfig {
+        automatic_blocks: false,
+        initial_height: Some(1_000),
+        version: version.pick(EmissionsVersion::V9, EmissionsVersion::V10),
+        topics: vec![DevnetTopic {
+            reward: Some(DevnetTopic::USUAL_REWARD),
+            rivals: (1..=3).map(rival).collect(),
+            ..topic(TOPIC)
+        }],
+        ..DevnetConfig::default()
+    });
+    let devnet = devnet.await.unwrap();
+    let nonce = (1_000 / EPOCH + 1) * EPOCH;
+    let lag = topic(TOPIC).ground_truth_lag;
+    let height = settled::settles(nonce, lag, EPOCH);
+    devnet.produce_until(Height(height)).await.unwrap();
+    let client = Client::new(devnet.rpc_url());
+    let mut book = Book::new(version);
+    settled::play(&client, &mut book, (nonce, height), 3, "allo1rival2").await;
+    let report = book.print(&format!(
+        "a settlement of the embedded chain, {}",
+        version.word()
+    ));
+    assert!(book.agrees(), "{report}");
+}
+
+#[tokio::test]
+async fn the_embedded_chain_scores_and_pays_as_a_node_does() {
+    settle(Version::V10).await;
+    settle(Version::V9).await;
 }

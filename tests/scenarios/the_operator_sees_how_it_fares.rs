@@ -65,6 +65,17 @@ async fn windows_are_counted_a_chain_that_stands_is_told_and_so_are_those_missed
     assert!(topic["score_ema"].is_number(), "{topic:#}");
     assert_eq!(status["process"]["pid"], child.id().unwrap());
 
+    // A window is scored and paid two epochs later, and that is read at the next quiet moment.
+    let earned = |status: &Value| {
+        let topic = &status["topics"][0];
+        topic["score"].is_number() && topic["rewards"]["period"] != "0 uallo"
+    };
+    let since = Instant::now();
+    while !earned(&self::status(&home).await.1) {
+        assert!(since.elapsed() < MINUTE, "{status:#}");
+        sleep(Duration::from_secs(1)).await;
+    }
+
     let (output, said) = home.run(&["status", "--watch"]).await;
     assert!(
         output.status.code() == Some(78) && said.contains("terminal"),
@@ -87,6 +98,10 @@ async fn windows_are_counted_a_chain_that_stands_is_told_and_so_are_those_missed
     );
     let all = &status["windows"]["period"];
     assert!(all["missed_while_down"].as_u64() >= Some(1), "{status:#}");
+    assert!(earned(&status), "{status:#}");
+    assert_eq!(status["money"]["rewards"], status["topics"][0]["rewards"]);
+    let (_, said) = home.run(&["status"]).await;
+    assert!(said.contains("rewards 0.0"), "{said}");
 }
 
 #[tokio::test]

@@ -99,6 +99,7 @@ pub(crate) async fn paced(chain_id: &str, epoch_length: i64, window: i64) -> (St
             id: TOPIC,
             epoch_length,
             window,
+            reward: Some(DevnetTopic::USUAL_REWARD),
             ..DevnetTopic::default()
         }];
     })

@@ -162,6 +162,7 @@ pub(super) fn running() -> Status {
                 most: Some(Uallo(1_000_000_000_000_000_000)),
                 left: Some(Uallo(999_999_999_910_000_000)),
             },
+            rewards: Spans::default(),
             spent: Spans {
                 today: Uallo(45_000_000),
                 week: Uallo(630_000_000),
