@@ -8,18 +8,27 @@ use crate::{
     clock::SharedClock,
     ops::{Reporter, TaskGroup},
     store::{Store, Wallet},
-    worker::{Bookkeeper, Chain, Tally, follow_scores, follow_terms},
+    vitals::Attendant,
+    worker::{Bookkeeper, Chain, Hindered, Tally, follow_scores, follow_terms},
 };
 
-/// Has it noted when the worker of a wallet runs; its process is as old as told.
+/// Has it noted when the worker of a wallet runs, and when it is not ready as the attendant knows; its process
+/// is as old as told.
 pub(super) fn open(
     group: &mut TaskGroup,
     runs: &Arc<Store>,
-    (whose, age): (Wallet, Duration),
+    (whose, age, attendant): (Wallet, Duration, Option<Arc<Attendant>>),
     clock: &SharedClock,
     reporter: &Reporter,
 ) -> Arc<Bookkeeper> {
-    let kept = Bookkeeper::new(Arc::clone(runs) as _, whose, Arc::clone(clock), age);
+    let hindered: Hindered = Arc::new(move |now| attendant.as_ref()?.downtime(now));
+    let kept = Bookkeeper::new(
+        Arc::clone(runs) as _,
+        whose,
+        Arc::clone(clock),
+        age,
+        hindered,
+    );
     let kept = Arc::new(kept);
     let (books, reporter) = (Arc::clone(&kept), reporter.clone());
     group.spawn_minor("books", move || {

@@ -16,7 +16,7 @@ use super::{
     is_damage,
 };
 
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "journal", include_str!("migrations/0001_journal.sql")),
     (2, "candles", include_str!("migrations/0002_candles.sql")),
     (
@@ -32,6 +32,7 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
         include_str!("migrations/0006_journal_copy.sql"),
     ),
     (7, "runs", include_str!("migrations/0007_runs.sql")),
+    (9, "unready", include_str!("migrations/0009_unready.sql")),
 ];
 
 /// What a connection keeps of the file in memory, in KiB below zero: the worker asks by keys, and more would

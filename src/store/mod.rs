@@ -72,7 +72,8 @@ pub use standby_db::StandbyDb;
 pub(crate) use tally::mark;
 pub use tally::{
     BlockClock, Books, JournaledWindow, Ledger, Mark, Miss, Outcome, Pace, Past, Payment, Run,
-    RunRepository, Span, Tally, Terms, Uptime, Window, count, pace, spent, uptime, windows,
+    RunRepository, Span, Tally, Terms, Unready, Uptime, Window, count, pace, spent, uptime,
+    windows,
 };
 pub use wallet_leases::{Claim, Lead, Seen, SharedSteps, Survey, Taken, WalletLeases};
 

@@ -12,6 +12,7 @@ mod chain_time;
 mod competition;
 mod config;
 mod flight;
+mod gaps;
 mod landing;
 mod ledger;
 mod lookup;
@@ -42,7 +43,7 @@ use tokio::{
     time::Instant,
 };
 
-pub use bookkeeping::{Bookkeeper, follow_scores, follow_terms};
+pub use bookkeeping::{Bookkeeper, Hindered, follow_scores, follow_terms};
 pub use bystander::Bystander;
 pub use competition::{Period, Phase};
 pub use config::{CompetitionConfig, NoAsset, TopicConfig, WorkerConfig};

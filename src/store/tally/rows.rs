@@ -9,8 +9,8 @@ use sqlx::{
 use time::OffsetDateTime;
 
 use super::{
-    Payment, Run, Terms,
-    runs::{run, terms},
+    Payment, Run, Terms, Unready,
+    runs::{run, terms, unready},
 };
 use crate::{
     store::{Lives, StateName, StoreError, Wallet, database, journal_sql::date, one_connection},
@@ -47,6 +47,8 @@ pub struct Past {
     pub windows: Vec<JournaledWindow>,
     /// Runs, oldest first.
     pub runs: Vec<Run>,
+    /// When those could answer no window, oldest first.
+    pub unready: Vec<Unready>,
     /// Topics' terms by height.
     pub terms: Vec<Terms>,
     /// Transactions that a block holds, oldest first.
@@ -81,6 +83,9 @@ const PAYMENTS: &str = "SELECT t.bytes, min(j.at) AS at \
     GROUP BY t.hash ORDER BY at";
 
 const RUNS: &str = "SELECT * FROM runs WHERE chain_id = ? AND address = ? ORDER BY id";
+
+const UNREADY: &str = "SELECT u.* FROM unready u JOIN runs r ON r.id = u.run \
+    WHERE r.chain_id = ? AND r.address = ? ORDER BY u.id";
 
 const TERMS: &str = "SELECT * FROM topic_terms WHERE chain_id = ? ORDER BY topic, height";
 
@@ -148,10 +153,12 @@ impl Ledger {
         };
         let payments = self.rows(PAYMENTS, wallet, payment).await?;
         let runs = self.rows(RUNS, wallet, run).await?;
+        let unready = self.rows(UNREADY, wallet, unready).await?;
         let terms = self.rows(TERMS, wallet, terms).await?;
         Ok(Past {
             windows,
             runs,
+            unready,
             terms,
             payments,
         })
