@@ -8,6 +8,7 @@ use tokio::{runtime::Builder, sync::broadcast::Receiver};
 pub(super) use super::life::{Life, Plan};
 use super::{failure::Failure, life};
 use crate::{
+    alerts::AlarmParts,
     clock::SharedClock,
     config::Settings,
     ops::{
@@ -15,7 +16,7 @@ use crate::{
         complaint, install_diagnostics, raise_descriptors,
     },
     pulse::Pulses,
-    vitals::{AlarmParts, Attendant, AttendantParts, Limits, PageParts},
+    vitals::{Attendant, AttendantParts, Limits, PageParts},
 };
 
 /// Threads for everything that is asynchronous; what computes has its own.
@@ -89,10 +90,9 @@ pub(super) fn attend(
             listen,
             token: settings.http_token.clone(),
         }),
-        alarm: url.map(|url| AlarmParts {
-            config: settings.alerts.clone(),
-            url,
-            path: settings.artifacts.alerts(),
+        alarm: url.map(|url| {
+            let (config, path) = (settings.alerts.clone(), settings.artifacts.alerts());
+            AlarmParts { config, url, path }.watch()
         }),
     });
     match begun {

@@ -15,8 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Attendant, Limits, PageParts, Vitals,
-    alarm::{Alarm, AlarmParts},
+    Attendant, BeginWatch, Deliveries, Limits, PageParts, Vitals,
     attendant::{self, Office},
     file,
     heart::Heart,
@@ -61,7 +60,7 @@ pub struct AttendantParts {
     /// The server; none for none.
     pub page: Option<PageParts>,
     /// The alerts; none for none.
-    pub alarm: Option<AlarmParts>,
+    pub alarm: Option<BeginWatch>,
 }
 
 impl Attendant {
@@ -72,14 +71,21 @@ impl Attendant {
     pub fn start(parts: AttendantParts) -> io::Result<Self> {
         let page = parts.page.as_ref().map(|it| it.listen);
         let reporter = parts.reporter.clone();
-        Self::begin(OFFICE, page, &reporter, |listener, left| {
-            attend(parts, listener, left)
+        let vitals = Shared::default();
+        let kept = vitals.clone();
+        let attendant = Self::begin(OFFICE, page, &reporter, |listener, left| {
+            attend(parts, kept, listener, left)
+        })?;
+        Ok(Self {
+            vitals,
+            ..attendant
         })
     }
 }
 
 async fn attend(
     parts: AttendantParts,
+    vitals: Shared,
     listener: Option<TcpListener>,
     mut left: oneshot::Receiver<()>,
 ) {
@@ -94,7 +100,6 @@ async fn attend(
         page,
         alarm,
     } = parts;
-    let vitals = Shared::default();
     vitals.hold().limits = limits;
     let mask = Arc::new(Mask::new(secrets));
     let sheet = Sheet {
@@ -102,11 +107,12 @@ async fn attend(
         mask: Arc::clone(&mask),
     };
     let mut group = TaskGroup::new(Shutdown::new(), reporter.clone());
-    let mut alarm = alarm.map(|parts| {
+    let mut alarm = alarm.map(|begin| {
         let left = file::read(&sheet.path).ok();
-        Alarm::begin(parts, left.as_ref(), Arc::clone(&mask), reporter.clone())
+        begin(left.as_ref(), Arc::clone(&mask), reporter.clone())
     });
-    let tally = alarm.as_ref().map(Alarm::tally).unwrap_or_default();
+    let deliveries = alarm.as_ref().map(|it| it.deliveries());
+    let deliveries = deliveries.unwrap_or_else(|| Arc::new(Vec::new) as Deliveries);
     let heart = Heart::default();
     if let Some(listener) = listener {
         let seen = Seen {
@@ -114,7 +120,7 @@ async fn attend(
             heart: heart.clone(),
             clock: Arc::clone(&clock),
             mask,
-            deliveries: Arc::new(move || tally.show()),
+            deliveries,
         };
         let token = page.as_ref().and_then(|it| it.token.as_ref());
         let router = http::router(seen, token);
