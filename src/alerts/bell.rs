@@ -190,7 +190,10 @@ fn grace(condition: &Condition, config: &AlertsConfig) -> Span {
     let after = Span::try_from(config.after).unwrap_or(HOUR);
     match condition.kind {
         Kind::NotReady if condition.subject == "starting" => after.max(START),
-        Kind::NotReady | Kind::FallbackForecast | Kind::EndpointsDegraded => after,
+        Kind::NotReady
+        | Kind::FallbackForecast
+        | Kind::EndpointsDegraded
+        | Kind::PricesUnavailable => after,
         _ => Span::ZERO,
     }
 }

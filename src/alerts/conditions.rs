@@ -44,6 +44,15 @@ pub fn conditions(vitals: &Vitals, config: &AlertsConfig, now: OffsetDateTime) -
         if is_end || it.reason.is_expected() {
             continue;
         }
+        if it.reason == Reason::NoNewPrices {
+            all.push(Condition {
+                kind: Kind::PricesUnavailable,
+                subject: "the sources".into(),
+                cause: it.cause,
+                remedy: it.remedy,
+            });
+            continue;
+        }
         let topic = it.topic.map(|id| format!(", topic {id}"));
         all.push(Condition {
             kind: Kind::NotReady,

@@ -22,11 +22,13 @@ pub enum Kind {
     WorkerStopped,
     /// No window could be answered now.
     NotReady,
+    /// No source gives prices at present, whether or not candles are still new enough to forecast from.
+    PricesUnavailable,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::WindowMissed,
         Self::LowBalance,
         Self::FallbackForecast,
@@ -34,6 +36,7 @@ impl Kind {
         Self::CompetitionEnding,
         Self::WorkerStopped,
         Self::NotReady,
+        Self::PricesUnavailable,
     ];
 
     /// As in the configuration and in JSON.
@@ -47,6 +50,7 @@ impl Kind {
             Self::CompetitionEnding => "competition_ending",
             Self::WorkerStopped => "worker_stopped",
             Self::NotReady => "not_ready",
+            Self::PricesUnavailable => "prices_unavailable",
         }
     }
 
@@ -61,6 +65,7 @@ impl Kind {
             Self::CompetitionEnding => "competition about to end",
             Self::WorkerStopped => "worker stopped",
             Self::NotReady => "not ready",
+            Self::PricesUnavailable => "prices can't be had",
         }
     }
 }
@@ -89,7 +94,8 @@ pub struct AlertsConfig {
     /// What is told of.
     pub on: Vec<Kind>,
     /// How long something has to last until it is told: longer means fewer alarms for what heals by itself.
-    /// Missed windows, a low balance and a stop are told at once.
+    /// Missed windows, a low balance and a stop are told at once. What cuts the worker off is noticed within
+    /// half a minute, so that with a quarter more all is told within a minute.
     #[serde(with = "humantime_serde")]
     pub after: Duration,
     /// When what still lasts is told again.
@@ -118,7 +124,7 @@ impl Default for AlertsConfig {
             form: Form::Generic,
             chat_id: String::new(),
             on: Kind::ALL.to_vec(),
-            after: Duration::from_secs(20),
+            after: Duration::from_secs(15),
             repeat: Duration::from_hours(6),
             most_per_hour: 12,
             days_before: 3,

@@ -3,6 +3,7 @@
 //! Conditions are judged from the [`Vitals`](crate::vitals::Vitals), each is told once until it clears, and a
 //! courier delivers. Nothing here is on the path of a submission.
 
+mod alarm;
 mod bell;
 mod conditions;
 mod config;
@@ -11,9 +12,10 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use bell::Bell;
+pub use alarm::AlarmParts;
+use bell::Bell;
 pub use bell::{Kept, Rung};
 pub use conditions::{Condition, conditions, killed};
 pub use config::{AlertsConfig, BadAlertValue, Form, Kind};
-pub(crate) use courier::{Courier, LAST_WORDS, Tally, Target};
+use courier::{Courier, LAST_WORDS, Tally, Target};
 pub use message::{Message, State, Who};

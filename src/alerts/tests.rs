@@ -81,6 +81,14 @@ fn each_kind_comes_of_what_was_told_and_goes_with_it() {
         .map(|it| it.0)
         .collect();
     assert_eq!(told, [Kind::FallbackForecast, Kind::NotReady]);
+    let unavailable = Event::PricesUnavailable {
+        ticker: "btcusd".into(),
+        cause: "503".into(),
+        remedy: "wait".into(),
+        retry_seconds: 5,
+    };
+    let told = kinds([ready(), prepared(), unavailable]);
+    assert_eq!(told, [(Kind::PricesUnavailable, "the sources".into())]);
     let node = Event::NodeTrouble {
         endpoint: "http://a".into(),
         cause: "it is behind".into(),
@@ -150,8 +158,8 @@ fn each_is_told_once_after_its_grace_again_after_a_while_and_when_it_is_over() {
     assert_eq!(states(&over), [State::Resolved]);
     assert_eq!(over[0].since, AT);
     assert_eq!(states(&bell.ring(&nodes, true, AT)), []);
-    assert_eq!(states(&bell.ring(&nodes, true, AT + Span::seconds(19))), []);
-    let at = AT + Span::seconds(20);
+    assert_eq!(states(&bell.ring(&nodes, true, AT + Span::seconds(14))), []);
+    let at = AT + Span::seconds(15);
     assert_eq!(states(&bell.ring(&nodes, true, at)), [State::Firing]);
     let mut bell = Bell::new(AlertsConfig::default(), Kept::default());
     assert_eq!(states(&bell.ring(&nodes, true, AT)), []);

@@ -7,13 +7,14 @@ use tokio::sync::broadcast::Receiver;
 
 use super::page_room;
 use crate::{
+    alerts::AlarmParts,
     clock::SharedClock,
     config::Settings,
     ops::{Event, Reporter, Stamped},
     page::serve,
     pulse::Pulses,
     token::Gate,
-    vitals::{AlarmParts, Attendant, AttendantParts, Limits, PageParts, Shared},
+    vitals::{Attendant, AttendantParts, Limits, PageParts, Shared},
 };
 
 /// Has the vitals kept from what is heard. Without them the worker does its work all the same.
@@ -41,10 +42,9 @@ pub(super) fn attend(
             forecasts: true,
         },
         pulses: (pulses, ops.stuck_after),
-        alarm: url.map(|url| AlarmParts {
-            config: settings.alerts.clone(),
-            url,
-            path: settings.artifacts.alerts(),
+        alarm: url.map(|url| {
+            let (config, path) = (settings.alerts.clone(), settings.artifacts.alerts());
+            AlarmParts { config, url, path }.watch()
         }),
     });
     match begun {

@@ -9,7 +9,8 @@ use crate::{
     clock::SharedClock,
     ops::{Reporter, TaskGroup},
     store::{Store, Wallet},
-    worker::{Bookkeeper, Cashbook, Chain, Earner, Tally, follow_scores, follow_terms},
+    vitals::Attendant,
+    worker::{Bookkeeper, Cashbook, Chain, Earner, Hindered, Tally, follow_scores, follow_terms},
 };
 
 /// Those who note what is told.
@@ -19,20 +20,22 @@ pub(super) struct Books {
 }
 
 impl Books {
-    /// Has it noted when the worker of a wallet runs, whose process is as old as told, and how its answers
-    /// fare.
+    /// Has it noted when the worker of a wallet runs, whose process is as old as told, when it is not ready
+    /// as the attendant knows, and how its answers fare.
     pub(super) fn open(
         group: &mut TaskGroup,
         store: &Arc<Store>,
-        (whose, age): (Wallet, Duration),
+        (whose, age, attendant): (Wallet, Duration, Option<Arc<Attendant>>),
         clock: &SharedClock,
         reporter: &Reporter,
     ) -> Self {
+        let hindered: Hindered = Arc::new(move |now| attendant.as_ref()?.downtime(now));
         let runs = Bookkeeper::new(
             Arc::clone(store) as _,
             whose.clone(),
             Arc::clone(clock),
             age,
+            hindered,
         );
         let runs = Arc::new(runs);
         let (kept, told) = (Arc::clone(&runs), reporter.clone());

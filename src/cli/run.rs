@@ -152,6 +152,7 @@ async fn work(
         reporter,
         started,
         pidfile,
+        attendant,
         ..
     } = start;
     let (shutdown, clock) = (life.shutdown.clone(), Arc::clone(&life.clock));
@@ -181,7 +182,11 @@ async fn work(
     let keeps_candles = prices.are_stored();
     let mut group = life.group(reporter.clone());
     let desk = rooms::open(&mut group, &settings, prices, &candles, &clock, &reporter)?;
-    let kept = (rooms::wallet(&settings, &address), started.elapsed());
+    let kept = (
+        rooms::wallet(&settings, &address),
+        started.elapsed(),
+        attendant,
+    );
     let books = Books::open(&mut group, &candles, kept, &clock, &reporter);
     let topics: Vec<TopicId> = settings.topics.iter().map(|topic| topic.id).collect();
     if let Some(period) = period {

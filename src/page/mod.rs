@@ -6,9 +6,9 @@
 
 mod board;
 mod read;
+pub mod sample;
 pub mod serve;
 pub mod view;
-pub mod sample;
 
 pub use board::{
     Anatomy, Band, Board, Earnings, LatencyBoard, LogLine, ModelsBoard, NetworkNow, Pending,

@@ -288,7 +288,8 @@ impl Desk {
             week: count(&all, spans.week),
             period: count(&all, spans.period),
         };
-        let ready = |span: Span| uptime(&past.runs, span);
+        let runs = until_now(&past.runs, &process, now);
+        let ready = |span: Span| uptime(&runs, &past.unready, span);
         let uptime = Spans {
             today: ready(spans.today),
             week: ready(spans.week),
@@ -451,6 +452,18 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 fn last_sign(vitals: &Vitals, run: Option<&Run>) -> Moment {
     let seen = run.map(|run| run.seen);
     Moment(vitals.at.0.max(seen))
+}
+
+/// The runs; the one that lasts was seen just now, by its process.
+fn until_now(runs: &[Run], process: &Process, now: OffsetDateTime) -> Vec<Run> {
+    let mut runs = runs.to_vec();
+    let lasts = |run: &&mut Run| {
+        process.life == Life::Runs && run.ended.is_none() && process.pid == Some(run.pid)
+    };
+    if let Some(run) = runs.last_mut().filter(lasts) {
+        run.seen = run.seen.max(now);
+    }
+    runs
 }
 
 fn spans(whole: Span, now: OffsetDateTime) -> Spans<Span> {

@@ -67,10 +67,10 @@ pub(super) fn of_vitals(vitals: &Vitals, now: OffsetDateTime) -> Vec<Advice> {
     let mut all: Vec<Advice> = hindrances
         .into_iter()
         .map(|it| Advice {
-            severity: if it.reason.is_expected() {
-                Severity::Notice
-            } else {
-                Severity::Trouble
+            severity: match it.reason {
+                reason if reason.is_expected() => Severity::Notice,
+                reason if reason.is_ahead() => Severity::Warning,
+                _ => Severity::Trouble,
             },
             about: it.reason.name(),
             topic: it.topic,

@@ -16,7 +16,7 @@ use super::{
     is_damage,
 };
 
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "journal", include_str!("migrations/0001_journal.sql")),
     (2, "candles", include_str!("migrations/0002_candles.sql")),
     (
@@ -33,6 +33,7 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     ),
     (7, "runs", include_str!("migrations/0007_runs.sql")),
     (8, "earnings", include_str!("migrations/0008_earnings.sql")),
+    (9, "unready", include_str!("migrations/0009_unready.sql")),
 ];
 
 /// What a connection keeps of the file in memory, in KiB below zero: the worker asks by keys, and more would

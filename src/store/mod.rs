@@ -75,7 +75,7 @@ pub(crate) use tally::mark;
 pub use tally::{
     BlockClock, Books, Earnings, Followed, JournaledWindow, Learnt, Ledger, Mark, Miss,
     NoncedScore, Outcome, Pace, Past, Payment, Reward, Run, RunRepository, Span, Tally, Terms,
-    Uptime, Window, count, pace, spent, uptime, windows,
+    Unready, Uptime, Window, count, pace, spent, uptime, windows,
 };
 pub use wallet_leases::{Claim, Lead, Seen, SharedSteps, Survey, Taken, WalletLeases};
 

@@ -15,9 +15,10 @@ use std::{
 };
 
 use axum::Router;
+use time::OffsetDateTime;
 use tokio::{runtime::Builder, sync::oneshot};
 
-use super::{heart::Heart, web};
+use super::{Vitals, heart::Heart, web};
 use crate::{
     ops::{Event, Reporter, TaskGroup},
     pulse::Pulses,
@@ -87,6 +88,7 @@ pub struct Attendant {
     leave: Mutex<Option<oneshot::Sender<()>>>,
     gone: Mutex<Done<()>>,
     address: Option<SocketAddr>,
+    pub(super) vitals: Shared<Vitals>,
 }
 
 impl Attendant {
@@ -126,6 +128,7 @@ impl Attendant {
             leave: Mutex::new(Some(leave)),
             gone: Mutex::new(gone),
             address,
+            vitals: Shared::default(),
         })
     }
 
@@ -133,6 +136,14 @@ impl Attendant {
     #[must_use]
     pub const fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// What keeps a worker that was ready from answering a window now, in one word.
+    #[must_use]
+    pub fn downtime(&self, now: OffsetDateTime) -> Option<&'static str> {
+        let mut hindrances = self.vitals.hold().hindrances(now).into_iter();
+        let down = hindrances.find(|it| it.reason.is_downtime());
+        down.map(|it| it.reason.name())
     }
 
     /// Lets it hear what was told so far, write and tell it, at most for `bound`; blocks the thread. Gives

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Router, extract::State, response::Response, routing::get};
 
-use super::{heart::Heart, keeper::Shared, metrics, web};
+use super::{Deliveries, heart::Heart, keeper::Shared, metrics, web};
 use crate::{clock::SharedClock, ops::Mask, token::Gate};
 
 /// What the pages show.
@@ -14,7 +14,7 @@ pub(super) struct Seen {
     pub(super) heart: Heart,
     pub(super) clock: SharedClock,
     pub(super) mask: Arc<Mask>,
-    pub(super) deliveries: Arc<dyn Fn() -> metrics::Deliveries + Send + Sync>,
+    pub(super) deliveries: Deliveries,
 }
 
 /// All routes, for those who may see them.

@@ -15,8 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Attendant, Limits, PageParts, Vitals,
-    alarm::{Alarm, AlarmParts},
+    Attendant, BeginWatch, Deliveries, Limits, PageParts, Vitals,
     attendant::{self, Office},
     file,
     heart::Heart,
@@ -63,7 +62,7 @@ pub struct AttendantParts {
     /// The server; none for none.
     pub page: Option<PageParts>,
     /// The alerts; none for none.
-    pub alarm: Option<AlarmParts>,
+    pub alarm: Option<BeginWatch>,
 }
 
 impl Attendant {
@@ -74,9 +73,12 @@ impl Attendant {
     pub fn start(parts: AttendantParts) -> io::Result<Self> {
         let page = parts.page.as_ref().map(|it| it.listen);
         let reporter = parts.reporter.clone();
-        Self::begin(OFFICE, page, &reporter, |listener, left| {
+        let vitals = parts.vitals.clone();
+        let mut attendant = Self::begin(OFFICE, page, &reporter, |listener, left| {
             attend(parts, listener, left)
-        })
+        })?;
+        attendant.vitals = vitals;
+        Ok(attendant)
     }
 }
 
@@ -104,11 +106,12 @@ async fn attend(
         mask: Arc::clone(&mask),
     };
     let mut group = TaskGroup::new(Shutdown::new(), reporter.clone());
-    let mut alarm = alarm.map(|parts| {
+    let mut alarm = alarm.map(|begin| {
         let left = file::read(&sheet.path).ok();
-        Alarm::begin(parts, left.as_ref(), Arc::clone(&mask), reporter.clone())
+        begin(left.as_ref(), Arc::clone(&mask), reporter.clone())
     });
-    let tally = alarm.as_ref().map(Alarm::tally).unwrap_or_default();
+    let deliveries = alarm.as_ref().map(|it| it.deliveries());
+    let deliveries = deliveries.unwrap_or_else(|| Arc::new(Vec::new) as Deliveries);
     let heart = Heart::default();
     let (gate, room) = page.map_or((None, None), |it| (it.gate, it.room));
     let mut changed: Box<dyn Fn() + Send> = Box::new(|| {});
@@ -118,7 +121,7 @@ async fn attend(
             heart: heart.clone(),
             clock: Arc::clone(&clock),
             mask,
-            deliveries: Arc::new(move || tally.show()),
+            deliveries,
         };
         let routes = room.map(|room| {
             group.spawn_minor("page", room.keep);

@@ -18,10 +18,10 @@ const PREFIX: &str = "allora_worker";
 const ALLO: f64 = 1e18;
 
 /// What the alerts did, for their counters: kind, outcome, how often.
-pub(crate) type Deliveries = Vec<(&'static str, &'static str, u64)>;
+type Delivered = Vec<(&'static str, &'static str, u64)>;
 
 /// All metrics at a time, as text.
-pub(crate) fn render(vitals: Vitals, now: OffsetDateTime, deliveries: Deliveries) -> String {
+pub(super) fn render(vitals: Vitals, now: OffsetDateTime, deliveries: Delivered) -> String {
     let reading = Reading {
         vitals,
         now,
@@ -34,7 +34,7 @@ pub(crate) fn render(vitals: Vitals, now: OffsetDateTime, deliveries: Deliveries
 struct Reading {
     vitals: Vitals,
     now: OffsetDateTime,
-    deliveries: Deliveries,
+    deliveries: Delivered,
     usage: Usage,
 }
 

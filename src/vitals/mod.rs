@@ -4,7 +4,6 @@
 //! size. The file `worker.vitals.json` holds it for whoever asks from outside; metrics, health and alerts
 //! read the same.
 
-mod alarm;
 mod attendant;
 mod facts;
 mod file;
@@ -22,9 +21,9 @@ mod sheet;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod watch;
 pub(crate) mod web;
 
-pub use alarm::AlarmParts;
 pub use attendant::{Attendant, PageParts, PageRoom};
 pub use facts::{
     Competition, Counts, Endpoint, Fees, ForecastNow, Head, Moment, Next, Obstacle, Prices,
@@ -36,3 +35,4 @@ pub use histogram::{BOUNDS_MS, Histogram};
 pub use keeper::{AttendantParts, Shared};
 pub use predict::PredictParts;
 pub use ready::{Hindrance, Limits, Reason};
+pub use watch::{BeginWatch, Deliveries, Watch};

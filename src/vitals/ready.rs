@@ -13,7 +13,7 @@ use crate::{
 
 /// Seconds without a block after which nodes are taken as cut off, and the block times that it is at least.
 const SILENT_SECONDS: f64 = 30.0;
-const SILENT_BLOCKS: f64 = 6.0;
+const SILENT_BLOCKS: f64 = 3.0;
 /// Seconds after which a ready worker is expected to have a forecast.
 const FORECAST_SECONDS: f64 = 30.0;
 
@@ -66,6 +66,8 @@ pub enum Reason {
     NoCoins,
     /// There are no prices to forecast from, or they are too old.
     NoPrices,
+    /// No source gives prices at present. Windows are answered from what is known, until that is too old.
+    NoNewPrices,
     /// A topic can't be answered: the wallet is not registered or not allowed, or the topic is not active.
     TopicClosed,
     /// Nothing may be sent: the wallet's lease is past its end.
@@ -76,7 +78,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Starting,
         Self::Waiting,
         Self::Standby,
@@ -88,6 +90,7 @@ impl Reason {
         Self::NoBlocks,
         Self::NoCoins,
         Self::NoPrices,
+        Self::NoNewPrices,
         Self::TopicClosed,
         Self::Silent,
         Self::Stuck,
@@ -108,6 +111,7 @@ impl Reason {
             Self::NoBlocks => "no_blocks",
             Self::NoCoins => "no_coins",
             Self::NoPrices => "no_prices",
+            Self::NoNewPrices => "no_new_prices",
             Self::TopicClosed => "topic_closed",
             Self::Silent => "silent",
             Self::Stuck => "stuck",
@@ -118,6 +122,27 @@ impl Reason {
     #[must_use]
     pub const fn is_expected(self) -> bool {
         matches!(self, Self::Waiting | Self::Standby)
+    }
+
+    /// Whether a process that was ready is down meanwhile. A topic that is closed is the chain's matter, and
+    /// what a process does is told by when it ran.
+    #[must_use]
+    pub const fn is_downtime(self) -> bool {
+        matches!(
+            self,
+            Self::NoNodes
+                | Self::NoBlocks
+                | Self::NoCoins
+                | Self::NoPrices
+                | Self::Silent
+                | Self::Stuck
+        )
+    }
+
+    /// Whether windows are answered as well as ever meanwhile.
+    #[must_use]
+    pub const fn is_ahead(self) -> bool {
+        matches!(self, Self::NoNewPrices)
     }
 }
 
@@ -271,7 +296,23 @@ impl Vitals {
                 ..Hindrance::new(Reason::NoPrices, cause, remedy)
             })
         };
-        self.topics.iter().filter_map(starved).collect()
+        let found: Vec<_> = self.topics.iter().filter_map(starved).collect();
+        if found.is_empty() {
+            return self.of_sources().into_iter().collect();
+        }
+        found
+    }
+
+    /// A source that fails while another stands in is the stand-in's matter.
+    fn of_sources(&self) -> Option<Hindrance> {
+        let alone = self.prices.iter().filter(|(_, it)| it.stand_in.is_none());
+        let mut without = alone.filter_map(|(ticker, it)| Some((ticker, it.obstacle.as_ref()?)));
+        let (ticker, it) = without.next()?;
+        let cause = format!(
+            "prices of {ticker} can't be had, and forecasts are made from older ones: {}",
+            it.cause
+        );
+        Some(Hindrance::new(Reason::NoNewPrices, cause, &it.remedy))
     }
 
     /// What a topic's forecast lacks.

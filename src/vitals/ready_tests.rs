@@ -63,6 +63,41 @@ fn without_prices_or_with_old_ones_it_is_starved() {
 }
 
 #[test]
+fn prices_that_stop_are_told_while_candles_are_still_new() {
+    let unavailable = || Event::PricesUnavailable {
+        ticker: "btcusd".into(),
+        cause: "503".into(),
+        remedy: "wait".into(),
+        retry_seconds: 5,
+    };
+    let stands_in = Event::PricesStandIn {
+        ticker: "btcusd".into(),
+        source: "Coinbase".into(),
+        first: "Tiingo".into(),
+        cause: "503".into(),
+    };
+    let updated = Event::PricesUpdated {
+        ticker: "btcusd".into(),
+        closes: 9,
+        added: 1,
+        until: Some(AT),
+    };
+    let well = || [ready(), prepared()];
+    let after = |more: Vec<Event>, later| reasons(well().into_iter().chain(more), later);
+    assert_eq!(
+        after(vec![unavailable()], Span::ZERO),
+        [Reason::NoNewPrices]
+    );
+    assert_eq!(after(vec![unavailable(), updated], Span::ZERO), []);
+    assert_eq!(after(vec![unavailable(), stands_in], Span::ZERO), []);
+    assert_eq!(
+        after(vec![unavailable()], Span::hours(7)),
+        [Reason::NoPrices],
+        "one is enough"
+    );
+}
+
+#[test]
 fn without_coins_it_says_how_to_get_some() {
     let coins = |balance| {
         Event::from(GaugeEvent::Coins {
@@ -119,7 +154,7 @@ fn cut_off_is_no_node_and_a_silent_chain_no_block() {
     let told = [ready(), prepared(), head(5_000.0)];
     assert_eq!(reasons(told, Span::seconds(31)), [Reason::NoBlocks]);
     assert_eq!(
-        reasons([ready(), prepared(), head(20_000.0)], Span::seconds(119)),
+        reasons([ready(), prepared(), head(20_000.0)], Span::seconds(59)),
         []
     );
 }

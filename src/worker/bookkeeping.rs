@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use time::OffsetDateTime;
 use tokio::{
     sync::{
         broadcast::{Receiver, error::RecvError},
@@ -14,7 +15,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{Bystander, Chain, parts::Tally};
+use super::{Bystander, Chain, gaps::Gaps, parts::Tally};
 use crate::{
     clock::SharedClock,
     ops::{Event, GaugeEvent, Reporter, Stamped, StandbyEvent},
@@ -26,27 +27,36 @@ use crate::{
 const BEAT: Duration = Duration::from_mins(1);
 /// How often topics are asked how they open windows: it changes seldom.
 const LOOK: Duration = Duration::from_mins(30);
+/// How often it is looked whether a window could be answered, and how often at most where the clock runs fast.
+const GLANCE: Duration = Duration::from_secs(5);
+const LEAST_GLANCE: Duration = Duration::from_millis(250);
 /// How long one question, or one note, may take.
 const BOUND: Duration = Duration::from_secs(20);
 /// How long the note of the end may take.
 const LAST: Duration = Duration::from_secs(2);
 
-/// Keeps the row of this run.
+/// Tells what stands in the way of an answer now, in one word.
+pub type Hindered = Arc<dyn Fn(OffsetDateTime) -> Option<&'static str> + Send + Sync>;
+
+/// Keeps the row of this run, and of the times in which it was not ready.
 pub struct Bookkeeper {
     runs: Arc<dyn RunRepository>,
     wallet: Wallet,
     clock: SharedClock,
     run: Mutex<Run>,
+    hindered: Hindered,
+    gaps: tokio::sync::Mutex<Gaps>,
 }
 
 impl Bookkeeper {
-    /// For a run that began `age` ago.
+    /// For a run that began `age` ago, and is ready but for what `hindered` tells.
     #[must_use]
     pub fn new(
         runs: Arc<dyn RunRepository>,
         wallet: Wallet,
         clock: SharedClock,
         age: Duration,
+        hindered: Hindered,
     ) -> Self {
         let now = clock.now();
         let run = Run {
@@ -66,6 +76,8 @@ impl Bookkeeper {
             wallet,
             clock,
             run: Mutex::new(run),
+            hindered,
+            gaps: tokio::sync::Mutex::default(),
         }
     }
 
@@ -74,9 +86,12 @@ impl Bookkeeper {
     pub async fn run(&self, mut heard: Receiver<Arc<Stamped>>) {
         let mut beats = interval(self.clock.timer(BEAT));
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut glances = interval(self.clock.timer(GLANCE).max(LEAST_GLANCE));
+        glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = beats.tick() => self.note(BOUND).await,
+                _ = glances.tick() => self.glance().await,
                 told = heard.recv() => match told {
                     Ok(told) => if self.hear(&told) {
                         self.note(BOUND).await;
@@ -86,6 +101,22 @@ impl Bookkeeper {
                 },
             }
         }
+    }
+
+    /// Notes when readiness is lost, and when it is back.
+    async fn glance(&self) {
+        let (id, is_ready) = {
+            let run = self.held();
+            (run.id, run.ready.is_some())
+        };
+        if id == 0 || !is_ready {
+            return;
+        }
+        let now = self.clock.now();
+        let mut gaps = self.gaps.lock().await;
+        gaps.see((self.hindered)(now), id, now);
+        let noting = gaps.note(&*self.runs);
+        let _later = timeout(BOUND, noting).await;
     }
 
     /// Notes the end.

@@ -42,6 +42,8 @@ pub(super) struct Budget {
     most: Uallo,
     /// By time, the oldest first.
     fees: VecDeque<Fee>,
+    /// Their sum.
+    sum: Uallo,
 }
 
 /// Why a fee may not be paid now.
@@ -61,8 +63,10 @@ impl Budget {
     /// A budget with the fees of an earlier run.
     pub(super) fn new(most: Uallo, mut fees: Vec<Fee>) -> Self {
         fees.sort_by_key(|fee| fee.at);
+        let amounts = fees.iter().map(|fee| fee.amount);
         Self {
             most,
+            sum: amounts.fold(Uallo(0), Uallo::plus),
             fees: fees.into(),
         }
     }
@@ -74,10 +78,8 @@ impl Budget {
             self.fees.iter_mut().for_each(|it| it.at = it.at.min(now));
             self.fees.make_contiguous().sort_by_key(|it| it.at);
         }
-        while self.fees.front().is_some_and(|it| it.at + DAY <= now) {
-            self.fees.pop_front();
-        }
-        let paid = self.spent();
+        self.expire(now);
+        let paid = self.sum;
         if paid.plus(fee) <= self.most {
             return Ok(());
         }
@@ -99,25 +101,34 @@ impl Budget {
         let mark = Mark::of(hash);
         if self.fees.iter().all(|fee| fee.mark != mark) {
             self.fees.push_back(Fee { at, mark, amount });
+            self.sum = self.sum.plus(amount);
         }
     }
 
     /// A transaction was refused before it paid.
     pub(super) fn forgive(&mut self, hash: &str) {
         let mark = Mark::of(hash);
-        self.fees.retain(|fee| fee.mark != mark);
+        let place = self.fees.iter().position(|fee| fee.mark == mark);
+        if let Some(fee) = place.and_then(|place| self.fees.remove(place)) {
+            self.take(fee.amount);
+        }
     }
 
     /// The fees of the last 24 hours, and the most that they may be.
-    pub(super) fn of_day(&self, now: OffsetDateTime) -> (Uallo, Uallo) {
-        let fees = self.fees.iter().filter(|fee| fee.at + DAY > now);
-        let paid = fees.map(|fee| fee.amount).fold(Uallo(0), Uallo::plus);
-        (paid, self.most)
+    pub(super) fn of_day(&mut self, now: OffsetDateTime) -> (Uallo, Uallo) {
+        self.expire(now);
+        (self.sum, self.most)
     }
 
-    fn spent(&self) -> Uallo {
-        let amounts = self.fees.iter().map(|fee| fee.amount);
-        amounts.fold(Uallo(0), Uallo::plus)
+    /// Lets go what is a day old.
+    fn expire(&mut self, now: OffsetDateTime) {
+        while let Some(fee) = self.fees.pop_front_if(|it| it.at + DAY <= now) {
+            self.take(fee.amount);
+        }
+    }
+
+    fn take(&mut self, amount: Uallo) {
+        self.sum = Uallo(self.sum.0.saturating_sub(amount.0));
     }
 }
 
@@ -170,7 +181,6 @@ mod tests {
         let now = START + Span::hours(3);
         assert_eq!(budget.allows(Uallo(1), now), Ok(()));
         assert_eq!(budget.of_day(now), (Uallo(9), Uallo(10)));
-        assert_eq!(budget.of_day(START + DAY), (Uallo(6), Uallo(10)));
         let one = budget.allows(Uallo(4), now).unwrap_err();
         assert_eq!(one.until, Some(START + DAY));
         assert_eq!(one.paid, Uallo(9));
@@ -183,6 +193,7 @@ mod tests {
         );
         assert!(two.cause().contains("9 uallo") && two.cause().contains("10 uallo"));
         assert_eq!(budget.allows(Uallo(4), START + DAY), Ok(()));
+        assert_eq!(budget.of_day(START + DAY), (Uallo(6), Uallo(10)));
         let alone = budget.allows(Uallo(11), START + DAY).unwrap_err();
         assert_eq!(alone.until, None);
         assert!(alone.next().contains("raise fees.max_fee_per_day"));
@@ -193,9 +204,9 @@ mod tests {
         let mut budget = budget();
         let now = START + Span::hours(3);
         budget.pay("C", Uallo(3), now);
-        assert_eq!(budget.spent(), Uallo(9));
+        assert_eq!(budget.sum, Uallo(9));
         budget.forgive("B");
-        assert_eq!(budget.spent(), Uallo(6));
+        assert_eq!(budget.sum, Uallo(6));
         assert_eq!(budget.allows(Uallo(4), now), Ok(()));
     }
 
@@ -207,7 +218,7 @@ mod tests {
         assert_eq!(refused.until, Some(START + DAY));
         budget.pay("B", Uallo(3), START + Span::hours(1));
         assert_eq!(budget.allows(Uallo(7), START + DAY), Ok(()));
-        assert_eq!(budget.spent(), Uallo(3));
+        assert_eq!(budget.sum, Uallo(3));
     }
 
     #[test]

@@ -47,8 +47,12 @@ impl Submitter {
         let answer = Answer::to_refusal(&refusal);
         if answer == Answer::Accepted {
             self.ledger.spent(sequence);
+            let mut is_news = false;
             for key in keys {
-                self.included(key, hash.clone(), height, gas_used);
+                is_news |= self.included(key, hash.clone(), height, gas_used);
+            }
+            if is_news {
+                self.paid(&hash, fee);
             }
             return;
         }
@@ -96,25 +100,23 @@ impl Submitter {
     }
 
     /// A block took a transaction's fee.
-    fn paid(&self, hash: &str, fee: Uallo) {
+    fn paid(&mut self, hash: &str, fee: Uallo) {
         let hash = hash.to_owned();
         self.tell(GaugeEvent::FeePaid { hash, fee }.into());
         let (paid, most) = self.budget.of_day(self.parts.clock.now());
         self.tell(GaugeEvent::FeesOfDay { paid, most }.into());
     }
 
-    /// The chain holds our inference.
-    pub(super) fn included(&mut self, key: WindowKey, hash: String, height: Height, gas_used: i64) {
+    /// The chain holds our inference. Gives whether that is news.
+    fn included(&mut self, key: WindowKey, hash: String, height: Height, gas_used: i64) -> bool {
         let Some(flight) = self.flights.get_mut(&key) else {
-            return;
+            return false;
         };
         if matches!(flight.step, Step::Included) {
-            return;
+            return false;
         }
         flight.step = Step::Included;
-        let fee = flight.fee;
         self.parts.chain.rpc.landed();
-        self.paid(&hash, fee);
         let WindowKey { topic, nonce } = key;
         self.tell(Event::SubmissionSuccessful {
             topic,
@@ -126,6 +128,16 @@ impl Submitter {
         });
         self.note(key, State::Included { hash, height });
         self.told(Told::Answered(key));
+        true
+    }
+
+    /// As [`Submitter::included`], of one whose transaction nobody has told of.
+    fn found(&mut self, key: WindowKey, hash: String, height: Height, gas_used: i64) {
+        let flight = self.flights.get(&key);
+        let fee = flight.map(|flight| flight.fee).unwrap_or_default();
+        if self.included(key, hash.clone(), height, gas_used) {
+            self.paid(&hash, fee);
+        }
     }
 
     /// The chain holds our inference, and no index tells in which block it came.
@@ -140,7 +152,7 @@ impl Submitter {
         if let Some([(_, sequence)]) = flight.map(|it| it.signatures.as_slice()) {
             self.ledger.spent(*sequence);
         }
-        self.included(key, hash, self.height, 0);
+        self.found(key, hash, self.height, 0);
     }
 
     /// The window is closed and the chain has told how.
@@ -154,7 +166,7 @@ impl Submitter {
             let (height, result) = (Height(tx.height), tx.tx_result);
             included = result.code == 0;
             if included {
-                self.included(key, tx.hash, height, result.gas_used);
+                self.found(key, tx.hash, height, result.gas_used);
             } else if !outcome.admitted {
                 let TxResult {
                     code,

@@ -14,6 +14,7 @@ mod competition;
 mod config;
 mod earnings;
 mod flight;
+mod gaps;
 mod landing;
 mod ledger;
 mod lookup;
@@ -44,7 +45,7 @@ use tokio::{
     time::Instant,
 };
 
-pub use bookkeeping::{Bookkeeper, follow_scores, follow_terms};
+pub use bookkeeping::{Bookkeeper, Hindered, follow_scores, follow_terms};
 pub use bystander::Bystander;
 pub use cashbook::Cashbook;
 pub use competition::{Period, Phase};

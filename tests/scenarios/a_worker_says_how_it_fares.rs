@@ -4,12 +4,12 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use allora_worker::{
-    alerts::AlertsConfig,
+    alerts::{AlarmParts, AlertsConfig},
     clock::SystemClock,
     devnet::Control,
     forecast::History,
     pulse::Pulses,
-    vitals::{AlarmParts, Attendant, AttendantParts, Limits, PageParts},
+    vitals::{Attendant, AttendantParts, Limits, PageParts},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -49,14 +49,17 @@ impl Watch {
                 listen: SocketAddr::from(([127, 0, 0, 1], 0)),
                 token: None,
             }),
-            alarm: Some(AlarmParts {
-                config: AlertsConfig {
-                    after: Duration::from_millis(200),
-                    ..AlertsConfig::default()
-                },
-                url: webhook.uri().into(),
-                path: folder.path().join("worker.alerts.json"),
-            }),
+            alarm: Some(
+                AlarmParts {
+                    config: AlertsConfig {
+                        after: Duration::from_millis(200),
+                        ..AlertsConfig::default()
+                    },
+                    url: webhook.uri().into(),
+                    path: folder.path().join("worker.alerts.json"),
+                }
+                .watch(),
+            ),
         })
         .unwrap();
         Self {

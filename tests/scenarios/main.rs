@@ -79,6 +79,7 @@ mod nothing_secret_gets_out;
 mod prices_are_kept_by_hand;
 mod the_disk_does_what_it_likes;
 mod the_examples_in_python;
+mod the_operator_knows_within_a_minute;
 mod the_operator_sees_how_it_fares;
 mod the_page_is_read_while_no_worker_runs;
 mod the_past_is_walked_again;

@@ -94,7 +94,9 @@ impl Followed {
             self.take_payments(payments);
             self.read = newest;
         }
-        (self.past.runs, self.past.terms) = ledger.rules(wallet).await?;
+        let rules = ledger.rules(wallet).await?;
+        (self.past.runs, self.past.terms) = (rules.runs, rules.terms);
+        self.past.unready = rules.unready;
         Ok(())
     }
 

@@ -22,5 +22,5 @@ pub use opened::{Books, windows};
 pub use rows::{JournaledWindow, Ledger, Past};
 pub(crate) use runs::mark;
 pub(super) use runs::set_aside;
-pub use runs::{Run, RunRepository, Terms};
+pub use runs::{Run, RunRepository, Terms, Unready};
 pub use uptime::{Uptime, uptime};

@@ -9,8 +9,8 @@ use sqlx::{
 use time::OffsetDateTime;
 
 use super::{
-    Followed, Payment, Run, Terms,
-    runs::{run, terms},
+    Followed, Payment, Run, Terms, Unready,
+    runs::{run, terms, unready},
 };
 use crate::{
     store::{Lives, StateName, StoreError, Wallet, database, one_connection},
@@ -51,6 +51,8 @@ pub struct Past {
     pub windows: Vec<JournaledWindow>,
     /// Runs, oldest first.
     pub runs: Vec<Run>,
+    /// When those could answer no window, oldest first.
+    pub unready: Vec<Unready>,
     /// Topics' terms by height.
     pub terms: Vec<Terms>,
     /// Transactions that a block holds, oldest first.
@@ -69,12 +71,22 @@ const CACHE: &str = "-512";
 
 const RUNS: &str = "SELECT * FROM runs WHERE chain_id = ? AND address = ? ORDER BY id";
 
+const UNREADY: &str = "SELECT u.* FROM unready u JOIN runs r ON r.id = u.run \
+    WHERE r.chain_id = ? AND r.address = ? ORDER BY u.id";
+
 const TERMS: &str = "SELECT * FROM topic_terms WHERE chain_id = ? ORDER BY topic, height";
 
 const NEWEST: &str = "SELECT chain_id, address FROM \
     (SELECT chain_id, address, at FROM journal \
         UNION ALL SELECT chain_id, address, seen * 1000000 FROM runs) \
     ORDER BY at DESC LIMIT 1";
+
+/// What is read whole each time.
+pub(super) struct Rules {
+    pub(super) runs: Vec<Run>,
+    pub(super) unready: Vec<Unready>,
+    pub(super) terms: Vec<Terms>,
+}
 
 impl Ledger {
     /// Opens the database at `path` to read it; none when there is none.
@@ -137,12 +149,15 @@ impl Ledger {
     }
 
     /// The wallet's runs and its chain's terms.
-    pub(super) async fn rules(
-        &self,
-        wallet: &Wallet,
-    ) -> Result<(Vec<Run>, Vec<Terms>), StoreError> {
+    pub(super) async fn rules(&self, wallet: &Wallet) -> Result<Rules, StoreError> {
         let runs = self.rows(RUNS, wallet, run).await?;
-        Ok((runs, self.rows(TERMS, wallet, terms).await?))
+        let unready = self.rows(UNREADY, wallet, unready).await?;
+        let terms = self.rows(TERMS, wallet, terms).await?;
+        Ok(Rules {
+            runs,
+            unready,
+            terms,
+        })
     }
 
     async fn rows<T>(

@@ -99,6 +99,21 @@ impl Run {
     }
 }
 
+/// A time within a run in which no window could be answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unready {
+    /// The row's number; rises with time. 0 until it is noted.
+    pub id: i64,
+    /// The run.
+    pub run: i64,
+    /// Why: a word of `/readyz`.
+    pub reason: String,
+    /// When it began.
+    pub began: OffsetDateTime,
+    /// When it ended; none while it lasts, and where the run ended before it.
+    pub ended: Option<OffsetDateTime>,
+}
+
 /// Where runs and terms are noted. Nothing of the path waits for it.
 #[async_trait]
 pub trait RunRepository: Send + Sync + 'static {
@@ -113,6 +128,12 @@ pub trait RunRepository: Send + Sync + 'static {
     /// # Errors
     /// When the database can't be written.
     async fn keep(&self, run: &Run) -> Result<(), StoreError>;
+
+    /// Notes a time without readiness, or brings its row up to date; gives its number.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    async fn note_unready(&self, unready: &Unready) -> Result<i64, StoreError>;
 
     /// Notes a topic's terms, if they differ from the newest ones that are noted.
     ///
@@ -131,6 +152,10 @@ const BEGIN: &str = "INSERT INTO runs (chain_id, address, version, pid, started,
 
 const KEEP: &str = "UPDATE runs SET ready = ?, marked = ?, mark_height = ?, seen = ?, heard = ?, \
     seen_height = ?, ended = ?, why = ? WHERE id = ?";
+
+const UNREADY: &str = "INSERT INTO unready (id, run, reason, began, ended) \
+    VALUES (NULLIF(?, 0), ?, ?, ?, ?) \
+    ON CONFLICT (id) DO UPDATE SET ended = excluded.ended RETURNING id";
 
 const NOTE: &str = "INSERT OR REPLACE INTO topic_terms \
     (chain_id, topic, height, at, epoch, blocks, active, opened) \
@@ -169,6 +194,18 @@ impl RunRepository for Store {
             .execute(&self.pool)
             .await
             .map(|_| ())
+            .map_err(|cause| self.failed(cause))
+    }
+
+    async fn note_unready(&self, unready: &Unready) -> Result<i64, StoreError> {
+        sqlx::query_scalar(UNREADY)
+            .bind(unready.id)
+            .bind(unready.run)
+            .bind(&unready.reason)
+            .bind(milliseconds(unready.began))
+            .bind(unready.ended.map(milliseconds))
+            .fetch_one(&self.pool)
+            .await
             .map_err(|cause| self.failed(cause))
     }
 
@@ -217,6 +254,18 @@ pub(super) fn run(row: &SqliteRow) -> Result<Run, sqlx::Error> {
     })
 }
 
+/// A time without readiness, of a row of `unready`.
+pub(super) fn unready(row: &SqliteRow) -> Result<Unready, sqlx::Error> {
+    let ended: Option<i64> = row.try_get("ended")?;
+    Ok(Unready {
+        id: row.try_get("id")?,
+        run: row.try_get("run")?,
+        reason: row.try_get("reason")?,
+        began: date(row.try_get("began")?),
+        ended: ended.map(date),
+    })
+}
+
 /// Terms of a row of `topic_terms`.
 pub(super) fn terms(row: &SqliteRow) -> Result<Terms, sqlx::Error> {
     Ok(Terms {
@@ -229,7 +278,8 @@ pub(super) fn terms(row: &SqliteRow) -> Result<Terms, sqlx::Error> {
     })
 }
 
-/// The chain began anew: its heights and topics were another's. When the worker ran stays true.
+/// The chain began anew: its heights and topics were another's. When the worker ran, and when it was not ready
+/// meanwhile, stays true.
 pub(in crate::store) async fn set_aside(
     all: &mut SqliteConnection,
     chain_id: &str,

@@ -1,7 +1,8 @@
-//! The vitals' way to the alerts.
+//! From the vitals to the webhook: looked at, judged, told.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use secrecy::SecretString;
 use time::OffsetDateTime;
 use tokio::{
@@ -10,13 +11,13 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Vitals, file};
+use super::{
+    AlertsConfig, Bell, Condition, Courier, Kept, LAST_WORDS, Message, Tally, Target, Who,
+    conditions, killed,
+};
 use crate::{
-    alerts::{
-        AlertsConfig, Bell, Condition, Courier, Kept, Message, Tally, Target, Who, conditions,
-        killed,
-    },
-    ops::{Mask, Phase, Reporter},
+    ops::{Mask, Phase, Reporter, replace_unsynced},
+    vitals::{BeginWatch, Deliveries, Vitals, Watch},
 };
 
 /// Messages on their way to the courier.
@@ -38,8 +39,16 @@ pub struct AlarmParts {
     pub path: PathBuf,
 }
 
+impl AlarmParts {
+    /// The alarm, for whoever keeps the vitals.
+    #[must_use]
+    pub fn watch(self) -> BeginWatch {
+        Box::new(|left, mask, reporter| Box::new(Alarm::begin(self, left, mask, reporter)))
+    }
+}
+
 /// Looks at the vitals and has told what is worth it.
-pub(super) struct Alarm {
+struct Alarm {
     config: AlertsConfig,
     path: PathBuf,
     bell: Bell,
@@ -52,7 +61,7 @@ pub(super) struct Alarm {
 
 impl Alarm {
     /// `left` is what an earlier run wrote last of its vitals.
-    pub(super) fn begin(
+    fn begin(
         parts: AlarmParts,
         left: Option<&Vitals>,
         mask: Arc<Mask>,
@@ -86,13 +95,16 @@ impl Alarm {
             courier: tokio::spawn(courier.run(carried, end)),
         }
     }
+}
 
-    pub(super) fn tally(&self) -> Tally {
-        self.tally.clone()
+#[async_trait(?Send)]
+impl Watch for Alarm {
+    fn deliveries(&self) -> Deliveries {
+        let tally = self.tally.clone();
+        Arc::new(move || tally.show())
     }
 
-    /// Has told what is to be told at this time.
-    pub(super) fn look(&mut self, vitals: &Vitals, now: OffsetDateTime) {
+    fn look(&mut self, vitals: &Vitals, now: OffsetDateTime) {
         let process = &vitals.process;
         let is_ready = process.phase == Some(Phase::Ready);
         let is_settled = is_ready && process.since.0.is_some_and(|at| now - at >= SETTLED);
@@ -114,15 +126,13 @@ impl Alarm {
             && let Ok(text) = serde_json::to_string(self.bell.kept())
         {
             // Without it an alert may be told once more.
-            let _ = file::write(&self.path, &text);
+            let _ = replace_unsynced(&self.path, text.as_bytes());
         }
     }
 
-    /// Gives the last messages their chance.
-    pub(super) async fn end(self) {
+    async fn end(self: Box<Self>) {
         drop(self.messages);
         let _ = self.ends.send(());
-        let bound = crate::alerts::LAST_WORDS + GRACE;
-        let _late = timeout(bound, self.courier).await;
+        let _late = timeout(LAST_WORDS + GRACE, self.courier).await;
     }
 }
