@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 use tokio::runtime::Builder;
 
-use super::{failure::Failure, process};
+use super::{failure::Failure, page_room, process};
 use crate::{
     clock::{Clock as _, SystemClock},
     config::{Overrides, Surroundings},
@@ -82,11 +82,7 @@ fn carry_out(args: &PageArgs) -> Result<(), Failure> {
     if args.once_json {
         return runtime.block_on(print(plan));
     }
-    // The server joins here: it reads boards of this plan, and serves them at `args.listen`.
-    Err(Failure::lasting(format!(
-        "the page is not served at {} yet: use --once-json",
-        args.listen
-    )))
+    runtime.block_on(page_room::serve_files(plan, args.listen))
 }
 
 /// Prints all that the page shows.

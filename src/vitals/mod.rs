@@ -36,3 +36,4 @@ pub use keeper::{AttendantParts, Shared};
 pub use predict::PredictParts;
 pub use ready::{Hindrance, Limits, Reason};
 pub use watch::{BeginWatch, Deliveries, Watch};
+pub use web::{is_local, serve_pages};

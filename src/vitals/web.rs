@@ -56,6 +56,11 @@ pub(super) fn guarded(routes: Router, gate: Option<&Gate>) -> Router {
     }
 }
 
+/// Serves routes to this machine for ever.
+pub async fn serve_pages(listener: TcpListener, routes: Router) {
+    serve(Arc::new(listener), guarded(routes, None)).await;
+}
+
 /// Answers for ever.
 pub(super) async fn serve(listener: Arc<TcpListener>, router: Router) {
     let turns = Arc::new(Semaphore::new(CONNECTIONS));
@@ -92,7 +97,8 @@ async fn answer(stream: TcpStream, router: Router) {
 }
 
 /// Whether an address is reached from this machine alone.
-pub(crate) fn is_local(address: SocketAddr) -> bool {
+#[must_use]
+pub fn is_local(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
