@@ -46,6 +46,7 @@
     for (const next of [...made.childNodes]) {
       const key = keyOf(next);
       const found = key ? keyed.get(next.nodeName + key) : at && isAlike(at, next) ? at : null;
+      keyed.delete(next.nodeName + key);
       if (!found) {
         old.insertBefore(next, at);
       } else {

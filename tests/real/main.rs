@@ -25,6 +25,8 @@
 //! | `ALLORA_REAL_SEED` | seed of those moments, and of what bad doors do | random, and printed |
 //! | `ALLORA_REAL_ROUGH_WINDOWS` | windows with kills, stops and bad doors | 5 |
 //! | `ALLORA_REAL_MINUTES` | minutes in which memory and descriptors are looked at | 1 |
+//! | `ALLORA_CHROMIUM` | a browser for the page's tests | the first in `PATH` |
+//! | `ALLORA_PAGE_PICTURES` | a folder for pictures of the page | none are taken |
 //! | `ALLORA_REAL_KEEP` | set: the workers' data folders are kept | unset |
 
 #![allow(
@@ -41,6 +43,7 @@ mod another_hand;
 mod answers;
 mod bad_inputs;
 mod blending;
+mod browser;
 mod chain;
 mod check;
 #[path = "../conformance/mod.rs"]
@@ -69,6 +72,10 @@ mod models_server;
 mod node;
 mod outage;
 mod outranked;
+mod page;
+#[path = "../page_samples/mod.rs"]
+mod page_samples;
+mod page_site;
 mod peer;
 mod plan;
 mod postgres;

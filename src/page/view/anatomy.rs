@@ -6,6 +6,7 @@ use super::words::{self, Stamp, Unit};
 use crate::{
     forecast::{ChallengerReport, NetworkReport, Report, Source, Target},
     page::{Anatomy as Known, TopicBoard},
+    vitals::ForecastNow,
 };
 
 #[derive(Template)]
@@ -17,7 +18,6 @@ pub(super) struct Anatomy {
 struct Shown {
     value: String,
     about: &'static str,
-    source: &'static str,
     /// Whether it says nothing, or stands in for another.
     fallback: Option<String>,
     made: Option<Stamp>,
@@ -59,7 +59,6 @@ pub(super) fn anatomy(topic: Option<&TopicBoard>) -> Anatomy {
 fn shown(known: &Known, target: Option<Target>) -> Shown {
     let forecast = &known.forecast;
     let unit = Unit::of(target);
-    let source = source(forecast.source);
     let labelled = forecast.values.iter();
     let values = labelled.map(|it| (it.label.clone(), unit.show(it.value)));
     let mut facts = vec![("Closes seen", forecast.closes.to_string())];
@@ -81,10 +80,13 @@ fn shown(known: &Known, target: Option<Target>) -> Shown {
     Shown {
         value: unit.show(forecast.value),
         about: Unit::about(target),
-        source,
         fallback: forecast.fallback.as_ref().map(|it| it.to_string()),
         made: forecast.made.0.map(words::exact),
-        parts: known.report.as_ref().map(parts).unwrap_or_default(),
+        parts: known
+            .report
+            .as_ref()
+            .map(|it| parts(it, forecast, target))
+            .unwrap_or_default(),
         values: values.collect(),
         facts,
         age: known.data_age_seconds.map(|age| {
@@ -119,7 +121,7 @@ const fn source(source: Source) -> &'static str {
 }
 
 /// The parts and what they come to, as bars of one scale. All are log-returns.
-fn parts(report: &Report) -> Vec<Part> {
+fn parts(report: &Report, forecast: &ForecastNow, target: Option<Target>) -> Vec<Part> {
     let network = report.network.as_ref();
     let challengers = report.challengers.iter();
     let said = challengers.clone().filter_map(|it| it.value);
@@ -146,7 +148,7 @@ fn parts(report: &Report) -> Vec<Part> {
     let blend = baseline + moved / total.max(1.0);
     parts.push(Part {
         name: "Together".into(),
-        class: "sum",
+        class: "blend",
         value: percent(blend),
         bar: bar(blend, most),
         weight: report.live_weight.map(|it| format!("{it:.2}")),
@@ -159,6 +161,20 @@ fn parts(report: &Report) -> Vec<Part> {
     if let Some(network) = network {
         parts.push(models(network, most));
     }
+    let answer = match target {
+        Some(Target::LogReturn) => Some(forecast.value),
+        Some(Target::PercentReturn) => Some((forecast.value / 100.0).ln_1p()),
+        Some(Target::Price) | None => None,
+    };
+    parts.push(Part {
+        name: "Answer".into(),
+        class: "sum",
+        value: Unit::of(target).show(forecast.value),
+        bar: answer.map(|it| bar(it, most)).unwrap_or_default(),
+        weight: None,
+        share: share(0.0),
+        why: source(forecast.source).into(),
+    });
     parts
 }
 

@@ -34,6 +34,8 @@ struct Line<'a> {
     sign: &'static str,
     topic: String,
     advice: &'a Advice,
+    /// The remedy, cut where a command begins and ends.
+    remedy: Vec<(bool, &'a str)>,
 }
 
 const DISC: &str = "M12 3a9 9 0 1 1 0 18a9 9 0 0 1 0-18z";
@@ -54,7 +56,7 @@ pub(super) fn banner(board: &Board) -> Banner<'_> {
     let at = if is_down {
         process.ended.0.map(|at| ("since", at))
     } else {
-        process.started.0.map(|at| ("running since", at))
+        process.started.0.map(|at| ("since", at))
     };
     let when = at.map(|(word, at)| {
         let seconds = (status.at - at).as_seconds_f64();
@@ -110,12 +112,43 @@ fn line(advice: &Advice) -> Line<'_> {
         word,
         sign,
         topic: topic.unwrap_or_default(),
+        remedy: commands(&advice.remedy),
         advice,
     }
+}
+
+/// A text cut at its backticks; of a pair of them, what stands between is a command.
+fn commands(text: &str) -> Vec<(bool, &str)> {
+    let pairs = text.matches('`').count() / 2;
+    let parts = text.splitn(pairs * 2 + 1, '`').enumerate();
+    parts.map(|(at, part)| (at % 2 == 1, part)).collect()
 }
 
 /// A span that does not change with each block: an open page is not sent the same anew.
 fn coarse(seconds: f64) -> f64 {
     let unit = if seconds > 7_200.0 { 3_600.0 } else { 60.0 };
     (seconds / unit).floor() * unit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_stand_between_backticks() {
+        let told = commands("start `a b`, or `c`");
+        let wanted = [
+            (false, "start "),
+            (true, "a b"),
+            (false, ", or "),
+            (true, "c"),
+            (false, ""),
+        ];
+        assert_eq!(told, wanted);
+        assert_eq!(commands("one ` alone"), [(false, "one ` alone")]);
+        assert_eq!(
+            commands("`a` b ` c"),
+            [(false, ""), (true, "a"), (false, " b ` c")]
+        );
+    }
 }

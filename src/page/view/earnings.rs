@@ -11,7 +11,7 @@ use super::{
 };
 use crate::page::{Board, Earnings as Known, TopicBoard};
 
-const AREA: Area = Area::new(560, 150);
+const AREA: Area = Area::new(560, 180);
 
 #[derive(Template)]
 #[template(path = "page/earnings.html")]
@@ -98,7 +98,7 @@ fn days(known: &Known) -> Option<Chart> {
     }
     let (first, last) = (by_day.keys().next()?, by_day.keys().next_back()?);
     let count = (*last - *first).whole_days() + 1;
-    let area = Area::new(560, 110);
+    let area = Area::new(560, 120);
     let width = f64::from(area.right - area.left) / count as f64;
     let most = by_day.values().copied().fold(0.0, f64::max);
     let up = area.up(0.0, most.max(f64::MIN_POSITIVE));

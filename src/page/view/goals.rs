@@ -49,11 +49,16 @@ pub(super) fn goals(board: &Board) -> Goals {
     let windows = windows.map(|(name, (_, tally))| answered(name, tally, goals.windows));
     let uptime = names.into_iter().zip(status.uptime.named());
     let uptime = uptime.map(|(name, (_, told))| ready(name, told.as_ref(), goals.uptime));
+    let of = if board.topics.len() > 1 {
+        " in all topics"
+    } else {
+        ""
+    };
     Goals {
         period: period(board),
         groups: vec![
             Group {
-                title: format!("Windows answered, goal {}", words::goal(goals.windows)),
+                title: format!("Windows answered{of}, goal {}", words::goal(goals.windows)),
                 tiles: windows.collect(),
             },
             Group {
@@ -79,7 +84,7 @@ fn judged(share: f64, goal: f64) -> (&'static str, &'static str) {
     if share >= goal {
         ("good", "reached")
     } else {
-        ("warn", "missed")
+        ("warn", "below goal")
     }
 }
 
@@ -110,14 +115,15 @@ fn answered(name: &'static str, tally: &Tally, goal: f64) -> Tile {
         ..TELLING => ("idle", "too few to tell"),
         _ => judged(rate, goal),
     };
-    let mut details = format!("{} of {done}", tally.answered);
+    let answered = words::grouped(tally.answered);
+    let mut details = format!("{answered} of {}", words::grouped(done));
     let parts = [
         (tally.counted, "counted"),
         (tally.outranked, "outranked"),
         (tally.missed, "missed"),
     ];
     for (count, word) in parts.into_iter().filter(|(count, _)| *count > 0) {
-        details.push_str(&format!(" · {count} {word}"));
+        details.push_str(&format!(" · {} {word}", words::grouped(count)));
     }
     if tally.missed_while_down > 0 {
         details.push_str(&format!(" ({} while down)", tally.missed_while_down));
@@ -154,12 +160,17 @@ fn ready(name: &'static str, told: Option<&Uptime>, goal: f64) -> Tile {
         count => format!(" · {}", words::many(count, "start")),
     };
     let down = (told.seconds - told.ready).max(0.0);
+    let away = if down < 1.0 {
+        "never away".to_owned()
+    } else {
+        format!("{} away", words::span(down))
+    };
     Tile {
         name,
         class,
         verdict,
         figure: words::percent(told.share, 2),
-        details: format!("{} away{starts}", words::span(down)),
+        details: format!("{away}{starts}"),
         bar: Some(bar(told.share, goal)),
     }
 }

@@ -11,7 +11,7 @@ use crate::page::{Board, LatencyBoard};
 #[derive(Template)]
 #[template(path = "page/latency.html")]
 pub(super) struct Latency {
-    count: u64,
+    count: String,
     figures: Vec<(&'static str, String, String)>,
     chart: Option<Chart>,
 }
@@ -21,16 +21,16 @@ pub(super) fn latency(board: &Board) -> Latency {
     let blocks = board.status.latency.blocks;
     let show = |it: Option<f64>| it.map_or_else(|| "–".into(), words::millis);
     let mut figures = vec![
-        ("Half took less than", show(told.p50_ms), "p50".to_owned()),
-        ("99 of 100 took less than", show(told.p99_ms), "p99".into()),
+        ("Half under (p50)", show(told.p50_ms), String::new()),
+        ("99 % under (p99)", show(told.p99_ms), String::new()),
         ("Goal", words::millis(told.goal_ms), String::new()),
     ];
     if let Some(pace) = blocks {
-        let more = format!("half; 99 of 100: block +{}", pace.p99);
-        figures.push(("In which block", format!("+{}", pace.p50), more));
+        let more = format!("99 %: +{}", pace.p99);
+        figures.push(("Half in block", format!("+{}", pace.p50), more));
     }
     Latency {
-        count: told.count,
+        count: words::grouped(told.count),
         figures,
         chart: (told.count > 0).then(|| chart(told)),
     }

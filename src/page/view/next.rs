@@ -20,7 +20,7 @@ pub(super) struct Next {
     height: Option<Height>,
     /// How long a window is open, in blocks and in time.
     lasts: Option<String>,
-    /// How often one opens.
+    /// The newest window that was heard of, and the answer to it.
     last: Option<Last>,
     is_running: bool,
 }
@@ -31,7 +31,7 @@ struct Last {
     word: &'static str,
     opened: Option<Stamp>,
     value: Option<String>,
-    details: Vec<String>,
+    details: Vec<(&'static str, String)>,
     cause: Option<String>,
 }
 
@@ -86,12 +86,9 @@ fn last(window: &Window, unit: Unit) -> Last {
         it.parse()
             .map_or_else(|_| it.to_owned(), |value| unit.show(value))
     });
-    let latency = window
-        .latency_ms
-        .map(|ms| format!("sent in {}", words::millis(ms)));
-    let block = window
-        .height
-        .map(|it| format!("in block +{}", it.0 - window.nonce.0));
+    let latency = window.latency_ms.map(|ms| ("Sent in", words::millis(ms)));
+    let block = window.height.map(|it| it.0 - window.nonce.0);
+    let block = block.map(|it| ("In block", format!("+{it}")));
     Last {
         nonce: window.nonce,
         class,

@@ -76,7 +76,7 @@ impl Section {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Banner => "How is the worker?",
-            Self::Next => "When does the next window open?",
+            Self::Next => "When is the next window?",
             Self::Goals => "Are the goals reached?",
             Self::Windows => "What became of each window?",
             Self::Track => "How good are the forecasts?",

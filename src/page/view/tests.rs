@@ -142,9 +142,9 @@ fn figures_are_told_in_words() {
     let told = |it| section(it, &board, &Choice::default()).unwrap();
     let track = told(Section::Track);
     assert!(
-        track.contains("[0.93, 1.04]</b> can't be told from saying that the price stays")
+        track.contains("[0.90, 1.01]</b> can't be told from saying that the price stays")
             || track
-                .contains("[0.93, 1.04]</b> can&#39;t be told from saying that the price stays"),
+                .contains("[0.90, 1.01]</b> can&#39;t be told from saying that the price stays"),
         "{track}"
     );
     assert!(

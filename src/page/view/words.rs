@@ -88,7 +88,8 @@ pub(super) fn span(seconds: f64) -> String {
         (0, 0, _) => format!("{minutes} min"),
         (0, _, 0) => format!("{hours} h"),
         (0, _, _) => format!("{hours} h {minutes} min"),
-        (1..3, 0, _) => format!("{days} d"),
+        (1, 0, _) => "1 day".into(),
+        (2, 0, _) => "2 days".into(),
         (1..3, _, _) => format!("{days} d {hours} h"),
         (..=730, _, _) => format!("{days} days"),
         (..=3_650, _, _) => format!("{} years", days / 365),
@@ -172,11 +173,25 @@ pub(super) fn millis(ms: f64) -> String {
     }
 }
 
+/// A count with its thousands apart: `2,160`.
+pub(super) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let first = digits.len() % 3;
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && at % 3 == first {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A count and its thing: `1 window`, `2 windows`.
 pub(super) fn many(count: u64, one: &str) -> String {
     match count {
         1 => format!("1 {one}"),
-        _ => format!("{count} {one}s"),
+        _ => format!("{} {one}s", grouped(count)),
     }
 }
 
@@ -230,7 +245,7 @@ impl Unit {
     /// What the number is.
     pub(super) const fn about(target: Option<Target>) -> &'static str {
         match target {
-            Some(Target::LogReturn) => "log-return × 100, which is nearly a change in percent",
+            Some(Target::LogReturn) => "log-return × 100, nearly a change in percent",
             Some(Target::PercentReturn) => "change in percent",
             Some(Target::Price) => "price in the quote currency",
             None => "in the topic's unit",

@@ -22,6 +22,15 @@ fn figures_promise_nothing_that_is_not_so() {
     assert_eq!(percent(0.999_9, 1), "99.9 %");
     assert_eq!(percent(0.29, 0), "29 %");
     assert_eq!(percent(1.0, 1), "100.0 %");
+    for (count, told) in [
+        (0, "0"),
+        (999, "999"),
+        (2_160, "2,160"),
+        (1_234_567, "1,234,567"),
+    ] {
+        assert_eq!(grouped(count), told);
+    }
+    assert_eq!(many(2_160, "window"), "2,160 windows");
     assert_eq!(goal(0.95), "95 %");
     assert_eq!(goal(0.995), "99.5 %");
     assert_eq!(coins(Uallo(2_500_000)), "2500000 uallo");

@@ -25,6 +25,8 @@ pub(super) struct Windows<'a> {
     summary: String,
     grid: Option<Grid>,
     legend: Vec<Legend>,
+    /// A cell by itself, drawn as those of the season are.
+    cell: &'static str,
     caption: String,
     /// The day that is listed, and the way back to the newest.
     newest: Option<String>,
@@ -52,9 +54,12 @@ pub(super) fn windows<'a>(
     };
     let more = (choice.day.is_some() && found.len() > rows.len())
         .then(|| format!("The newest {} of {} are listed.", rows.len(), found.len()));
+    let grid = grid::grid(all, &board.status, choice);
+    let is_upright = grid.as_ref().is_none_or(|it| it.is_upright);
     Windows {
         summary: outcome::summary(all),
-        grid: grid::grid(all, &board.status, choice),
+        cell: if is_upright { "M.5 .08v1" } else { "M.08 .5h1" },
+        grid,
         legend: outcome::legend(all),
         caption,
         newest: choice.day.map(|_| choice.with_day(None)),

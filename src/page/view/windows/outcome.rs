@@ -1,5 +1,6 @@
 //! What becomes of windows, as classes with a colour, a shape and a word each.
 
+use super::super::words;
 use crate::{
     page::WindowRow,
     store::{Miss, Outcome},
@@ -91,6 +92,8 @@ pub(super) struct Legend {
     pub about: &'static str,
     pub has_hole: bool,
     pub count: usize,
+    /// The same in words.
+    pub told: String,
 }
 
 /// The classes that there are, with their counts.
@@ -101,14 +104,16 @@ pub(super) fn legend(windows: &[WindowRow]) -> Vec<Legend> {
     };
     Class::ALL
         .into_iter()
-        .map(|class| Legend {
+        .map(|class| (class, count(class)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(class, count)| Legend {
             name: class.name(),
             word: class.word(),
             about: class.about(),
             has_hole: class.has_hole(),
-            count: count(class),
+            count,
+            told: words::grouped(count as u64),
         })
-        .filter(|it| it.count > 0)
         .collect()
 }
 
@@ -123,7 +128,11 @@ pub(super) fn counted<'a>(windows: impl IntoIterator<Item = &'a WindowRow>) -> S
             _ => missed += 1,
         }
     }
-    let mut text = format!("{}, {answered} answered", super::words::many(all, "window"));
+    let mut text = format!(
+        "{}, {} answered",
+        words::many(all, "window"),
+        words::grouped(answered)
+    );
     if missed > 0 {
         text.push_str(&format!(", {missed} missed"));
     }
