@@ -376,8 +376,13 @@ fn topic_status(windows: Spans<Tally>) -> TopicStatus {
         }),
         forecast: Some(forecast()),
         why: Some("gated".into()),
+        score: Some(-0.207_1),
         score_ema: Some(-0.221_7),
-        rewards: None,
+        rewards: Spans {
+            today: Uallo(31_000_000_000_000_000),
+            week: Uallo(214_000_000_000_000_000),
+            period: Uallo(2_710_000_000_000_000_000),
+        },
         record: Some(Record {
             n: 1_975,
             ratio: Some(0.98),
@@ -472,6 +477,11 @@ fn money() -> Money {
             today: Uallo(8_600_000_000_000_000),
             week: Uallo(63_000_000_000_000_000),
             period: Uallo(801_000_000_000_000_000),
+        },
+        rewards: Spans {
+            today: Uallo(31_000_000_000_000_000),
+            week: Uallo(214_000_000_000_000_000),
+            period: Uallo(2_710_000_000_000_000_000),
         },
         per_day: Some(Uallo(9_000_000_000_000_000)),
         lasts_days: Some(466.0),
