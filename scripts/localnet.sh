@@ -11,7 +11,8 @@
 #       their wallets follow from admin's words, who pays for them
 #   scripts/localnet.sh reputer [--truth VALUE] [--for WINDOWS]   tell the losses of all answers, until stopped:
 #       without it the chain scores nobody and pays nobody. The truth is VALUE (0), whatever the prices do:
-#       an answer's loss is log10 of its squared distance to it. Both need v0.17.0
+#       an answer's loss is log10 of its squared distance to it. Both need v0.17.0,
+#       and peers topics of one number
 #   scripts/localnet.sh fund ADDRESS [ALLO]   send coins to an address (10 by default)
 #   scripts/localnet.sh status   what runs, and the topics' windows
 #   scripts/localnet.sh logs     follow the node's log

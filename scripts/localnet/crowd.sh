@@ -6,10 +6,11 @@ build_crowd() {
   need go
   [[ $version == "$default_version" ]] || die "peers and the reputer speak the language of $default_version alone; this chain is of $version"
   mkdir -p "$(dirname "$crowd")"
-  local made=$crowd.$BASHPID
-  (cd "$root/localnet" && go build -mod=readonly -buildvcs=false -o "$made" ./crowd) \
-    || { rm -f "$made"; die "localnet/crowd did not build; see the lines above (Go 1.24 or newer is needed)"; }
-  mv "$made" "$crowd"
+  # In its place: what is up to date is not linked again. One at a time, where that can be had.
+  local alone=()
+  command -v flock >/dev/null && alone=(flock "$crowd.lock")
+  (cd "$root/localnet" && "${alone[@]}" go build -mod=readonly -buildvcs=false -o "$crowd" ./crowd) \
+    || die "localnet/crowd did not build; see the lines above (Go 1.24 or newer is needed)"
 }
 
 # In the foreground until it is stopped, or for so many windows: peers [N] | reputer, [--for WINDOWS] [--truth VALUE].

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     process::{Child, Stdio},
     sync::Arc,
     thread,
@@ -48,13 +49,22 @@ impl Drop for Crowd {
 }
 
 impl Crowd {
+    /// Starts them and waits until they are ready.
     fn start(node: &Node, arguments: &[&str]) -> Self {
-        let child = localnet(&node.environment)
+        let mut child = localnet(&node.environment)
             .args(arguments)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn();
-        Self(child.expect("bash runs scripts/localnet.sh"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("bash runs scripts/localnet.sh");
+        let said = BufReader::new(child.stdout.take().expect("piped"));
+        let crowd = Self(child);
+        let mut lines = said.lines().map_while(Result::ok);
+        let ready = lines.find(|line| line.starts_with("crowd: ") && line.ends_with("ready"));
+        assert!(ready.is_some(), "{arguments:?} ended before it was ready");
+        // What they say further is read, so that they never wait for it.
+        thread::spawn(move || lines.count());
+        crowd
     }
 }
 
@@ -74,10 +84,7 @@ fn scores_and_rewards_arrive_in_status_metrics_and_database() {
     let node = Plan::new().paced(EPOCH, WINDOW).start(&binary);
     let chain = Chain::new(&node.rpc);
     let wallet = Wallet::funded(Funded::Worker);
-    // One after the other: both are paid for by the same wallet.
     let _peers = Crowd::start(&node, &["peers", &PEERS.to_string()]);
-    let mut ledger = Ledger::new(&chain);
-    let first = ledger.wait_for_closed(0, 1).remove(0);
     let _reputer = Crowd::start(&node, &["reputer"]);
 
     let port = free_ports(1);
@@ -122,11 +129,7 @@ fn scores_and_rewards_arrive_in_status_metrics_and_database() {
     ));
 
     // The last answers are settled while nobody is there, and known after the next start.
-    let last = known
-        .scores
-        .last()
-        .map(|it| it.nonce.0)
-        .unwrap_or(first.nonce);
+    let last = known.scores.last().expect("scores").nonce.0;
     let answered = chain.submissions(&wallet.address, TOPIC);
     let answered = answered.iter().map(|it| it.nonce).max().expect("answers");
     assert!(answered > last, "{answered} is settled already");
@@ -161,12 +164,12 @@ fn a_real_node_settles_as_the_embedded_chain_does() {
     let node = Plan::new().paced(EPOCH, WINDOW).start(&binary);
     let chain = Chain::new(&node.rpc);
     let _peers = Crowd::start(&node, &["peers", &PEERS.to_string()]);
+    let _reputer = Crowd::start(&node, &["reputer"]);
     let mut ledger = Ledger::new(&chain);
     let mut window = ledger.wait_for_closed(0, 1).remove(0);
     while window.counted.len() < PEERS {
         window = ledger.wait_for_closed(window.nonce, 1).remove(0);
     }
-    let _reputer = Crowd::start(&node, &["reputer"]);
     let height = settled::settles(window.nonce, EPOCH, EPOCH);
     chain.wait_for(height);
     let client = Client::new(node.rpc.clone());

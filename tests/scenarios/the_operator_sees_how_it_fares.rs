@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
-use allora_worker::devnet::Control;
+use allora_worker::{
+    devnet::Control,
+    store::{Ledger, Wallet},
+};
 use serde_json::Value;
+use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    conformance::settled::settles,
+    harness::TOPIC,
     operator::Home,
     the_program_on_the_embedded_chain::{home_of_the_stages_wallet, quick},
 };
@@ -65,17 +71,6 @@ async fn windows_are_counted_a_chain_that_stands_is_told_and_so_are_those_missed
     assert!(topic["score_ema"].is_number(), "{topic:#}");
     assert_eq!(status["process"]["pid"], child.id().unwrap());
 
-    // A window is scored and paid two epochs later, and that is read at the next quiet moment.
-    let earned = |status: &Value| {
-        let topic = &status["topics"][0];
-        topic["score"].is_number() && topic["rewards"]["period"] != "0 uallo"
-    };
-    let since = Instant::now();
-    while !earned(&self::status(&home).await.1) {
-        assert!(since.elapsed() < MINUTE, "{status:#}");
-        sleep(Duration::from_secs(1)).await;
-    }
-
     let (output, said) = home.run(&["status", "--watch"]).await;
     assert!(
         output.status.code() == Some(78) && said.contains("terminal"),
@@ -98,10 +93,6 @@ async fn windows_are_counted_a_chain_that_stands_is_told_and_so_are_those_missed
     );
     let all = &status["windows"]["period"];
     assert!(all["missed_while_down"].as_u64() >= Some(1), "{status:#}");
-    assert!(earned(&status), "{status:#}");
-    assert_eq!(status["money"]["rewards"], status["topics"][0]["rewards"]);
-    let (_, said) = home.run(&["status"]).await;
-    assert!(said.contains("rewards 0.0"), "{said}");
 }
 
 #[tokio::test]
@@ -123,4 +114,63 @@ async fn a_wallet_without_coins_and_a_worker_without_prices_say_what_they_need()
     let _child = starved.start(&args);
     let (code, found) = told(&starved, "no_prices").await;
     assert_eq!(code, Some(1), "{found}");
+}
+
+/// The nonces that the database has a score of.
+async fn scored(home: &Home, chain_id: &str, address: &str) -> Vec<i64> {
+    let path = home.artifact("worker.db");
+    let ledger = Ledger::open(&path).await.unwrap().unwrap();
+    let wallet = Wallet {
+        chain_id: chain_id.into(),
+        address: address.into(),
+    };
+    let all = ledger.earnings(&wallet, OffsetDateTime::UNIX_EPOCH).await;
+    let all = all.unwrap().remove(&TOPIC).unwrap_or_default();
+    let scored = all.scores.into_iter().filter(|it| it.score.is_some());
+    scored.map(|it| it.nonce.0).collect()
+}
+
+#[tokio::test]
+async fn what_answers_earn_is_told_also_of_the_time_that_the_worker_was_down() {
+    let chain_id = "allora-status-4";
+    let (stage, args) = quick(chain_id).await;
+    let home = home_of_the_stages_wallet();
+    let mut child = home.start(&strs(&args));
+    let earned = |status: &Value| {
+        let topic = &status["topics"][0];
+        topic["score"].is_number() && topic["rewards"]["period"] != "0 uallo"
+    };
+    let since = Instant::now();
+    while !earned(&status(&home).await.1) {
+        assert!(since.elapsed() < MINUTE, "{:#}", status(&home).await.1);
+        sleep(Duration::from_millis(500)).await;
+    }
+    child.kill().await.unwrap();
+    let (_, down) = status(&home).await;
+    assert!(earned(&down), "{down:#}");
+    assert_eq!(down["money"]["rewards"], down["topics"][0]["rewards"]);
+    let (_, said) = home.run(&["status"]).await;
+    assert!(said.contains("rewards 0.0"), "{said}");
+
+    // What was answered last is settled while nobody is there.
+    let counted = home.told("counted", 1).await;
+    let last = counted.iter().filter_map(|it| it["nonce"].as_i64()).max();
+    let last = last.unwrap();
+    let before = scored(&home, chain_id, &stage.address).await;
+    assert!(!before.is_empty() && !before.contains(&last), "{before:?}");
+    let settled = settles(last, 12, 40);
+    while stage.height().await <= settled {
+        assert!(since.elapsed() < 2 * MINUTE);
+        sleep(Duration::from_millis(100)).await;
+    }
+    let _child = home.start(&strs(&args));
+    loop {
+        let after = scored(&home, chain_id, &stage.address).await;
+        if after.contains(&last) {
+            assert!(before.iter().all(|it| after.contains(it)), "{after:?}");
+            break;
+        }
+        assert!(since.elapsed() < 4 * MINUTE, "{last} is not in {after:?}");
+        sleep(Duration::from_millis(500)).await;
+    }
 }
