@@ -349,16 +349,12 @@ impl Settings {
     /// # Errors
     /// When `DATABASE_URL` is no database's address.
     pub fn predictions(&self) -> Result<DatabaseUrl, StoreError> {
-        match &self.database_url {
-            Some(named) => Ok(named
-                .expose_secret()
-                .parse::<DatabaseUrl>()?
-                .below(&self.root)),
-            None => {
-                let artifacts = Artifacts::predict(self.artifacts.data_dir());
-                Ok(DatabaseUrl::file(artifacts.database()))
-            }
+        if let Some(named) = &self.database_url {
+            let named: DatabaseUrl = named.expose_secret().parse()?;
+            return Ok(named.below(&self.root));
         }
+        let artifacts = Artifacts::predict(self.artifacts.data_dir());
+        Ok(DatabaseUrl::file(artifacts.database()))
     }
 
     /// All secrets, for the mask of the logs.

@@ -114,7 +114,7 @@ impl<'a> Check<'a> {
         let holds = is_reached && given.matches(HASH).count() == 1;
         let right =
             "write https://HOST/…/{hash}, or http:// on this machine alone, with {hash} once";
-        let wrong = format_args!("is {:?}, which is no address of a transaction", given);
+        let wrong = format_args!("is {given:?}, which is no address of a transaction");
         self.expect(holds, &["explorer"], wrong, right);
     }
 

@@ -167,6 +167,7 @@ impl Stage {
                 gas_price_floor: 10,
                 denom: "uallo".into(),
                 faucet: None,
+                explorer: None,
             },
             topics: self.topics.clone(),
             chain: ChainConfig {

@@ -113,3 +113,77 @@ fn rows_per_block(records: &[Record], horizon: Duration) -> usize {
     let minutes = (span / gaps / 60.0).round().max(1.0);
     ((seconds / 60.0 / minutes).round() as usize).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use time::{Duration as Span, macros::datetime};
+
+    use super::*;
+    use crate::{store::Resolution, types::Nonce};
+
+    const WEEKLY: Option<Duration> = Some(WEEK);
+
+    /// Daily forecasts that are half of what came, give or take.
+    fn records(count: i64) -> Vec<Record> {
+        let record = |day: i64| {
+            let outcome = 0.01 * ((day * 5 % 11) as f64 - 5.2);
+            let value = outcome * 0.5 + 0.001 * ((day * 7 % 13) as f64 - 6.0);
+            Record {
+                nonce: Nonce(day),
+                opened: datetime!(2025-01-01 0:00 UTC) + Span::days(day),
+                value,
+                source: None,
+                resolution: Resolution {
+                    base: 1.0,
+                    close: outcome.exp(),
+                    outcome,
+                    loss: (value - outcome).powi(2),
+                    zero_loss: outcome * outcome,
+                },
+                field: None,
+            }
+        };
+        (0..count).map(record).collect()
+    }
+
+    #[test]
+    fn steps_are_few_and_stay_while_the_record_grows() {
+        assert!(wanted(0).is_empty());
+        for count in 1..3_000 {
+            let steps = wanted(count);
+            assert!(
+                steps.len() <= MOST && steps.last() == Some(&count),
+                "{count}"
+            );
+            assert!(steps.is_sorted() && steps[0] > 0);
+            let next = wanted(count + 1);
+            let kept = steps.iter().filter(|it| next.contains(it)).count();
+            assert!(kept + 1 >= steps.len() / 2, "{count}");
+        }
+    }
+
+    #[test]
+    fn what_was_drawn_bit_by_bit_is_what_is_drawn_at_once() {
+        let all = records(200);
+        let mut grown = Bands::default();
+        for count in [0, 1, 41, 42, 43, 90, 150, 199] {
+            let _bands = grown.of(&all[..count], None, WEEKLY);
+        }
+        let grown = grown.of(&all, None, WEEKLY);
+        assert_eq!(grown, Bands::default().of(&all, None, WEEKLY));
+        assert!(grown.len() > 10 && grown.len() <= MOST);
+        // Three blocks of fourteen days come first.
+        assert!(grown[0].at >= all[41].opened);
+        for band in &grown {
+            assert!(
+                0.3 < band.low && band.low < band.high && band.high < 0.8,
+                "{band:?}"
+            );
+        }
+        // Another record: nothing of the first one is left.
+        let mut bands = Bands::default();
+        let _of_another = bands.of(&all[100..], None, WEEKLY);
+        assert_eq!(bands.of(&all, None, WEEKLY), grown);
+        assert!(bands.of(&[], None, None).is_empty());
+    }
+}

@@ -43,3 +43,21 @@ fn ranked(sorted: &[f64], percent: usize) -> Option<f64> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rank_is_one_of_the_times() {
+        let times: Vec<f64> = (1..=200).map(f64::from).collect();
+        assert_eq!(
+            (ranked(&times, 50), ranked(&times, 99)),
+            (Some(100.0), Some(198.0))
+        );
+        assert_eq!(
+            (ranked(&times[..1], 99), ranked(&[], 50)),
+            (Some(1.0), None)
+        );
+    }
+}

@@ -9,9 +9,9 @@ use super::*;
 use crate::{
     forecast::Target,
     ops::Artifacts,
-    page::sample::Season,
+    page::{Track, sample::Season},
     status::{Life, State},
-    store::{DatabaseUrl, Journal as _, Outcome, Store},
+    store::{DatabaseUrl, Journal as _, Outcome, Store, Tally},
 };
 
 const UNTIL: OffsetDateTime = datetime!(2025-12-01 12:20 UTC);
@@ -19,7 +19,7 @@ const TOPIC: TopicId = TopicId(67);
 const WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
 
 struct Folder {
-    _folder: TempDir,
+    _kept: TempDir,
     artifacts: Artifacts,
     season: Season,
 }
@@ -36,7 +36,7 @@ impl Folder {
         }
         Self {
             artifacts: Artifacts::new(folder.path()),
-            _folder: folder,
+            _kept: folder,
             season,
         }
     }
@@ -113,9 +113,36 @@ async fn a_season_of_2160_windows_is_shown_whole() {
     };
     assert_eq!((topic.id, topic.asset.as_deref()), (TOPIC, Some("BTC/USD")));
 
-    // Every window of the season, with what became of it.
-    assert_eq!(topic.windows.len(), 2_160);
     let tally = &board.status.windows.period;
+    windows_are_those_of(&folder.season, topic, tally);
+    forecasts_are_held_against_prices(&topic.track);
+    all_else_is_there(topic, &vitals);
+    models_log_and_latencies_are_there(&board);
+
+    // A window more.
+    let store = Store::open(&folder.artifacts.database()).await.unwrap();
+    folder.season.more(&store, 0).await.unwrap();
+    let later = reader.board(Some(&vitals), UNTIL + Duration::HOUR).await;
+    let next = &later.topics[0];
+    assert_eq!(next.windows.len(), 2_161);
+    assert_eq!(next.windows[..2_159], topic.windows[..2_159]);
+    assert_eq!(
+        next.track.points.len() + next.track.pending.len(),
+        topic.track.points.len() + topic.track.pending.len() + 1
+    );
+    assert_eq!(later.latency.count, board.latency.count + 1);
+    // Read anew, it is the same.
+    let anew = folder
+        .reader()
+        .board(Some(&vitals), UNTIL + Duration::HOUR)
+        .await;
+    let json = |board: &Board| serde_json::to_value(board).unwrap();
+    assert_eq!(json(&anew), json(&later));
+}
+
+/// Every window of the season is there, with what became of it.
+fn windows_are_those_of(season: &Season, topic: &TopicBoard, tally: &Tally) {
+    assert_eq!(topic.windows.len(), 2_160);
     assert_eq!(tally.opened, 2_160);
     let mut outcomes: BTreeMap<String, u64> = BTreeMap::new();
     for window in &topic.windows {
@@ -132,7 +159,7 @@ async fn a_season_of_2160_windows_is_shown_whole() {
             is_answered
         );
         assert_eq!(window.value.is_none(), window.is_estimated);
-        let late = window.at - folder.season.opened_at(window.nonce);
+        let late = window.at - season.opened_at(window.nonce);
         assert!(late.abs() < Duration::seconds(5), "{window:?}");
     }
     assert_eq!(
@@ -145,9 +172,9 @@ async fn a_season_of_2160_windows_is_shown_whole() {
     );
     assert!(tally.estimated > 30 && tally.missed_while_down > 25);
     assert!(topic.windows.is_sorted_by_key(|it| it.nonce));
+}
 
-    // Forecasts against prices.
-    let track = &topic.track;
+fn forecasts_are_held_against_prices(track: &Track) {
     let standing = track.standing.as_ref().unwrap();
     assert_eq!(track.points.len(), standing.n);
     assert!(track.points.len() > 1_900 && track.pending.len() > 150);
@@ -173,6 +200,9 @@ async fn a_season_of_2160_windows_is_shown_whole() {
             "{band:?} {at:?}"
         );
     }
+}
+
+fn all_else_is_there(topic: &TopicBoard, vitals: &Vitals) {
     let network = topic.network.as_ref().unwrap();
     assert_eq!(
         (network.nonce, network.others.len()),
@@ -185,7 +215,10 @@ async fn a_season_of_2160_windows_is_shown_whole() {
     let anatomy = topic.anatomy.as_ref().unwrap();
     assert_eq!(anatomy.report.as_ref().unwrap().challengers.len(), 3);
     assert!(anatomy.data_age_seconds.is_some_and(|it| it > 0.0));
+}
 
+fn models_log_and_latencies_are_there(board: &Board) {
+    let tally = &board.status.windows.period;
     assert_eq!(board.latency.count, tally.answered);
     assert_eq!(board.latency.counts.iter().sum::<u64>(), tally.answered);
     assert!(board.latency.p50_ms.unwrap() < board.latency.p99_ms.unwrap());
@@ -202,31 +235,6 @@ async fn a_season_of_2160_windows_is_shown_whole() {
     assert_eq!(round.by_status, expected);
     assert_eq!(board.log.len(), 500);
     assert!(board.log.is_sorted_by_key(|it| it.at));
-
-    // A window more.
-    let store = Store::open(&folder.artifacts.database()).await.unwrap();
-    folder.season.more(&store, 0).await.unwrap();
-    let later = reader.board(Some(&vitals), UNTIL + Duration::HOUR).await;
-    let next = &later.topics[0];
-    assert_eq!(next.windows.len(), 2_161);
-    assert_eq!(next.windows[..2_159], topic.windows[..2_159]);
-    assert_eq!(
-        next.track.points.len() + next.track.pending.len(),
-        track.points.len() + track.pending.len() + 1
-    );
-    assert_eq!(later.latency.count, board.latency.count + 1);
-    // Read anew, it is the same.
-    let anew = folder
-        .reader()
-        .board(Some(&vitals), UNTIL + Duration::HOUR)
-        .await;
-    let json = |board: &Board| {
-        let mut board = serde_json::to_value(board).unwrap();
-        // The bands' steps have a history.
-        board["topics"][0]["track"]["bands"].take();
-        board
-    };
-    assert_eq!(json(&anew), json(&later));
 }
 
 #[tokio::test]
