@@ -50,6 +50,7 @@ impl Stage {
         });
         let devnet = devnet.await.unwrap();
         let network = NetworkConfig {
+            explorer: None,
             chain_id: DevnetConfig::default().chain_id,
             rpc: vec![devnet.rpc_url()],
             ws: vec![devnet.ws_url()],
