@@ -193,8 +193,8 @@ impl Emissions {
             .collect())
     }
 
-    /// The moving average of an inferer's scores, and the nonce that it was last brought up to; none when
-    /// it was never scored.
+    /// The moving average of an inferer's scores, and the newest nonce that it answered, which is scored
+    /// later; none before its first answer.
     ///
     /// # Errors
     /// When the chain can't be asked.

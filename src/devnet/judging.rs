@@ -95,8 +95,7 @@ fn average(topic: &mut Topic, name: &str, score: f64, nonce: i64) -> f64 {
     };
     let known = topic.scores.entry(name.to_owned()).or_insert(newcomer);
     known.value = ALPHA * score + (1.0 - ALPHA) * known.value;
-    // In a later window it may have had its turn already.
-    known.nonce = known.nonce.max(nonce);
+    // The nonce stays: it is the newest that was answered.
     known.value
 }
 

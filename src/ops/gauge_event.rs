@@ -60,11 +60,11 @@ pub enum GaugeEvent {
         opens: Option<Height>,
         closes: Option<Height>,
     },
-    /// The chain's moving average of our scores in a topic; none while it has not scored us.
+    /// The chain's moving average of our scores in a topic, as it is now; none before our first answer.
     Score {
         topic: TopicId,
         ema: Option<f64>,
-        /// The nonce that it was last brought up to.
+        /// The newest nonce that we answered, which is scored later.
         nonce: Option<i64>,
     },
     /// The chain has scored our answer to a window.

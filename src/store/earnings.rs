@@ -1,5 +1,7 @@
 //! What the chain makes of the wallet's answers: scores and rewards, and how fast the answers were.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;
@@ -30,7 +32,7 @@ pub struct Scored {
     pub at: OffsetDateTime,
     /// The score, where it is known.
     pub score: Option<f64>,
-    /// The moving average of our scores with it, where it is known.
+    /// The moving average of our scores with it, where it is known; without a score, the one before it.
     pub ema: Option<f64>,
 }
 
@@ -86,11 +88,12 @@ pub trait EarningsRepository: Send + Sync + 'static {
         topic: TopicId,
     ) -> Result<Option<Height>, StoreError>;
 
-    /// Forgets all that is older.
+    /// Forgets what is so much older than the newest of its kind. The host's date, which may be wrong, has
+    /// no say.
     ///
     /// # Errors
     /// When the database can't be written.
-    async fn forget_earnings(&self, before: OffsetDateTime) -> Result<(), StoreError>;
+    async fn forget_earnings(&self, kept: Duration) -> Result<(), StoreError>;
 }
 
 const TIME: &str = "INSERT INTO latencies (chain_id, address, topic, nonce, at, micros) \
@@ -208,11 +211,12 @@ impl EarningsRepository for Store {
         Ok(found.map(Height))
     }
 
-    async fn forget_earnings(&self, before: OffsetDateTime) -> Result<(), StoreError> {
+    async fn forget_earnings(&self, kept: Duration) -> Result<(), StoreError> {
+        let kept = i64::try_from(kept.as_millis()).unwrap_or(i64::MAX);
         for table in DATED {
-            let sql = format!("DELETE FROM {table} WHERE at < ?");
+            let sql = format!("DELETE FROM {table} WHERE at < (SELECT max(at) FROM {table}) - ?");
             let done = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(milliseconds(before))
+                .bind(kept)
                 .execute(&self.pool);
             done.await.map_err(|cause| self.failed(cause))?;
         }

@@ -178,8 +178,13 @@ async fn what_is_old_is_forgotten() {
         .note_times(&wallet(), &[time(100), time(400)])
         .await
         .unwrap();
-    let before = AT + time::Duration::seconds(200);
-    store.forget_earnings(before).await.unwrap();
+    // Seconds stand for heights and nonces here: those up to 300 before the newest stay.
+    for kept in [300, 200] {
+        let left = earned(&path, AT).await;
+        assert_eq!((left.scores.len(), left.rewards.len()), (2, 2));
+        let kept = Duration::from_secs(kept);
+        store.forget_earnings(kept).await.unwrap();
+    }
     let left = earned(&path, AT).await;
     assert_eq!((left.scores.len(), left.rewards.len()), (1, 1));
     assert_eq!(left.rewards[0].height, Height(400));

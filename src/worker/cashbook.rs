@@ -29,8 +29,8 @@ const LAST: Duration = Duration::from_secs(2);
 /// Notes that wait for a disk; beyond them the oldest are lost.
 const MOST: usize = 4_096;
 
-/// Writes in batches what each answer took, and each change of the moving averages. What the disk refuses
-/// is written with the next batch.
+/// Writes in batches what each answer took, and the moving average at that time, which stands until the
+/// answer is scored. What the disk refuses is written with the next batch.
 pub struct Cashbook {
     earnings: Arc<dyn EarningsRepository>,
     wallet: Wallet,
@@ -42,7 +42,7 @@ pub struct Cashbook {
 struct Pending {
     times: Vec<AnswerTime>,
     scores: Vec<Scored>,
-    /// The newest average of each topic, and the nonce that it was brought up to.
+    /// The newest average of each topic, and the newest nonce then.
     averages: BTreeMap<TopicId, (i64, f64)>,
 }
 

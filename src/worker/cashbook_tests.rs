@@ -60,7 +60,7 @@ impl EarningsRepository for Kept {
         Ok(None)
     }
 
-    async fn forget_earnings(&self, _: OffsetDateTime) -> Result<(), StoreError> {
+    async fn forget_earnings(&self, _: Duration) -> Result<(), StoreError> {
         Ok(())
     }
 }

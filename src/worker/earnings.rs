@@ -40,7 +40,7 @@ const TRIES: u32 = 3;
 /// A block that is older by so many is gone where it is not there: no node lags that far.
 const LATE: i64 = 100;
 /// How long what was earned is kept.
-const KEPT: time::Duration = time::Duration::days(365);
+const KEPT: Duration = Duration::from_hours(365 * 24);
 
 /// Reads what blocks settle for the wallet, tells it, and notes it.
 pub struct Earner {
@@ -191,9 +191,8 @@ impl Earner {
     }
 
     async fn read(&self) {
-        let before = self.clock.now() - KEPT;
         // What is kept for too long costs a little room alone.
-        let _later = timeout(BOUND, self.earnings.forget_earnings(before)).await;
+        let _later = timeout(BOUND, self.earnings.forget_earnings(KEPT)).await;
         loop {
             let Some((height, topics)) = self.next() else {
                 self.news.notified().await;

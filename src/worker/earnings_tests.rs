@@ -80,7 +80,7 @@ impl Stage {
     /// Somebody who reads what the chain settles, until it is dropped.
     fn earner(&self) -> Reading {
         let (reporter, _) = Reporter::recording();
-        let clock = FastClock::new(OffsetDateTime::UNIX_EPOCH, 50);
+        let clock = FastClock::new(OffsetDateTime::now_utc(), 50);
         let earner = Earner::new(
             Arc::clone(&self.chain),
             Arc::clone(&self.store) as _,

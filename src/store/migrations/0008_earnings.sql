@@ -14,7 +14,7 @@ CREATE TABLE latencies (
 CREATE INDEX latencies_by_age ON latencies (at);
 
 -- The chain's score of an inference, and the moving average of the wallet's scores with it: whichever
--- is known.
+-- is known. Before an inference is scored, the average is that of the time when it was sent.
 CREATE TABLE scores (
     chain_id  TEXT    NOT NULL,
     address   TEXT    NOT NULL,

@@ -23,7 +23,7 @@ pub struct NoncedScore {
     pub at: OffsetDateTime,
     /// The score, where it is known.
     pub score: Option<f64>,
-    /// The moving average of our scores with it, where it is known.
+    /// The moving average of our scores with it, where it is known; without a score, the one before it.
     pub ema: Option<f64>,
 }
 
