@@ -23,9 +23,10 @@ const WINDOWS_END: &str = " GROUP BY nonce, topic) g JOIN journal j ON j.id = g.
     LEFT JOIN journal i ON i.id = g.held LEFT JOIN journal p ON p.id = g.signed \
     LEFT JOIN journal b ON b.id = g.taken ORDER BY j.nonce, j.topic";
 
-/// Those windows alone that a step was written of after one.
+/// Those windows alone that a step was written of after one. `+` keeps SQLite from going through all of a
+/// wallet's steps to find these few.
 const SINCE: &str = " AND (nonce, topic) IN (SELECT nonce, topic FROM journal \
-    WHERE id > ?3 AND chain_id = ?1 AND address = ?2)";
+    WHERE id > ?3 AND +chain_id = ?1 AND +address = ?2)";
 
 /// Transactions that a block holds: those of an answer that is in, and those that a block has refused.
 const PAYMENTS: &str = "SELECT t.hash, t.bytes, min(j.at) AS at \

@@ -38,11 +38,12 @@ const PENDING: &str = "SELECT * FROM outcomes WHERE chain_id = ? AND address = ?
     AND resolved IS NULL ORDER BY nonce DESC LIMIT ?";
 
 /// Of the newest forecasts the newest one whose others are known.
-const COMPARED: &str = "SELECT o.*, p.combined, p.inferers FROM \
-    (SELECT * FROM outcomes WHERE chain_id = ?1 AND address = ?2 AND topic = ?3 \
-        ORDER BY nonce DESC LIMIT 500) o JOIN peers p \
+const COMPARED: &str = "SELECT o.*, p.combined, p.inferers FROM outcomes o JOIN peers p \
     ON p.chain_id = o.chain_id AND p.topic = o.topic AND p.nonce = o.nonce \
-    WHERE o.peered = 1 ORDER BY o.nonce DESC LIMIT 1";
+    WHERE o.chain_id = ?1 AND o.address = ?2 AND o.topic = ?3 AND o.nonce = \
+        (SELECT max(n.nonce) FROM (SELECT nonce, peered FROM outcomes \
+            WHERE chain_id = ?1 AND address = ?2 AND topic = ?3 ORDER BY nonce DESC LIMIT 500) n \
+        WHERE n.peered = 1)";
 
 const STANDINGS: &str =
     "SELECT topic, standing FROM standings WHERE chain_id = ? AND address = ? ORDER BY topic";
