@@ -128,18 +128,14 @@ pub(super) fn counted<'a>(windows: impl IntoIterator<Item = &'a WindowRow>) -> S
             _ => missed += 1,
         }
     }
-    let mut text = format!(
-        "{}, {} answered",
-        words::many(all, "window"),
-        words::grouped(answered)
-    );
-    if missed > 0 {
-        text.push_str(&format!(", {missed} missed"));
-    }
-    if open > 0 {
-        text.push_str(&format!(", {open} open"));
-    }
-    text
+    let parts = [(answered, "answered"), (missed, "missed"), (open, "open")];
+    let told = parts
+        .into_iter()
+        .filter(|(count, word)| *count > 0 || *word == "answered");
+    let told = told.map(|(count, word)| format!("{} {word}", words::grouped(count)));
+    let mut all = vec![words::many(all, "window")];
+    all.extend(told);
+    all.join(", ")
 }
 
 /// The season in words.
