@@ -223,9 +223,9 @@ fn marks(first: Date, days: i64, slots: i64, cell: Size, is_upright: bool) -> Ve
     let slots_each = whole.unwrap_or(slots).max(1);
     let hour_slots = (0..slots).filter(|it| it % slots_each == 0);
     let days_each = match days {
-        ..=FEW => 1,
-        ..=30 => 3,
-        ..=62 => 7,
+        days if days <= FEW => 1,
+        ..31 => 3,
+        31..63 => 7,
         _ => 14,
     };
     let shown = (0..days).filter(|it| it % days_each == 0);

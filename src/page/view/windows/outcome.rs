@@ -91,9 +91,7 @@ pub(super) struct Legend {
     pub word: &'static str,
     pub about: &'static str,
     pub has_hole: bool,
-    pub count: usize,
-    /// The same in words.
-    pub told: String,
+    pub count: String,
 }
 
 /// The classes that there are, with their counts.
@@ -111,8 +109,7 @@ pub(super) fn legend(windows: &[WindowRow]) -> Vec<Legend> {
             word: class.word(),
             about: class.about(),
             has_hole: class.has_hole(),
-            count,
-            told: words::grouped(count as u64),
+            count: words::grouped(count as u64),
         })
         .collect()
 }
