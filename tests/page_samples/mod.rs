@@ -53,8 +53,9 @@ fn past(seconds: i64) -> Moment {
 }
 
 fn hash(seed: i64) -> String {
-    let part = |it: i64| noise(seed * 8 + it).to_bits();
-    (0..4).map(|it| format!("{:016X}", part(it))).collect()
+    let parts = [0, 1, 2, 3].map(|it| noise(seed * 8 + it).to_bits());
+    let [a, b, c, d] = parts;
+    format!("{a:016X}{b:016X}{c:016X}{d:016X}")
 }
 
 /// One topic with a season behind it.
@@ -150,9 +151,8 @@ pub(crate) fn stopped() -> Board {
         ),
     ];
     let windows = &mut board.topics[0].windows;
-    for hour in 2_155..2_160 {
-        let outcome = Outcome::Missed(Miss::Down);
-        windows[hour] = window(i64::try_from(hour).unwrap_or_default(), 60, outcome);
+    for (row, hour) in windows[2_155..].iter_mut().zip(2_155..) {
+        *row = window(hour, 60, Outcome::Missed(Miss::Down));
     }
     board.status.windows = tallies(&board.topics[0].windows);
     board.status.uptime.today = Some(up(0.98, 0.787, 0));
@@ -218,10 +218,17 @@ pub(crate) fn degraded() -> Board {
         network.z = Some(4.19);
         network.verdict = Some(Verdict::Warning);
     }
-    for hour in 2_140..2_159 {
-        if hour % 3 == 0 {
-            topic.windows[hour].outcome = Outcome::Missed(Miss::Unheard);
-        }
+    for row in topic.windows[2_140..2_159].iter_mut().step_by(3) {
+        *row = WindowRow {
+            outcome: Outcome::Missed(Miss::Unheard),
+            latency_ms: None,
+            blocks: None,
+            height: None,
+            value: None,
+            hash: None,
+            endpoint: None,
+            ..row.clone()
+        };
     }
     board.status.windows = tallies(&board.topics[0].windows);
     board

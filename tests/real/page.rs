@@ -207,14 +207,14 @@ async fn pictures_are_taken_where_a_folder_is_named() {
     };
     let Some(program) = chromium() else { return };
     let browser = Browser::start(&program).await;
-    let pictures: [(&str, fn() -> Board, &str, (u32, u32)); 4] = [
-        ("season-light", samples::season, "light", (1_280, 1_240)),
-        ("season-dark", samples::season, "dark", (1_280, 1_240)),
-        ("phone", samples::season, "light", (360, 800)),
-        ("trouble", samples::degraded, "light", (1_280, 900)),
+    let pictures = [
+        ("season-light", samples::season(), "light", (1_280, 1_240)),
+        ("season-dark", samples::season(), "dark", (1_280, 1_240)),
+        ("phone", samples::season(), "light", (360, 800)),
+        ("trouble", samples::degraded(), "light", (1_280, 900)),
     ];
     for (name, board, theme, (width, height)) in pictures {
-        let site = Site::start(board()).await;
+        let site = Site::start(board).await;
         let mut tab = browser.tab().await;
         tab.theme(theme).await;
         tab.size(width, height).await;

@@ -68,7 +68,7 @@ async fn it_can_be_used_by_keyboard_and_keeps_its_place() {
     tab.eval("document.querySelector('#pending').open = true")
         .await;
     site.change(Section::Track, 9, |board| {
-        board.topics[0].track.pending.truncate(9)
+        board.topics[0].track.pending.truncate(9);
     });
     tab.until("document.querySelector('#pending summary').textContent.startsWith('9 ')")
         .await;
@@ -118,7 +118,7 @@ async fn what_is_new_comes_by_itself_and_silence_is_told() {
         "14 Dec 2025, 23:50:00 UTC"
     );
     site.change(Section::Banner, 12, |board| {
-        board.status = samples::degraded().status
+        board.status = samples::degraded().status;
     });
     tab.until("document.querySelector('.state .word').textContent === 'In trouble'")
         .await;
