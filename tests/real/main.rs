@@ -73,7 +73,13 @@ mod node;
 mod outage;
 mod outranked;
 mod page;
+mod page_live;
 #[path = "../page_samples/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the library's own tests use more of it"
+)]
 mod page_samples;
 mod page_site;
 mod peer;

@@ -9,7 +9,7 @@ use allora_worker::{
     devnet::Control,
     forecast::History,
     pulse::Pulses,
-    vitals::{Attendant, AttendantParts, Limits, PageParts},
+    vitals::{Attendant, AttendantParts, Limits, PageParts, Shared},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -38,6 +38,7 @@ impl Watch {
         let webhook = webhook().await;
         let folder = TempDir::new().unwrap();
         let attendant = Attendant::start(AttendantParts {
+            vitals: Shared::default(),
             heard,
             path: folder.path().join("worker.vitals.json"),
             secrets: Vec::new(),
@@ -47,7 +48,8 @@ impl Watch {
             pulses: (Pulses::default(), Duration::from_secs(60)),
             page: Some(PageParts {
                 listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-                token: None,
+                gate: None,
+                room: None,
             }),
             alarm: Some(
                 AlarmParts {

@@ -80,7 +80,7 @@ fn shown(known: &Known, target: Option<Target>) -> Shown {
     Shown {
         value: unit.show(forecast.value),
         about: Unit::about(target),
-        fallback: forecast.fallback.as_ref().map(|it| it.to_string()),
+        fallback: forecast.fallback.as_ref().map(ToString::to_string),
         made: forecast.made.0.map(words::exact),
         parts: known
             .report

@@ -1,5 +1,7 @@
 //! Charts as SVG, drawn here: paths with classes that the style colours.
 
+use std::fmt::Write as _;
+
 use askama::Template;
 use time::{Duration, OffsetDateTime, Time, UtcOffset};
 
@@ -196,20 +198,21 @@ pub(super) fn line(points: impl IntoIterator<Item = (f64, f64)>) -> String {
 
 /// Dots, drawn as lines without length that have round ends.
 pub(super) fn dots(points: impl IntoIterator<Item = (f64, f64)>) -> String {
-    points
-        .into_iter()
-        .map(|(x, y)| format!("M{} {}h0", place(x), place(y)))
-        .collect()
+    let mut path = String::new();
+    for (x, y) in points {
+        let _ = write!(path, "M{} {}h0", place(x), place(y));
+    }
+    path
 }
 
 /// Bars: their left sides, widths, and two ends.
 pub(super) fn bars(bars: impl IntoIterator<Item = (f64, f64, f64, f64)>) -> String {
-    bars.into_iter()
-        .map(|(x, width, y, to)| {
-            let (x, w, y, h) = (place(x), place(width), place(y), place(to - y));
-            format!("M{x} {y}h{w}v{h}h-{w}z")
-        })
-        .collect()
+    let mut path = String::new();
+    for (x, width, y, to) in bars {
+        let (x, w, y, h) = (place(x), place(width), place(y), place(to - y));
+        let _ = write!(path, "M{x} {y}h{w}v{h}h-{w}z");
+    }
+    path
 }
 
 /// Seconds since the epoch, with their fractions.

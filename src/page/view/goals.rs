@@ -116,24 +116,24 @@ fn answered(name: &'static str, tally: &Tally, goal: f64) -> Tile {
         _ => judged(rate, goal),
     };
     let answered = words::grouped(tally.answered);
-    let mut details = format!("{answered} of {}", words::grouped(done));
+    let mut details = vec![format!("{answered} of {}", words::grouped(done))];
     let parts = [
         (tally.counted, "counted"),
         (tally.outranked, "outranked"),
         (tally.missed, "missed"),
     ];
-    for (count, word) in parts.into_iter().filter(|(count, _)| *count > 0) {
-        details.push_str(&format!(" · {} {word}", words::grouped(count)));
-    }
-    if tally.missed_while_down > 0 {
-        details.push_str(&format!(" ({} while down)", tally.missed_while_down));
-    }
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    details.extend(parts.map(|(count, word)| format!("{} {word}", words::grouped(count))));
+    let down = match tally.missed_while_down {
+        0 => String::new(),
+        down => format!(" ({down} while down)"),
+    };
     Tile {
         name,
         class,
         verdict,
         figure: words::percent(rate, 1),
-        details,
+        details: format!("{}{down}", details.join(" · ")),
         bar: Some(bar(rate, goal)),
     }
 }

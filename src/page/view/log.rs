@@ -29,7 +29,7 @@ struct Line<'a> {
     level: &'static str,
     word: &'static str,
     rank: u8,
-    line: &'a LogLine,
+    told: &'a LogLine,
 }
 
 pub(super) fn log<'a>(board: &'a Board, choice: &Choice) -> Log<'a> {
@@ -60,6 +60,6 @@ fn line(line: &LogLine) -> Line<'_> {
         level: level_word(line.level),
         word,
         rank: rank(line.level),
-        line,
+        told: line,
     }
 }

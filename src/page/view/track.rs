@@ -52,7 +52,7 @@ pub(super) fn track(topic: Option<&TopicBoard>) -> Track {
         opened: words::short(it.opened),
         value: unit.show(it.value),
         known: horizon
-            .map(|it| time::Duration::seconds(it))
+            .map(time::Duration::seconds)
             .map(|horizon| words::short(it.opened + horizon)),
     });
     Track {

@@ -1,6 +1,6 @@
 //! The season as cells: a path for each class of windows, however many there are.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
 use time::{Date, Duration, UtcOffset};
 
@@ -217,19 +217,15 @@ fn runs(cells: &BTreeMap<(i64, i64), Class>, class: Class, is_upright: bool) -> 
 }
 
 fn marks(first: Date, days: i64, slots: i64, cell: Size, is_upright: bool) -> Vec<Mark> {
-    let hour = |slot: i64| {
-        let mut text = String::new();
-        let _ = write!(text, "{:02}:00", slot * 24 / slots);
-        text
-    };
+    let hour = |slot: i64| format!("{:02}:00", slot * 24 / slots);
     let hours = if is_upright { 6 } else { 3 };
     let whole = (slots * hours % 24 == 0).then_some(slots * hours / 24);
     let slots_each = whole.unwrap_or(slots).max(1);
     let hour_slots = (0..slots).filter(|it| it % slots_each == 0);
     let days_each = match days {
-        ..=FEW => 1,
-        ..=30 => 3,
-        ..=62 => 7,
+        days if days <= FEW => 1,
+        ..31 => 3,
+        31..63 => 7,
         _ => 14,
     };
     let shown = (0..days).filter(|it| it % days_each == 0);

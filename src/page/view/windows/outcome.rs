@@ -91,9 +91,7 @@ pub(super) struct Legend {
     pub word: &'static str,
     pub about: &'static str,
     pub has_hole: bool,
-    pub count: usize,
-    /// The same in words.
-    pub told: String,
+    pub count: String,
 }
 
 /// The classes that there are, with their counts.
@@ -111,8 +109,7 @@ pub(super) fn legend(windows: &[WindowRow]) -> Vec<Legend> {
             word: class.word(),
             about: class.about(),
             has_hole: class.has_hole(),
-            count,
-            told: words::grouped(count as u64),
+            count: words::grouped(count as u64),
         })
         .collect()
 }
@@ -128,18 +125,14 @@ pub(super) fn counted<'a>(windows: impl IntoIterator<Item = &'a WindowRow>) -> S
             _ => missed += 1,
         }
     }
-    let mut text = format!(
-        "{}, {} answered",
-        words::many(all, "window"),
-        words::grouped(answered)
-    );
-    if missed > 0 {
-        text.push_str(&format!(", {missed} missed"));
-    }
-    if open > 0 {
-        text.push_str(&format!(", {open} open"));
-    }
-    text
+    let parts = [(answered, "answered"), (missed, "missed"), (open, "open")];
+    let told = parts
+        .into_iter()
+        .filter(|(count, word)| *count > 0 || *word == "answered");
+    let told = told.map(|(count, word)| format!("{} {word}", words::grouped(count)));
+    let mut all = vec![words::many(all, "window")];
+    all.extend(told);
+    all.join(", ")
 }
 
 /// The season in words.
