@@ -73,13 +73,11 @@ impl Attendant {
         let reporter = parts.reporter.clone();
         let vitals = Shared::default();
         let kept = vitals.clone();
-        let attendant = Self::begin(OFFICE, page, &reporter, |listener, left| {
+        let mut attendant = Self::begin(OFFICE, page, &reporter, |listener, left| {
             attend(parts, kept, listener, left)
         })?;
-        Ok(Self {
-            vitals,
-            ..attendant
-        })
+        attendant.vitals = vitals;
+        Ok(attendant)
     }
 }
 

@@ -100,7 +100,7 @@ impl Submitter {
     }
 
     /// A block took a transaction's fee.
-    fn paid(&self, hash: &str, fee: Uallo) {
+    fn paid(&mut self, hash: &str, fee: Uallo) {
         let hash = hash.to_owned();
         self.tell(GaugeEvent::FeePaid { hash, fee }.into());
         let (paid, most) = self.budget.of_day(self.parts.clock.now());

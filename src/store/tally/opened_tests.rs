@@ -61,6 +61,7 @@ fn past(nonces: &[i64], terms: Vec<Terms>, runs: Vec<Run>) -> Past {
             .map(|it| journaled(*it, StateName::Counted))
             .collect(),
         runs,
+        unready: Vec::new(),
         terms,
         payments: Vec::new(),
     }
