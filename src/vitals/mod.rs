@@ -17,6 +17,7 @@ mod keeper;
 mod metrics;
 mod predict;
 mod ready;
+mod reason;
 mod sheet;
 #[cfg(test)]
 mod tests;
@@ -34,5 +35,5 @@ pub use file::{VitalsError, read};
 pub use histogram::{BOUNDS_MS, Histogram};
 pub use keeper::AttendantParts;
 pub use predict::PredictParts;
-pub use ready::{Hindrance, Limits, Reason};
+pub use reason::{Hindrance, Limits, Reason};
 pub use watch::{BeginWatch, Deliveries, Watch};

@@ -105,9 +105,7 @@ async fn work(
         address: address.clone(),
         prices: prices.to_string(),
     });
-    let standby = Standby::of(&settings, &address, args.dry_run)?;
-    shorten_grace(&mut settings, standby.as_ref());
-    *wallet = guard(&settings, &address, standby.as_ref())?;
+    let standby = guarded(&mut settings, &address, args.dry_run, wallet)?;
     reporter.emit(Event::SingletonPassed { pidfile });
     let period = settings.competition.as_ref().map(period);
     if !await_start(period, &clock, &reporter, &shutdown).await {
@@ -147,8 +145,8 @@ async fn work(
     };
     let worker = async {
         let was_here = has_answered(&settings, &address, journal.as_ref()).await;
-        let bounds = (standby.as_ref(), was_here);
-        let chain = connect(&settings, signer, &topics, &reporter, bounds).await?;
+        let held = (standby.as_ref(), was_here);
+        let chain = connect(&settings, signer, &topics, &reporter, held).await?;
         let mut outcomes = None;
         let mut started = Instant::from_std(started);
         let mut led: Arc<dyn Journal> = Arc::clone(&journal) as _;
@@ -235,6 +233,19 @@ fn worker_of(
         once: args.once,
         started,
     }
+}
+
+/// Takes the wallet for this process; gives who else is to lead it, where several may.
+fn guarded(
+    settings: &mut Settings,
+    address: &str,
+    dry_run: bool,
+    wallet: &mut Option<WalletLock>,
+) -> Result<Option<Standby>, Failure> {
+    let standby = Standby::of(settings, address, dry_run)?;
+    shorten_grace(settings, standby.as_ref());
+    *wallet = guard(settings, address, standby.as_ref())?;
+    Ok(standby)
 }
 
 /// Another worker waits: what is in the air is not waited for as long as without one.

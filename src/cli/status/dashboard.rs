@@ -9,6 +9,7 @@ use ratatui::{
 };
 
 use super::{
+    fit::{fitted, wrapped},
     sections::{Line, Mark, Section, sections},
     text::{Words, headline, subline},
 };
@@ -164,36 +165,6 @@ fn advised(it: &Advice, view: View, width: usize) -> Vec<Drawn<'static>> {
     lines
 }
 
-/// A text in lines of so many columns, broken between words where it can be.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(1);
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let mut word = word.to_owned();
-        let used = lines.last().map_or(0, |it| it.chars().count());
-        let gap = usize::from(used > 0);
-        if used + gap + word.chars().count() > width && used > 0 {
-            lines.push(String::new());
-        }
-        while word.chars().count() > width {
-            let rest: String = word.chars().skip(width).collect();
-            let head: String = word.chars().take(width).collect();
-            if let Some(last) = lines.last_mut() {
-                last.push_str(&head);
-            }
-            lines.push(String::new());
-            word = rest;
-        }
-        if let Some(last) = lines.last_mut() {
-            if !last.is_empty() {
-                last.push(' ');
-            }
-            last.push_str(&word);
-        }
-    }
-    lines
-}
-
 /// Fills one or two columns with sections; gives how many lines don't fit.
 fn columns(frame: &mut Frame<'_>, area: Rect, status: &Status, view: View) -> u16 {
     let count = if area.width < TWO_COLUMNS { 1 } else { 2 };
@@ -255,16 +226,6 @@ fn drawn(line: &Line, width: usize, view: View) -> Drawn<'static> {
         Span::styled(format!("{label:<LABEL$} "), view.dim()),
         Span::raw(text),
     ])
-}
-
-/// A text in so many columns, cut at its end.
-fn fitted(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
-    short.push('…');
-    short
 }
 
 #[cfg(test)]
@@ -340,14 +301,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn long_texts_are_broken_between_words_and_long_words_anywhere() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
-        assert_eq!(wrapped("", 9), [""]);
-        assert_eq!(wrapped("ab", 0), ["a", "b"]);
     }
 
     #[test]

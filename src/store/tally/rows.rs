@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 
 use super::{
     Payment, Run, Terms, Unready,
-    runs::{run, terms, unready},
+    runs::{run, terms},
+    unready,
 };
 use crate::{
     store::{Lives, StateName, StoreError, Wallet, database, journal_sql::date, one_connection},
@@ -153,7 +154,7 @@ impl Ledger {
         };
         let payments = self.rows(PAYMENTS, wallet, payment).await?;
         let runs = self.rows(RUNS, wallet, run).await?;
-        let unready = self.rows(UNREADY, wallet, unready).await?;
+        let unready = self.rows(UNREADY, wallet, unready::read).await?;
         let terms = self.rows(TERMS, wallet, terms).await?;
         Ok(Past {
             windows,
