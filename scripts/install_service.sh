@@ -23,15 +23,13 @@ root=$(project_root)
 
 instance='' competition='' user=allora into='' dry='' uninstall='' changed=''
 while (($#)); do
+    # FLAG=VALUE is FLAG VALUE.
+    [[ $1 != --*=* ]] || set -- "${1%%=*}" "${1#*=}" "${@:2}"
     case $1 in
         --instance) instance=${2:?--instance needs a name} && shift ;;
-        --instance=*) instance=${1#*=} ;;
         --competition) competition=${2:?--competition needs a file} && shift ;;
-        --competition=*) competition=${1#*=} ;;
         --user) user=${2:?--user needs a name} && shift ;;
-        --user=*) user=${1#*=} ;;
         --root) into=${2:?--root needs a folder} && shift ;;
-        --root=*) into=${1#*=} ;;
         --dry-run) dry=1 ;;
         --uninstall) uninstall=1 ;;
         -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" && exit 0 ;;

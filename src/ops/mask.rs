@@ -24,7 +24,7 @@ const ROOM: usize = 4 * BLOCK;
 
 /// The secrets that no line may hold.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Mask {
+pub struct Mask {
     /// Those that the process needs for as long as it runs.
     texts: Vec<SecretString>,
     wallets: Vec<Print>,

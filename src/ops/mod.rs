@@ -54,7 +54,7 @@ pub(crate) use files::replace_unsynced;
 pub use gauge_event::{EndpointGauge, GaugeEvent, Need};
 pub use hardening::{CORE_DUMPS, harden, keep_private};
 pub use held::{Holder, holder_of_folder, holder_of_wallet};
-pub(crate) use mask::Mask;
+pub use mask::Mask;
 pub use phrase::{Level, Words, complaint};
 pub use predict_event::PredictEvent;
 pub use prediction::{Basis, Prediction, Status};

@@ -273,6 +273,34 @@ fn a_dry_run_does_nothing_and_an_uninstall_leaves_secrets() {
 }
 
 #[test]
+fn a_purge_of_the_package_takes_the_rendered_timers_and_leaves_secrets() {
+    let machine = Machine::new();
+    machine.installed_well(&[&machine.competition()]);
+    machine.installed_well(&["--instance", "two", &machine.competition()]);
+    let units = machine.installed("etc/systemd/system");
+    let foreign = units.join("allora-worker-of-mine.timer");
+    fs::write(&foreign, "").unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/package/postrm");
+    let gone = |how: &str| {
+        let mut command = Command::new("sh");
+        let root = machine.installed("");
+        let root = root.to_str().unwrap().trim_end_matches('/').to_owned();
+        command.arg(&script).arg(how).env("DPKG_ROOT", root);
+        let (code, said) = said(&mut command);
+        assert_eq!(code, Some(0), "{said}");
+    };
+    let timers = ["allora-worker.timer", "allora-worker@two.timer"];
+    gone("remove");
+    assert!(timers.iter().all(|it| units.join(it).is_file()));
+    gone("purge");
+    for left in timers.iter().chain(&["allora-worker.service.d"]) {
+        assert!(!units.join(left).exists(), "{left} is still there");
+    }
+    assert!(foreign.is_file());
+    assert!(machine.installed("etc/allora-worker/credentials").is_dir());
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let machine = Machine::new();
     let file = machine.place("empty.toml");

@@ -17,6 +17,7 @@ mod keeper;
 mod metrics;
 mod predict;
 mod ready;
+mod reason;
 mod sheet;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,6 @@ pub use file::{VitalsError, read};
 pub use histogram::{BOUNDS_MS, Histogram};
 pub use keeper::{AttendantParts, Shared};
 pub use predict::PredictParts;
-pub use ready::{Hindrance, Limits, Reason};
+pub use reason::{Hindrance, Limits, Reason};
 pub use watch::{BeginWatch, Deliveries, Watch};
 pub use web::{is_local, serve_pages};

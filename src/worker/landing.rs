@@ -132,11 +132,11 @@ impl Submitter {
     }
 
     /// As [`Submitter::included`], of one whose transaction nobody has told of.
-    fn found(&mut self, key: WindowKey, hash: String, height: Height, gas_used: i64) {
+    fn found(&mut self, key: WindowKey, hash: &str, height: Height, gas_used: i64) {
         let flight = self.flights.get(&key);
         let fee = flight.map(|flight| flight.fee).unwrap_or_default();
-        if self.included(key, hash.clone(), height, gas_used) {
-            self.paid(&hash, fee);
+        if self.included(key, hash.to_owned(), height, gas_used) {
+            self.paid(hash, fee);
         }
     }
 
@@ -152,7 +152,7 @@ impl Submitter {
         if let Some([(_, sequence)]) = flight.map(|it| it.signatures.as_slice()) {
             self.ledger.spent(*sequence);
         }
-        self.found(key, hash, self.height, 0);
+        self.found(key, &hash, self.height, 0);
     }
 
     /// The window is closed and the chain has told how.
@@ -166,7 +166,7 @@ impl Submitter {
             let (height, result) = (Height(tx.height), tx.tx_result);
             included = result.code == 0;
             if included {
-                self.found(key, tx.hash, height, result.gas_used);
+                self.found(key, &tx.hash, height, result.gas_used);
             } else if !outcome.admitted {
                 let TxResult {
                     code,

@@ -1,9 +1,9 @@
 //! The Predict worker as a process, with real model servers and an orchestrator.
 
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -75,9 +75,9 @@ impl Stand {
     pub(crate) fn start(&self) -> Worker {
         let data = self.path().join("data");
         let log = data.join("artifacts/logs/predict_continuous.log");
-        let offset = fs::metadata(&log).map_or(0, |file| file.len());
         let port = self.orchestrator.address().port().to_string();
-        let child = Command::new(binary())
+        let mut command = Command::new(binary());
+        command
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .args(["predict", "--host", "127.0.0.1", "--port", &port])
             .args(["--crunch-id", CRUNCH, "--prices", PRICES, "--speed", "3600"])
@@ -89,14 +89,8 @@ impl Stand {
             .arg(self.path().join("predict.toml"))
             .env_remove("TIINGO_API_KEY")
             .env_remove("DATABASE_URL")
-            .env("ALLORA_PREDICT__HTTP__LISTEN", "")
-            .stdin(Stdio::null())
-            .stdout(self.appended("stdout"))
-            .stderr(self.appended("stderr"))
-            .spawn()
-            .expect("the worker's binary runs");
-        let offset = usize::try_from(offset).expect("a file's length");
-        Worker::watch(child, log, offset, self.path())
+            .env("ALLORA_PREDICT__HTTP__LISTEN", "");
+        Worker::spawn(&mut command, log, self.path())
     }
 
     /// What is stored once it fits; all that is, in its order.
@@ -148,14 +142,6 @@ impl Stand {
 
     fn database(&self) -> PathBuf {
         self.path().join("predictions.db")
-    }
-
-    fn appended(&self, name: &str) -> File {
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(self.path().join(name));
-        file.expect("the temporary folder can be written")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -148,17 +148,9 @@ impl<'a> Site<'a> {
     /// Starts the worker with more in its environment.
     pub(crate) fn start_with(&self, environment: &[(&str, &str)]) -> Worker {
         let log = self.data().join("artifacts/logs/worker_continuous.log");
-        let offset = fs::metadata(&log).map_or(0, |file| file.len());
-        let child = self
-            .command("run")
-            .envs(environment.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(self.appended("stdout"))
-            .stderr(self.appended("stderr"))
-            .spawn()
-            .expect("the worker's binary runs");
-        let offset = usize::try_from(offset).expect("a file's length");
-        Worker::watch(child, log, offset, self.path())
+        let mut command = self.command("run");
+        command.envs(environment.iter().copied());
+        Worker::spawn(&mut command, log, self.path())
     }
 
     /// What `check` says before a start with the same arguments, and its exit code.
@@ -234,14 +226,6 @@ impl<'a> Site<'a> {
 
     fn data(&self) -> PathBuf {
         self.path().join("data")
-    }
-
-    fn appended(&self, name: &str) -> File {
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(self.path().join(name));
-        file.expect("the temporary folder can be written")
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::{
     collections::HashSet,
-    fs,
+    fs::{self, File},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -31,6 +31,26 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
+    /// Starts a program that appends to this event log; what it prints is appended to files in the folder.
+    pub(crate) fn spawn(command: &mut Command, log: PathBuf, folder: &Path) -> Self {
+        let appended = |name: &str| {
+            let file = File::options()
+                .create(true)
+                .append(true)
+                .open(folder.join(name));
+            file.expect("the temporary folder can be written")
+        };
+        let offset = fs::metadata(&log).map_or(0, |file| file.len());
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(appended("stdout"))
+            .stderr(appended("stderr"))
+            .spawn()
+            .expect("the worker's binary runs");
+        let offset = usize::try_from(offset).expect("a file's length");
+        Self::watch(child, log, offset, folder)
+    }
+
     /// A process that appends to this event log, from `offset` on, and prints to files in the folder.
     pub(crate) fn watch(child: Child, log: PathBuf, offset: usize, folder: &Path) -> Self {
         Self {

@@ -72,6 +72,10 @@ impl Seat {
         )
     }
 
+    async fn uptime(&self) -> Value {
+        self.status().await.1["uptime"]["period"].clone()
+    }
+
     /// The remedy on the page, while there is one for this reason.
     async fn on_the_page(&self, reason: &str) -> Option<String> {
         let (status, body) = self.page().await;
@@ -156,8 +160,17 @@ async fn one_whose_chain_says_nothing() {
     let _child = seat.command(&args).spawn().unwrap();
     seat.home.told("counted", 1).await;
     seat.ready().await;
+    // A living run counts up to now, and not from minute to minute.
+    let up = seat.uptime().await;
+    assert!(up["ready"].as_f64() > Some(0.0), "{up}");
     stage.control(Control::Pause).await;
     seat.knows(Instant::now(), "no_blocks", "not_ready").await;
+    stage.control(Control::Resume).await;
+    seat.ready().await;
+    // What it was cut off for is no time that it was up.
+    let up = seat.uptime().await;
+    let down = up["seconds"].as_f64().unwrap() - up["ready"].as_f64().unwrap();
+    assert!(down > 5.0, "{up}");
 }
 
 #[tokio::test]

@@ -42,10 +42,8 @@ async fn it_is_ready_once_models_are_asked_and_counts_them() {
         let is = value(&metrics, answered)? >= 3.0;
         (is && value(&metrics, "allora_predict_models_callable") == Some(3.0)).then_some(metrics)
     });
-    let counted = counted.await;
-    let metrics = match counted {
-        Some(metrics) => metrics,
-        None => panic!("{}", get(address, "/metrics").await.1),
+    let Some(metrics) = counted.await else {
+        panic!("{}", get(address, "/metrics").await.1)
     };
     for name in [
         "allora_predict_models_known",

@@ -9,10 +9,11 @@ use ratatui::{
 };
 
 use super::{
+    fit::{fitted, wrapped},
     sections::{Line, Mark, Section, sections},
-    text::{headline, subline},
+    text::{Words, headline, subline},
 };
-use crate::status::{Severity, State, Status};
+use crate::status::{Advice, Severity, State, Status};
 
 /// How it is drawn.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,8 +28,6 @@ pub(super) struct View {
 const LABEL: usize = 8;
 /// Below this width there is one column.
 const TWO_COLUMNS: u16 = 70;
-/// Lines of advice that are shown at most, of a third of the height.
-const MOST_ADVICE: usize = 6;
 
 /// Draws all of it; gives how many lines can be scrolled.
 pub(super) fn draw(frame: &mut Frame<'_>, status: &Status, view: View) -> u16 {
@@ -42,7 +41,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, status: &Status, view: View) -> u16 {
         Constraint::Length(1),
     ]);
     let [head, told, body, foot] = rows.areas(area);
-    frame.render_widget(Paragraph::new(header(status, view)), head);
+    frame.render_widget(
+        Paragraph::new(header(status, view, usize::from(area.width))),
+        head,
+    );
     frame.render_widget(Paragraph::new(advice), told);
     let hidden = columns(frame, body, status, view);
     let keys = if hidden > 0 {
@@ -88,7 +90,7 @@ impl View {
     }
 }
 
-fn header(status: &Status, view: View) -> Vec<Drawn<'static>> {
+fn header(status: &Status, view: View, width: usize) -> Vec<Drawn<'static>> {
     let mark = match status.state {
         State::Running => Mark::Good,
         State::Trouble | State::Stopped => Mark::Bad,
@@ -96,46 +98,70 @@ fn header(status: &Status, view: View) -> Vec<Drawn<'static>> {
     };
     let (sign, style) = view.mark(mark);
     let bold = style.add_modifier(Modifier::BOLD);
+    let room = width.saturating_sub(2);
+    let all = headline(status, Words::All);
+    let headline = if all.chars().count() <= room {
+        all
+    } else {
+        fitted(&headline(status, Words::Few), room)
+    };
     vec![
         Drawn::from(vec![
             Span::styled(format!("{sign} "), bold),
-            Span::styled(headline(status), bold),
+            Span::styled(headline, bold),
         ]),
-        Drawn::styled(format!("  {}", subline(status)), view.dim()),
+        Drawn::styled(format!("  {}", fitted(&subline(status), room)), view.dim()),
     ]
 }
 
-/// The worst first, each with its remedy, as many as a third of the screen holds.
+/// The worst first, each in full with its remedy, as many as a third of the screen holds.
 fn advice(status: &Status, view: View, area: Rect) -> Vec<Drawn<'static>> {
-    let most = MOST_ADVICE.min(usize::from(area.height / 3)).max(2) / 2;
-    let mut lines = Vec::new();
-    for it in status.advice.iter().take(most) {
-        let mark = match it.severity {
-            Severity::Trouble => Mark::Bad,
-            Severity::Warning => Mark::Warn,
-            Severity::Notice => Mark::None,
-        };
-        let (sign, style) = view.mark(mark);
-        let width = usize::from(area.width);
-        let topic = it
-            .topic
-            .map(|id| format!("topic {id}: "))
-            .unwrap_or_default();
-        let cause = fitted(&format!("{topic}{}", it.cause), width.saturating_sub(2));
-        lines.push(Drawn::from(vec![
-            Span::styled(format!("{sign} "), style),
-            Span::styled(cause, style),
-        ]));
-        let remedy = fitted(&it.remedy, width.saturating_sub(4));
-        lines.push(Drawn::from(format!("  → {remedy}")));
+    let most = usize::from(area.height / 3).max(2);
+    let mut lines: Vec<Drawn<'static>> = Vec::new();
+    let mut shown = 0;
+    for it in &status.advice {
+        let one = advised(it, view, usize::from(area.width));
+        let is_last = shown + 1 == status.advice.len();
+        // The line that tells of further ones.
+        let room = most - usize::from(!is_last);
+        if shown > 0 && lines.len() + one.len() > room {
+            break;
+        }
+        lines.extend(one.into_iter().take(most));
+        shown += 1;
     }
-    let more = status.advice.len().saturating_sub(most);
+    let more = status.advice.len() - shown;
     if more > 0 {
         lines.push(Drawn::styled(
             format!("  and {more} more: see `status`"),
             view.dim(),
         ));
     }
+    lines
+}
+
+fn advised(it: &Advice, view: View, width: usize) -> Vec<Drawn<'static>> {
+    let mark = match it.severity {
+        Severity::Trouble => Mark::Bad,
+        Severity::Warning => Mark::Warn,
+        Severity::Notice => Mark::None,
+    };
+    let (sign, style) = view.mark(mark);
+    let topic = it.topic.map(|id| format!("topic {id}: "));
+    let cause = format!("{}{}", topic.unwrap_or_default(), it.cause);
+    let causes = wrapped(&cause, width.saturating_sub(2)).into_iter();
+    let causes = causes.zip(std::iter::once(sign).chain(std::iter::repeat(" ")));
+    let mut lines: Vec<_> = causes
+        .map(|(text, sign)| {
+            Drawn::from(vec![
+                Span::styled(format!("{sign} "), style),
+                Span::styled(text, style),
+            ])
+        })
+        .collect();
+    let remedies = wrapped(&it.remedy, width.saturating_sub(4)).into_iter();
+    let remedies = remedies.zip(std::iter::once("→").chain(std::iter::repeat(" ")));
+    lines.extend(remedies.map(|(text, sign)| Drawn::from(format!("  {sign} {text}"))));
     lines
 }
 
@@ -149,7 +175,7 @@ fn columns(frame: &mut Frame<'_>, area: Rect, status: &Status, view: View) -> u1
     let (left, right) = all.split_at(cut);
     let mut hidden = 0;
     for (area, part) in areas.iter().zip([left, right]) {
-        let inside = usize::from(area.width.saturating_sub(3));
+        let inside = usize::from(area.width.saturating_sub(2));
         let drawn: Vec<_> = part
             .iter()
             .flat_map(|it| section(it, inside, view))
@@ -200,16 +226,6 @@ fn drawn(line: &Line, width: usize, view: View) -> Drawn<'static> {
         Span::styled(format!("{label:<LABEL$} "), view.dim()),
         Span::raw(text),
     ])
-}
-
-/// A text in so many columns, cut at its end.
-fn fitted(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
-    short.push('…');
-    short
 }
 
 #[cfg(test)]
@@ -266,6 +282,23 @@ mod tests {
                     scrolled: 999,
                 };
                 let _drawn = drawn(&samples::degraded(), (width, height), view);
+            }
+        }
+    }
+
+    #[test]
+    fn trouble_is_told_whole_at_any_usual_width() {
+        for width in [80, 100, 120] {
+            let terminal = drawn(&samples::degraded(), (width, 24), View::default());
+            let cells = terminal.backend().buffer().content().iter();
+            let text: String = cells.map(ratatui::buffer::Cell::symbol).collect();
+            assert!(text.contains("running, in trouble: ready"), "{text}");
+            let words: String = text.split_whitespace().collect();
+            for advice in samples::degraded().advice.iter().take(2) {
+                for part in [&advice.cause, &advice.remedy] {
+                    let part: String = part.split_whitespace().collect();
+                    assert!(words.contains(&part), "{part} is not in {words}");
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `status`: how the worker fares and has fared, as a table, as JSON, or followed live.
 
 mod dashboard;
+mod fit;
 mod sections;
 mod text;
 mod watch;

@@ -15,7 +15,7 @@ const LABEL: usize = 9;
 pub(super) fn text(status: &Status) -> String {
     let mut out = String::new();
     // Writing to a string can't fail.
-    let _ = writeln!(out, "{} {}", sign(status), headline(status));
+    let _ = writeln!(out, "{} {}", sign(status), headline(status, Words::All));
     let _ = writeln!(out, "   {}", subline(status));
     for advice in &status.advice {
         let topic = advice.topic.map(|it| format!("topic {it}: "));
@@ -58,8 +58,15 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// What it does, and since when.
-pub(super) fn headline(status: &Status) -> String {
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Words {
+    All,
+    Few,
+}
+
+/// What it does, and since when; what matters most comes first.
+pub(super) fn headline(status: &Status, words: Words) -> String {
     let process = &status.process;
     let doing = process.phase.map_or_else(String::new, |phase| {
         let word = serde_json::to_value(phase).ok();
@@ -72,19 +79,20 @@ pub(super) fn headline(status: &Status) -> String {
         .unwrap_or_default();
     match process.life {
         Life::Runs => {
-            let started = process
-                .started
-                .0
-                .map(|at| format!(" since {} ({})", date(at), ago(process.started, status.at)));
+            let started = process.started.0.map(|at| {
+                let ago = ago(process.started, status.at);
+                match words {
+                    Words::All => format!(", since {} ({ago})", date(at)),
+                    Words::Few => format!(", since {ago}"),
+                }
+            });
             let in_trouble = if status.state == State::Trouble {
                 ", in trouble"
             } else {
                 ""
             };
-            format!(
-                "running{}{pid}: {doing}{in_trouble}",
-                started.unwrap_or_default()
-            )
+            let started = started.unwrap_or_default();
+            format!("running{in_trouble}: {doing}{started}{pid}")
         }
         Life::Never => "never started here".into(),
         Life::Ended => format!("stopped {}", ago(process.ended, status.at)),

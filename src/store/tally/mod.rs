@@ -10,6 +10,7 @@ mod learnt;
 mod opened;
 mod rows;
 mod runs;
+mod unready;
 mod uptime;
 
 pub use block_clock::{BlockClock, Mark};
@@ -22,5 +23,6 @@ pub use opened::{Books, windows};
 pub use rows::{JournaledWindow, Ledger, Past};
 pub(crate) use runs::mark;
 pub(super) use runs::set_aside;
-pub use runs::{Run, RunRepository, Terms, Unready};
+pub use runs::{Run, RunRepository, Terms};
+pub use unready::Unready;
 pub use uptime::{Uptime, uptime};

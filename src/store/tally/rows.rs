@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 
 use super::{
     Followed, Payment, Run, Terms, Unready,
-    runs::{run, terms, unready},
+    runs::{run, terms},
+    unready,
 };
 use crate::{
     store::{Lives, StateName, StoreError, Wallet, database, one_connection},
@@ -151,7 +152,7 @@ impl Ledger {
     /// The wallet's runs and its chain's terms.
     pub(super) async fn rules(&self, wallet: &Wallet) -> Result<Rules, StoreError> {
         let runs = self.rows(RUNS, wallet, run).await?;
-        let unready = self.rows(UNREADY, wallet, unready).await?;
+        let unready = self.rows(UNREADY, wallet, unready::read).await?;
         let terms = self.rows(TERMS, wallet, terms).await?;
         Ok(Rules {
             runs,

@@ -164,9 +164,9 @@ async fn tables_of_the_future_and_of_the_past_are_told_apart() {
         let path = folder.path().join("worker.db");
         let store = filled(&path).await;
         let sql = if version == 99 {
-            "UPDATE _sqlx_migrations SET version = 99 WHERE version = 8"
+            "UPDATE _sqlx_migrations SET version = 99 WHERE version = (SELECT max(version) FROM _sqlx_migrations)"
         } else {
-            "DELETE FROM _sqlx_migrations WHERE version = 8"
+            "DELETE FROM _sqlx_migrations WHERE version > 6"
         };
         sqlx::query(sql).execute(&store.pool).await.unwrap();
         let error = Ledger::open(&path).await.unwrap_err().to_string();

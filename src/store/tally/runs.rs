@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 use time::{Duration, OffsetDateTime};
 
-use super::Mark;
+use super::{
+    Mark,
+    unready::{self, Unready},
+};
 use crate::{
     store::{Store, StoreError, Wallet},
     types::{Height, TopicId},
@@ -99,21 +102,6 @@ impl Run {
     }
 }
 
-/// A time within a run in which no window could be answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unready {
-    /// The row's number; rises with time. 0 until it is noted.
-    pub id: i64,
-    /// The run.
-    pub run: i64,
-    /// Why: a word of `/readyz`.
-    pub reason: String,
-    /// When it began.
-    pub began: OffsetDateTime,
-    /// When it ended; none while it lasts, and where the run ended before it.
-    pub ended: Option<OffsetDateTime>,
-}
-
 /// Where runs and terms are noted. Nothing of the path waits for it.
 #[async_trait]
 pub trait RunRepository: Send + Sync + 'static {
@@ -152,10 +140,6 @@ const BEGIN: &str = "INSERT INTO runs (chain_id, address, version, pid, started,
 
 const KEEP: &str = "UPDATE runs SET ready = ?, marked = ?, mark_height = ?, seen = ?, heard = ?, \
     seen_height = ?, ended = ?, why = ? WHERE id = ?";
-
-const UNREADY: &str = "INSERT INTO unready (id, run, reason, began, ended) \
-    VALUES (NULLIF(?, 0), ?, ?, ?, ?) \
-    ON CONFLICT (id) DO UPDATE SET ended = excluded.ended RETURNING id";
 
 const NOTE: &str = "INSERT OR REPLACE INTO topic_terms \
     (chain_id, topic, height, at, epoch, blocks, active, opened) \
@@ -198,15 +182,8 @@ impl RunRepository for Store {
     }
 
     async fn note_unready(&self, unready: &Unready) -> Result<i64, StoreError> {
-        sqlx::query_scalar(UNREADY)
-            .bind(unready.id)
-            .bind(unready.run)
-            .bind(&unready.reason)
-            .bind(milliseconds(unready.began))
-            .bind(unready.ended.map(milliseconds))
-            .fetch_one(&self.pool)
-            .await
-            .map_err(|cause| self.failed(cause))
+        let noted = unready::note(&self.pool, unready).await;
+        noted.map_err(|cause| self.failed(cause))
     }
 
     async fn note_terms(
@@ -254,18 +231,6 @@ pub(super) fn run(row: &SqliteRow) -> Result<Run, sqlx::Error> {
     })
 }
 
-/// A time without readiness, of a row of `unready`.
-pub(super) fn unready(row: &SqliteRow) -> Result<Unready, sqlx::Error> {
-    let ended: Option<i64> = row.try_get("ended")?;
-    Ok(Unready {
-        id: row.try_get("id")?,
-        run: row.try_get("run")?,
-        reason: row.try_get("reason")?,
-        began: date(row.try_get("began")?),
-        ended: ended.map(date),
-    })
-}
-
 /// Terms of a row of `topic_terms`.
 pub(super) fn terms(row: &SqliteRow) -> Result<Terms, sqlx::Error> {
     Ok(Terms {
@@ -304,11 +269,11 @@ pub(crate) fn mark(height: Height, at: OffsetDateTime) -> Option<Mark> {
     (height > 0).then_some(Mark { height, at })
 }
 
-fn milliseconds(at: OffsetDateTime) -> i64 {
+pub(super) fn milliseconds(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
-fn date(milliseconds: i64) -> OffsetDateTime {
+pub(super) fn date(milliseconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

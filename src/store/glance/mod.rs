@@ -1,20 +1,22 @@
 //! Looking at databases without changing them: no file is made, no table brought up to date, nothing is
 //! mended.
 
+mod predictions;
+mod server;
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions,
-    sqlite::SqliteConnectOptions,
-};
-use time::OffsetDateTime;
-use tokio::time::{Instant, timeout};
+use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
 
+pub use self::{
+    predictions::newest_prediction,
+    server::{ServerGlance, glance_at_server},
+};
 use super::{
-    DatabaseUrl, Store, StoreError, check,
+    Store, StoreError, check,
     connection::{Lives, one_connection},
     database::newest_migration,
     pages::beside,
@@ -105,156 +107,10 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// What a look at a server has shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerGlance {
-    /// Where it is, without a password.
-    pub place: String,
-    /// Its version.
-    pub version: String,
-    /// Its time, as it was half-way between question and answer.
-    pub lead: time::Duration,
-    /// How long it took to answer.
-    pub took: Duration,
-    /// Whether it takes no writes.
-    pub is_read_only: bool,
-    /// Whether the tables that several workers of a wallet share are there.
-    pub is_shared: bool,
-}
-
-/// Asks a PostgreSQL server who and how late it is.
-///
-/// # Errors
-/// When it can't be reached within `limit`, or refuses; or when the address is a file's.
-pub async fn glance_at_server(
-    url: &DatabaseUrl,
-    limit: Duration,
-) -> Result<ServerGlance, StoreError> {
-    let place = url.to_string();
-    let Some(options) = url.server() else {
-        let cause =
-            format!("{place} names a file; write postgres://user:password@host:5432/database");
-        return Err(StoreError::Url { cause });
-    };
-    let asked = timeout(limit, ask_server(options, place.clone())).await;
-    asked
-        .unwrap_or_else(|_| Err(late(limit)))
-        .map_err(|cause| StoreError::Server { place, cause })
-}
-
-async fn ask_server(
-    options: &PgConnectOptions,
-    place: String,
-) -> Result<ServerGlance, sqlx::Error> {
-    let mut connection = connect(options).await?;
-    let began = Instant::now();
-    let asked = "SELECT now(), current_setting('server_version'), \
-                 pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', \
-                 to_regclass('standby_migrations') IS NOT NULL";
-    let row: (OffsetDateTime, String, bool, bool) =
-        sqlx::query_as(asked).fetch_one(&mut connection).await?;
-    let took = began.elapsed();
-    let _ = connection.close().await;
-    let (then, version, is_read_only, is_shared) = row;
-    Ok(ServerGlance {
-        place,
-        version,
-        lead: OffsetDateTime::now_utc() - took / 2 - then,
-        took,
-        is_read_only,
-        is_shared,
-    })
-}
-
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    let options = options.clone().disable_statement_logging();
-    options
-        .application_name("allora-worker check")
-        .connect()
-        .await
-}
-
-fn late(limit: Duration) -> sqlx::Error {
-    let words = format!("no answer within {} s", limit.as_secs());
-    std::io::Error::new(std::io::ErrorKind::TimedOut, words).into()
-}
-
-/// When a crunch's newest prediction was made, as a database of predictions tells; none when it has none,
-/// or no tables yet.
-///
-/// # Errors
-/// When it can't be reached within `limit`, or refuses.
-pub async fn newest_prediction(
-    url: &DatabaseUrl,
-    crunch_id: &str,
-    limit: Duration,
-) -> Result<Option<OffsetDateTime>, StoreError> {
-    let place = url.to_string();
-    let asked = async {
-        match url.path() {
-            Some(path) => newest_in_file(path, crunch_id).await,
-            None => match url.server() {
-                Some(options) => newest_at_server(options, crunch_id).await,
-                None => Ok(None),
-            },
-        }
-    };
-    let answer = timeout(limit, asked).await;
-    let answer = answer.unwrap_or_else(|_| Err(late(limit)));
-    answer.map_err(|cause| match url.path() {
-        Some(_) => super::database::failure(place, cause),
-        None => StoreError::Server { place, cause },
-    })
-}
-
-async fn newest_in_file(path: &Path, crunch: &str) -> Result<Option<OffsetDateTime>, sqlx::Error> {
-    if !path.exists() {
-        return Err(std::io::Error::from(std::io::ErrorKind::NotFound).into());
-    }
-    let mut connection = options(path).connect().await?;
-    let known = "SELECT count(*) FROM sqlite_schema WHERE name = 'predictions'";
-    let known: i64 = sqlx::query_scalar(known).fetch_one(&mut connection).await?;
-    if known == 0 {
-        return Ok(None);
-    }
-    let newest = "SELECT p.performed_at FROM predictions p WHERE +p.config_id IN \
-                  (SELECT id FROM prediction_configs WHERE crunch_id = ?) \
-                  ORDER BY p.performed_at DESC LIMIT 1";
-    let newest: Option<i64> = sqlx::query_scalar(newest)
-        .bind(crunch)
-        .fetch_optional(&mut connection)
-        .await?;
-    let _ = connection.close().await;
-    let at =
-        |millis: i64| OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
-    Ok(newest.and_then(|millis| at(millis).ok()))
-}
-
-async fn newest_at_server(
-    options: &PgConnectOptions,
-    crunch: &str,
-) -> Result<Option<OffsetDateTime>, sqlx::Error> {
-    let mut connection = connect(options).await?;
-    let known: bool = sqlx::query_scalar("SELECT to_regclass('predictions') IS NOT NULL")
-        .fetch_one(&mut connection)
-        .await?;
-    if !known {
-        return Ok(None);
-    }
-    let newest = "SELECT p.performed_at FROM predictions p WHERE p.config_id IN \
-                  (SELECT id FROM prediction_configs WHERE crunch_id = $1) \
-                  ORDER BY p.performed_at DESC LIMIT 1";
-    let newest = sqlx::query_scalar(newest)
-        .bind(crunch)
-        .fetch_optional(&mut connection)
-        .await?;
-    let _ = connection.close().await;
-    Ok(newest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::DatabaseUrl;
 
     const LIMIT: Duration = Duration::from_secs(2);
 

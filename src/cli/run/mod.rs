@@ -1,11 +1,18 @@
 //! `run`: the worker itself.
 
+mod chain;
+mod start;
+
 use std::{process::ExitCode, sync::Arc};
 
 use tokio::{sync::watch, time::Instant};
 
+use self::{
+    chain::{connect, embedded_chain, forget_last_chain, guard, has_answered},
+    start::{Start, prepare},
+};
 use super::{
-    RunArgs, attend,
+    RunArgs,
     books::{self, Books},
     disk::Database,
     failure::Failure,
@@ -14,21 +21,15 @@ use super::{
     process::{self, Life, Plan},
     rooms,
     standby::{Farewell, Standby},
-    terminal,
 };
 use crate::{
-    chain::Signer,
     clock::SharedClock,
     config::Settings,
-    devnet::{Control, Devnet, DevnetConfig},
     forecast::DeskHandle,
-    leash::Leash,
-    ops::{Event, OpsError, Pidfile, Reporter, ReporterOptions, TaskGroup, WalletLock},
-    pulse::Pulses,
+    ops::{Event, Reporter, Shutdown, TaskGroup, WalletLock},
     store::{Journal, Store},
     types::TopicId,
-    vitals::Attendant,
-    worker::{Chain, StartError, Tally, Worker, connect_leashed},
+    worker::{Chain, Tally, Worker},
 };
 
 /// Runs a worker until it is stopped. Exits 0 when it was asked to end (or answered its one window),
@@ -64,63 +65,6 @@ fn never_anew(settings: &Settings, args: &RunArgs) -> Option<&'static str> {
     // A new beginning would be one on another chain, with all that stood on this one gone.
     let is_embedded = settings.network.rpc.is_empty() && settings.network.ws.is_empty();
     is_embedded.then_some("start it again: the embedded chain has ended with it")
-}
-
-fn prepare(args: &RunArgs) -> Result<(Start, Pidfile), Failure> {
-    let started = std::time::Instant::now();
-    let mut settings = Settings::load_asking(&args.overrides(), terminal::ask)?;
-    if !args.dry_run {
-        settings.consent()?;
-    }
-    let signer = rooms::signer(settings.wallet()?)?;
-    // From here on the key is in the signer alone; the logs' mask knows it by digests.
-    let secrets = settings.secrets();
-    settings.wallet = None;
-    let first = Event::Starting {
-        version: env!("CARGO_PKG_VERSION"),
-        network: settings.network_name.clone(),
-        chain_id: settings.network.chain_id.clone(),
-        pid: std::process::id(),
-    };
-    let mut options = ReporterOptions::new(settings.artifacts.clone());
-    options.clock = Arc::new(args.clock.unwrap_or_default());
-    let heard = options.tap.listen();
-    let (pidfile, reporter) = process::open_with(
-        options,
-        &settings.ops,
-        secrets.clone(),
-        first,
-        &settings.notices,
-    )?;
-    let pulses = Pulses::default();
-    let is_alarmed = !(args.once || args.dry_run);
-    let attended = (
-        Arc::new(args.clock.unwrap_or_default()) as SharedClock,
-        pulses.clone(),
-        is_alarmed,
-    );
-    let attendant = attend::attend(&settings, heard, secrets, &reporter, attended);
-    let start = Start {
-        attendant,
-        pulses,
-        settings,
-        signer,
-        reporter,
-        started,
-        pidfile: pidfile.path().display().to_string(),
-    };
-    Ok((start, pidfile))
-}
-
-/// What a worker starts from.
-struct Start {
-    attendant: Option<Arc<Attendant>>,
-    pulses: Pulses,
-    settings: Settings,
-    signer: Signer,
-    reporter: Reporter,
-    started: std::time::Instant,
-    pidfile: String,
 }
 
 /// From the first signal handler to the last task, and to the wallet's lease, which is given back; gives why
@@ -162,9 +106,7 @@ async fn work(
         address: address.clone(),
         prices: prices.to_string(),
     });
-    let standby = Standby::of(&settings, &address, args.dry_run)?;
-    shorten_grace(&mut settings, standby.as_ref());
-    *wallet = guard(&settings, &address, standby.as_ref())?;
+    let standby = guarded(&mut settings, &address, args.dry_run, wallet)?;
     reporter.emit(Event::SingletonPassed { pidfile });
     let period = settings.competition.as_ref().map(period);
     if !await_start(period, &clock, &reporter, &shutdown).await {
@@ -204,8 +146,8 @@ async fn work(
     };
     let worker = async {
         let was_here = has_answered(&settings, &address, journal.as_ref()).await;
-        let bounds = (standby.as_ref(), was_here);
-        let chain = connect(&settings, signer, &topics, &reporter, bounds).await?;
+        let held = (standby.as_ref(), was_here);
+        let chain = connect(&settings, signer, &topics, &reporter, held).await?;
         let mut outcomes = None;
         let mut started = Instant::from_std(started);
         let mut led: Arc<dyn Journal> = Arc::clone(&journal) as _;
@@ -230,10 +172,7 @@ async fn work(
     let (tally, chain, opened) = match begun {
         Some(Ok(begun)) => begun,
         ended => {
-            let ended = match ended {
-                Some(Err(failure)) => Err(failure),
-                _ => Ok(shutdown.requested().await),
-            };
+            let ended = unbegun(ended.and_then(Result::err), &shutdown).await;
             close(&books, &database, &ended).await;
             return ended;
         }
@@ -253,6 +192,14 @@ async fn work(
     let ended = conclude(group, &tally, args.once).await;
     close(&books, &database, &ended).await;
     ended
+}
+
+/// Why nothing was begun: it failed, or was asked to stop before.
+async fn unbegun(failed: Option<Failure>, shutdown: &Shutdown) -> Result<String, Failure> {
+    match failed {
+        Some(failure) => Err(failure),
+        None => Ok(shutdown.requested().await),
+    }
 }
 
 /// Notes why it ended, last of all.
@@ -289,67 +236,24 @@ fn worker_of(
     }
 }
 
+/// Takes the wallet for this process; gives who else is to lead it, where several may.
+fn guarded(
+    settings: &mut Settings,
+    address: &str,
+    dry_run: bool,
+    wallet: &mut Option<WalletLock>,
+) -> Result<Option<Standby>, Failure> {
+    let standby = Standby::of(settings, address, dry_run)?;
+    shorten_grace(settings, standby.as_ref());
+    *wallet = guard(settings, address, standby.as_ref())?;
+    Ok(standby)
+}
+
 /// Another worker waits: what is in the air is not waited for as long as without one.
 fn shorten_grace(settings: &mut Settings, standby: Option<&Standby>) {
     if let Some(standby) = standby {
         let grace = &mut settings.worker.stop_grace;
         *grace = standby.stop_grace(*grace);
-    }
-}
-
-/// The chain, which is sent nothing past the end of the wallet's lease. `was_here`: whether an earlier run
-/// has answered on it.
-async fn connect(
-    settings: &Settings,
-    signer: Signer,
-    topics: &[TopicId],
-    reporter: &Reporter,
-    (standby, was_here): (Option<&Standby>, bool),
-) -> Result<Arc<Chain>, StartError> {
-    let leash = standby.map_or_else(Leash::unlimited, Standby::leash);
-    let (nodes, network) = (&settings.chain, settings.network.clone());
-    connect_leashed(nodes, network, signer, topics, reporter, leash, was_here).await
-}
-
-/// Whether an earlier run has answered on this chain.
-async fn has_answered(settings: &Settings, address: &str, journal: &dyn Journal) -> bool {
-    let recent = journal.recent(&rooms::wallet(settings, address), 1).await;
-    recent.is_ok_and(|found| !found.is_empty())
-}
-
-/// The wallet's lock on this host. An embedded chain is this process's own: nobody else can spend from its
-/// wallet.
-fn guard(
-    settings: &Settings,
-    address: &str,
-    standby: Option<&Standby>,
-) -> Result<Option<WalletLock>, OpsError> {
-    let (network, artifacts) = (&settings.network, &settings.artifacts);
-    if network.rpc.is_empty() {
-        return Ok(None);
-    }
-    let lock = match standby {
-        Some(it) => WalletLock::share(&network.chain_id, address, artifacts, it.place())?,
-        None => WalletLock::acquire(&network.chain_id, address, artifacts)?,
-    };
-    Ok(Some(lock))
-}
-
-/// Each start of the embedded chain is a new one: what went to the last one is lost with it.
-async fn forget_last_chain(
-    settings: &Settings,
-    address: &str,
-    journal: &Store,
-    clock: &SharedClock,
-    reporter: &Reporter,
-) {
-    let wallet = rooms::wallet(settings, address);
-    let aside = format!("{}, before {}", wallet.chain_id, clock.now());
-    if let Err(error) = journal.set_aside(&wallet, &aside).await {
-        reporter.emit(Event::Trouble {
-            cause: format!("the last embedded chain's submissions stay in the journal: {error}"),
-            remedy: "free or repair the disk; windows are answered all the same".into(),
-        });
     }
 }
 
@@ -367,40 +271,4 @@ async fn conclude(
         return Err(Failure::passing("the one window was not answered".into()));
     }
     Ok(shutdown.reason().unwrap_or_default().to_owned())
-}
-
-/// Starts the embedded chain when the network has no endpoints, and points the settings at it. For a
-/// dry run, which registers nothing, the wallet is registered there.
-async fn embedded_chain(
-    settings: &mut Settings,
-    address: &str,
-    register: bool,
-) -> Result<Option<Devnet>, Failure> {
-    let network = &mut settings.network;
-    if !(network.rpc.is_empty() && network.ws.is_empty()) {
-        return Ok(None);
-    }
-    let topics = settings
-        .topics
-        .iter()
-        .map(|topic| rooms::devnet_topic(topic.id));
-    let devnet = Devnet::start(DevnetConfig {
-        chain_id: network.chain_id.clone(),
-        topics: topics.collect(),
-        funded: vec![(address.to_owned(), rooms::POCKET_MONEY.0)],
-        ..DevnetConfig::default()
-    })
-    .await?;
-    for topic in settings.topics.iter().filter(|_| register) {
-        let (topic, address) = (topic.id, address.to_owned());
-        let order = Control::Register {
-            topic,
-            address,
-            registered: true,
-        };
-        devnet.control(order).await?;
-    }
-    network.rpc = vec![devnet.rpc_url()];
-    network.ws = vec![devnet.ws_url()];
-    Ok(Some(devnet))
 }
