@@ -10,12 +10,9 @@ use crate::{
 };
 
 /// What was paid in each of the spans.
-pub(super) fn rewards<'a>(
-    earned: impl IntoIterator<Item = &'a Earnings> + Clone,
-    spans: &Spans<Span>,
-) -> Spans<Uallo> {
+pub(super) fn rewards(earned: &[&Earnings], spans: &Spans<Span>) -> Spans<Uallo> {
     let paid = |span: Span| {
-        let rewards = earned.clone().into_iter().flat_map(|it| &it.rewards);
+        let rewards = earned.iter().flat_map(|it| &it.rewards);
         let within = rewards.filter(|it| span.holds(it.at));
         whole(within.map(|it| it.amount).sum())
     };
@@ -98,13 +95,13 @@ mod tests {
             rewards: vec![reward(2, 8e18)],
             ..Earnings::default()
         };
-        let told = rewards([&one, &other], &spans);
+        let told = rewards(&[&one, &other], &spans);
         let all = 8_000_000_000_000_000_000;
         // A sum of floats is exact to 16 places.
         assert!(told.today.0.abs_diff(all + 1) < 2_000);
-        assert_eq!(rewards([&one], &spans).week, Uallo(3));
-        assert_eq!(rewards([&one], &spans).period, Uallo(7));
-        assert_eq!(rewards([], &spans), Spans::default());
+        assert_eq!(rewards(&[&one], &spans).week, Uallo(3));
+        assert_eq!(rewards(&[&one], &spans).period, Uallo(7));
+        assert_eq!(rewards(&[], &spans), Spans::default());
     }
 
     #[test]

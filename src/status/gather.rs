@@ -298,7 +298,8 @@ impl Desk {
         let most = self.plan.most_per_day.or(vitals.wallet.fees.day_most);
         let end = period.to.0;
         let mut money = money(&vitals.wallet, &past.payments, &spans, most, end, now);
-        money.rewards = rewards(self.earned.values(), &spans);
+        let earned: Vec<_> = self.earned.values().collect();
+        money.rewards = rewards(&earned, &spans);
         let goals = Goals::default();
         let mut advice = files.unread;
         advice.extend(judge::of_life(&process));

@@ -50,7 +50,7 @@ pub(super) fn topic(
         forecast: known.forecast,
         score: score.or(known.score),
         score_ema: known.score_ema.or(ema),
-        rewards: rewards(earned.get(&id), spans),
+        rewards: rewards(earned.get(&id).as_slice(), spans),
         record: known.record,
     }
 }
