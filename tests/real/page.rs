@@ -37,7 +37,7 @@ pub(crate) async fn is_clean(tab: &mut Tab, base: &str) {
 pub(crate) async fn stands_still(tab: &mut Tab, least: f64) {
     let shifts = tab.eval("shifts").await;
     let all = shifts.as_array().unwrap().iter();
-    let sum: f64 = all.filter_map(|it| it["value"].as_f64()).sum();
+    let sum = all.filter_map(|it| it["value"].as_f64()).sum::<f64>().abs();
     say(&format!("layout shift: {sum:.4}"));
     assert!(sum <= least, "{sum}: {shifts}");
 }
