@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What is to be kept, in milliseconds.
-const GOAL_MS: f64 = 1_000.0;
+const GOAL_MS: f64 = 15_000.0;
 
 /// Of the period's answers, as they were kept; where none were, as this run has counted them.
 pub(super) fn board(latencies: &[(WindowKey, f64)], look: &Look) -> LatencyBoard {
