@@ -32,7 +32,7 @@ itself (ops.http.listen)."
 )]
 pub(super) struct PageArgs {
     /// Where the page is served, on this machine alone
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9468")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9469")]
     listen: SocketAddr,
     /// Print what the page shows as JSON, and leave
     #[arg(long)]

@@ -8,9 +8,12 @@
   const kept = (() => { try { return localStorage.getItem(THEME); } catch { return null; } })();
   if (kept === "light" || kept === "dark") root.dataset.theme = kept;
 
+  let stream = null;
   // Silence after which the page is taken to be old; the server says something each 10 s.
   const SILENCE = 15_000;
   const [FIRST_PAUSE, LONGEST_PAUSE] = [1_000, 30_000];
+  // How long a hidden page keeps its connection, and how often it then asks how the worker is.
+  const [PATIENCE, PEEK] = [10_000, 30_000];
   const $ = (id) => document.getElementById(id);
   const setText = (node, text) => { if (node && node.textContent !== text) node.textContent = text; };
 
@@ -74,9 +77,10 @@
     if (id === "banner") retitle();
     tick();
   };
+  const title = (word) => { document.title = document.title.replace(/^[^–]*–/, `${word} –`); };
   const retitle = () => {
     const word = document.querySelector("#banner .word");
-    if (word) document.title = document.title.replace(/^[^–]*–/, `${word.textContent} –`);
+    if (word) title(word.textContent);
   };
 
   // --- The countdown, by the server's clock
@@ -96,7 +100,7 @@
   const tick = () => {
     const countdown = $("countdown");
     if (countdown) setText(countdown, left(Date.parse(countdown.dataset.expected) - now()));
-    if (Date.now() - heard > SILENCE) lose();
+    if (stream && Date.now() - heard > SILENCE) lose();
   };
   const onClock = ({ now: at, height, opens, expected }) => {
     follow(at);
@@ -141,7 +145,6 @@
   };
 
   // --- The stream, read by hand: comments are signs of life, too
-  let stream = null;
   let pause = FIRST_PAUSE;
   let generation = 0;
   const choice = () => {
@@ -201,6 +204,35 @@
     if (stream !== mine) return;
     setTimeout(() => { if (stream === mine) connect(generation); }, pause);
     pause = Math.min(pause * 2, LONGEST_PAUSE);
+  };
+
+  // --- Hidden, it leaves its connection to others, of which browsers open six to a server; its title stays true
+  let resting = 0;
+  const WORDS = { running: "Running", trouble: "In trouble", stopped: "Stopped", never_started: "Never started" };
+  const peek = async () => {
+    try {
+      const response = await fetch("/api/banner", { cache: "no-store" });
+      title(response.ok ? WORDS[(await response.json()).state] : "Lost");
+    } catch {
+      title("Lost");
+    }
+    if (document.hidden) resting = setTimeout(peek, PEEK);
+  };
+  const rest = () => {
+    clearTimeout(resting);
+    if (document.hidden) {
+      resting = setTimeout(() => {
+        stream?.abort();
+        stream = null;
+        peek();
+      }, PATIENCE);
+    } else if (!stream) {
+      heard = Date.now();
+      retitle();
+      connect(generation);
+    } else {
+      tick();
+    }
   };
 
   // --- The log's filter: at once here, and by the server for what is not here
@@ -264,7 +296,7 @@
     form.addEventListener("submit", (event) => { event.preventDefault(); onFilter(); });
     document.addEventListener("keydown", onArrow);
     document.addEventListener("click", onCopy);
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
+    document.addEventListener("visibilitychange", rest);
     const season = $("season");
     if (season) season.scrollLeft = season.scrollWidth;
     sift();

@@ -82,6 +82,7 @@ mod page_live;
 )]
 mod page_samples;
 mod page_site;
+mod page_worker;
 mod peer;
 mod plan;
 mod postgres;

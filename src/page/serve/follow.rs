@@ -45,7 +45,8 @@ pub(super) fn follow(
     let (seat, mut newest) = hub.follow()?;
     let mut waiting = VecDeque::new();
     let mut shown = HashMap::new();
-    if hub.is_older(since) {
+    // A page that chose anew shows no generation.
+    if since > 0 && hub.is_older(since) {
         waiting.push_back(Event::default().event("restarted").data("{}"));
     } else {
         let now = newest.borrow_and_update().clone();
