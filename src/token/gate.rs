@@ -73,7 +73,6 @@ impl Gate {
     }
 
     /// The routes for those who know the token, and a form for those who don't yet.
-    #[must_use]
     pub fn guard(&self, routes: Router) -> Router {
         let routes = routes.layer(from_fn_with_state(self.clone(), admit));
         let Some(open) = self.0.sign_in.as_ref() else {

@@ -133,7 +133,7 @@ async fn scored(home: &Home, chain_id: &str, address: &str) -> Vec<i64> {
 #[tokio::test]
 async fn what_answers_earn_is_told_also_of_the_time_that_the_worker_was_down() {
     let chain_id = "allora-status-4";
-    let (stage, args) = quick(chain_id).await;
+    let (stage, args) = paying(chain_id).await;
     let home = home_of_the_stages_wallet();
     let mut child = home.start(&strs(&args));
     let earned = |status: &Value| {

@@ -89,8 +89,21 @@ pub(crate) async fn quick(chain_id: &str) -> (Stage, Vec<String>) {
     paced(chain_id, 40, 32).await
 }
 
-/// The same, with epochs and windows of so many blocks.
+/// The same, that pays for answers.
+pub(crate) async fn paying(chain_id: &str) -> (Stage, Vec<String>) {
+    staged(chain_id, (40, 32), Some(DevnetTopic::USUAL_REWARD)).await
+}
+
+/// As [`quick`], with epochs and windows of so many blocks.
 pub(crate) async fn paced(chain_id: &str, epoch_length: i64, window: i64) -> (Stage, Vec<String>) {
+    staged(chain_id, (epoch_length, window), None).await
+}
+
+async fn staged(
+    chain_id: &str,
+    (epoch_length, window): (i64, i64),
+    reward: Option<u128>,
+) -> (Stage, Vec<String>) {
     let stage = Stage::with(|config| {
         config.chain_id = chain_id.into();
         config.automatic_blocks = true;
@@ -99,7 +112,7 @@ pub(crate) async fn paced(chain_id: &str, epoch_length: i64, window: i64) -> (St
             id: TOPIC,
             epoch_length,
             window,
-            reward: Some(DevnetTopic::USUAL_REWARD),
+            reward,
             ..DevnetTopic::default()
         }];
     })

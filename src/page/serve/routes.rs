@@ -25,7 +25,6 @@ use axum::{
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// The page, its live updates, and its figures as JSON; without [`assets`].
-#[must_use]
 pub fn routes(hub: Hub) -> Router {
     Router::new()
         .route("/", get(page))
@@ -66,14 +65,12 @@ async fn page(State(hub): State<Hub>, RawQuery(query): RawQuery) -> Response {
 
 async fn events(State(hub): State<Hub>, RawQuery(query): RawQuery) -> Response {
     let query = query.as_deref();
-    match follow(&hub, chosen(query), since(query)) {
-        Some(events) => events.into_response(),
-        None => {
-            let words = "too many pages are open: close some\n";
-            let again = [(RETRY_AFTER, "30")];
-            (StatusCode::SERVICE_UNAVAILABLE, again, words).into_response()
-        }
+    if let Some(events) = follow(&hub, chosen(query), since(query)) {
+        return events.into_response();
     }
+    let words = "too many pages are open: close some\n";
+    let again = [(RETRY_AFTER, "30")];
+    (StatusCode::SERVICE_UNAVAILABLE, again, words).into_response()
 }
 
 async fn all(State(hub): State<Hub>) -> Response {
