@@ -14,7 +14,7 @@ use crate::{
     conformance::settled::settles,
     harness::TOPIC,
     operator::Home,
-    the_program_on_the_embedded_chain::{home_of_the_stages_wallet, quick},
+    the_program_on_the_embedded_chain::{home_of_the_stages_wallet, paying, quick},
 };
 
 /// Within which trouble is told.
