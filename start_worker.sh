@@ -88,6 +88,15 @@ show() {
     echo "   pid      $pid"
     echo "   address  $(state_text "$state" address)"
     echo "   balance  $(state_text "$state" balance)"
+    # A variable: a pipe that is left early would end the script.
+    local page unserved
+    unserved=$(said | grep 'are not served at' | tail -n 1 || true)
+    page=$("$binary" locate --page "$@" 2>/dev/null || true)
+    if [[ -n $unserved ]]; then
+        echo "   page     ⚠️ none: ${unserved#*] }"
+    elif [[ -n $page ]]; then
+        echo "   page     $page"
+    fi
     echo "   look     tail -f $output"
     echo "            tail -f $events"
     echo "   stop     $root/stop_worker.sh${stop_flag:+ $stop_flag}"
@@ -104,12 +113,12 @@ for ((waited = 0; waited < tenths; waited++)); do
     case $phase in
         ready)
             echo "✅ The worker is ready"
-            show
+            show "$@"
             exit 0
             ;;
         waiting | standby)
             echo "⏳ The worker runs: $(state_text "$state" message)"
-            show
+            show "$@"
             exit 0
             ;;
     esac
@@ -133,5 +142,5 @@ done
 echo "⏳ The worker is not ready yet and goes on trying in the background" >&2
 trouble=$(last_trouble)
 [[ -z $trouble ]] || printf '%s\n' "   $trouble" >&2
-show >&2
+show "$@" >&2
 exit 2

@@ -83,7 +83,7 @@ enum Command {
     Season(season::SeasonArgs),
     /// Print where a worker with these flags writes, for the scripts
     #[command(hide = true)]
-    Locate(RunArgs),
+    Locate(locate::LocateArgs),
 }
 
 /// Runs the command that the arguments ask for.

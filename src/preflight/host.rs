@@ -1,6 +1,9 @@
 //! The machine: room on its disk, files that may be open, and who can read what the worker writes.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+};
 
 use rustix::fs::{Access, access, statvfs};
 
@@ -33,6 +36,15 @@ pub(super) fn look(artifacts: &Artifacts) -> Vec<Check> {
     all.extend(space(&disk(artifacts)));
     all.extend(exposed(&artifacts.exposed()));
     all
+}
+
+/// Whether somebody else listens where the worker would.
+pub(super) fn port(listen: SocketAddr) -> Option<Check> {
+    let refused = TcpListener::bind(listen).err()?;
+    let what = format!("metrics, health and the page can't be served at {listen}: {refused}");
+    let remedy = "the worker goes on without them: choose another address, as \
+                  ALLORA_OPS__HTTP__LISTEN=127.0.0.1:9567 in .env or ops.http.listen";
+    Some(Check::warning(Area::Host, "page", what, remedy))
 }
 
 fn program() -> String {
@@ -135,6 +147,17 @@ mod tests {
         assert!(of(2 << 30, false, false)[0].stops());
         let locked = &of(2 << 30, false, true)[0];
         assert_eq!((locked.level, locked.stops()), (Level::Error, false));
+    }
+
+    #[test]
+    fn a_port_that_another_program_has_is_told_with_the_variable_that_changes_it() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = taken.local_addr().unwrap();
+        let check = port(at).unwrap();
+        assert!(check.what.contains(&at.to_string()), "{check:?}");
+        assert!(check.remedy.contains("ALLORA_OPS__HTTP__LISTEN"));
+        drop(taken);
+        assert!(port(at).is_none());
     }
 
     #[test]

@@ -162,6 +162,10 @@ impl Look {
             return all;
         };
         all.extend(host::look(artifacts));
+        let ours = holder_of_folder(artifacts).is_some();
+        let listen = self.settings().filter(|_| !ours);
+        let listen = listen.and_then(|it| it.ops.http.address().ok().flatten());
+        all.extend(listen.and_then(host::port));
         let rivals = rivals::Rivals {
             folder: holder_of_folder(artifacts),
             wallet: self.rival(),

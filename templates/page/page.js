@@ -221,11 +221,7 @@
   const rest = () => {
     clearTimeout(resting);
     if (document.hidden) {
-      resting = setTimeout(() => {
-        stream?.abort();
-        stream = null;
-        peek();
-      }, PATIENCE);
+      resting = setTimeout(() => { leave(); peek(); }, PATIENCE);
     } else if (!stream) {
       heard = Date.now();
       retitle();
@@ -233,6 +229,13 @@
     } else {
       tick();
     }
+  };
+
+  // Browsers keep a page that was left for a while, and its connection with it.
+  const leave = () => {
+    clearTimeout(resting);
+    stream?.abort();
+    stream = null;
   };
 
   // --- The log's filter: at once here, and by the server for what is not here
@@ -297,6 +300,8 @@
     document.addEventListener("keydown", onArrow);
     document.addEventListener("click", onCopy);
     document.addEventListener("visibilitychange", rest);
+    addEventListener("pagehide", leave);
+    addEventListener("pageshow", (event) => { if (event.persisted) rest(); });
     const season = $("season");
     if (season) season.scrollLeft = season.scrollWidth;
     sift();

@@ -60,6 +60,7 @@ pub struct ClockNow {
     /// The chain's newest block.
     pub height: Height,
     /// The block that opens the next window.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub opens: Option<Height>,
     /// When that is expected.
     #[serde(

@@ -278,6 +278,15 @@ pub(super) fn bounds(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)
             None => Some((it, it)),
             Some((low, high)) => Some((low.min(it), high.max(it))),
         })
+        .map(|(low, high)| {
+            // One value alone stands in the middle of a scale that people can read.
+            let room = if low < high {
+                0.0
+            } else {
+                low.abs().max(1.0) * 0.5
+            };
+            (low - room, high + room)
+        })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::words::{self, Stamp, Unit};
 use crate::{
     ops::Status as Answer,
-    page::{Board, TopicBoard},
+    page::{Board, Told, TopicBoard},
     types::{Height, Nonce},
     vitals::Window,
 };
@@ -22,6 +22,9 @@ pub(super) struct Next {
     lasts: Option<String>,
     /// The newest window that was heard of, and the answer to it.
     last: Option<Last>,
+    opened: Option<Stamp>,
+    /// What is not known has its row all the same: nothing below jumps when it comes.
+    details: [(&'static str, Option<String>); 2],
     is_running: bool,
 }
 
@@ -29,9 +32,7 @@ struct Last {
     nonce: Nonce,
     class: &'static str,
     word: &'static str,
-    opened: Option<Stamp>,
     value: Option<String>,
-    details: Vec<(&'static str, String)>,
     cause: Option<String>,
 }
 
@@ -40,7 +41,10 @@ pub(super) fn next(board: &Board, topic: Option<&TopicBoard>) -> Next {
     let told = topic.and_then(|it| status.topics.iter().find(|told| told.id == it.id));
     let told = told.or_else(|| status.topics.first());
     let next = told.and_then(|it| it.next.as_ref());
-    let expected = next.and_then(|it| it.expected.0);
+    let newest = told.and_then(|it| it.last.as_ref());
+    // Of a worker that is down, what is past was only a guess.
+    let is_to_come = |at: &OffsetDateTime| board.told == Told::Worker || *at > status.at;
+    let expected = next.and_then(|it| it.expected.0).filter(is_to_come);
     let blocks = next.and_then(|it| Some(it.closes?.0 - it.opens.0));
     let block_ms = status.head.block_ms;
     let lasts = blocks.map(|blocks| {
@@ -53,11 +57,20 @@ pub(super) fn next(board: &Board, topic: Option<&TopicBoard>) -> Next {
         opens: next.map(|it| it.opens),
         height: status.head.height,
         lasts,
-        last: told
-            .and_then(|it| it.last.as_ref())
-            .map(|it| last(it, unit)),
+        opened: newest.and_then(|it| it.opened.0).map(words::short),
+        details: details(newest),
+        last: newest.map(|it| last(it, unit)),
         is_running: status.process.life == crate::status::Life::Runs,
     }
+}
+
+fn details(window: Option<&Window>) -> [(&'static str, Option<String>); 2] {
+    let latency = window.and_then(|it| it.latency_ms).map(words::millis);
+    let block = window.and_then(|it| Some(it.height?.0 - it.nonce.0));
+    [
+        ("Sent in", latency),
+        ("In block", block.map(|it| format!("+{it}"))),
+    ]
 }
 
 /// As the script goes on to write it: `46:00`, `1:02:03`.
@@ -86,16 +99,11 @@ fn last(window: &Window, unit: Unit) -> Last {
         it.parse()
             .map_or_else(|_| it.to_owned(), |value| unit.show(value))
     });
-    let latency = window.latency_ms.map(|ms| ("Sent in", words::millis(ms)));
-    let block = window.height.map(|it| it.0 - window.nonce.0);
-    let block = block.map(|it| ("In block", format!("+{it}")));
     Last {
         nonce: window.nonce,
         class,
         word,
-        opened: window.opened.0.map(words::short),
         value,
-        details: [latency, block].into_iter().flatten().collect(),
         cause: window.cause.clone(),
     }
 }

@@ -243,8 +243,8 @@ pub(super) fn terms(row: &SqliteRow) -> Result<Terms, sqlx::Error> {
     })
 }
 
-/// The chain began anew: its heights and topics were another's. When the worker ran, and when it was not ready
-/// meanwhile, stays true.
+/// The chain began anew: its heights, its topics and the runs on it were another's. What was answered there is
+/// set aside with them; the run of this process has just met the new one.
 pub(in crate::store) async fn set_aside(
     all: &mut SqliteConnection,
     chain_id: &str,
@@ -253,6 +253,14 @@ pub(in crate::store) async fn set_aside(
     sqlx::query("UPDATE OR REPLACE topic_terms SET chain_id = ? WHERE chain_id = ?")
         .bind(aside)
         .bind(chain_id)
+        .execute(&mut *all)
+        .await?;
+    let earlier = "UPDATE runs SET chain_id = ?1 WHERE chain_id = ?2 \
+                   AND NOT (pid = ?3 AND ended IS NULL AND id = (SELECT max(id) FROM runs))";
+    sqlx::query(earlier)
+        .bind(aside)
+        .bind(chain_id)
+        .bind(i64::from(std::process::id()))
         .execute(&mut *all)
         .await?;
     sqlx::query("UPDATE runs SET mark_height = NULL, seen_height = NULL WHERE chain_id = ?")
