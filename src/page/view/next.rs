@@ -86,9 +86,9 @@ fn countdown(at: OffsetDateTime, now: OffsetDateTime) -> String {
 
 fn last(window: &Window, unit: Unit) -> Last {
     let (class, word) = match window.status {
-        None => ("open", "open, nothing sent yet"),
+        None => ("open", "open"),
         Some(Answer::DryRun) => ("open", "shown, not sent"),
-        Some(Answer::Submitted) => ("open", "sent, not in a block yet"),
+        Some(Answer::Submitted) => ("open", "on its way"),
         Some(Answer::Included) => ("included", "included"),
         Some(Answer::Counted) => ("counted", "counted"),
         Some(Answer::Outranked) => ("outranked", "outranked"),
