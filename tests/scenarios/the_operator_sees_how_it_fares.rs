@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     conformance::settled::settles,
     harness::TOPIC,
-    operator::Home,
+    operator::{Home, terminate},
     the_program_on_the_embedded_chain::{home_of_the_stages_wallet, paying, quick},
 };
 
@@ -93,6 +93,28 @@ async fn windows_are_counted_a_chain_that_stands_is_told_and_so_are_those_missed
     );
     let all = &status["windows"]["period"];
     assert!(all["missed_while_down"].as_u64() >= Some(1), "{status:#}");
+}
+
+/// Each start of the embedded chain is a new chain: what was answered on the last one is none of its windows.
+#[tokio::test]
+async fn windows_of_the_last_embedded_chain_are_not_missed_on_the_next() {
+    let home = Home::new();
+    let child = home.start(&["run", "--network", "devnet"]);
+    home.told("counted", 1).await;
+    assert_eq!(terminate(child).await, Some(0));
+    let known = home.events();
+    let known = known.iter().filter(|it| it["event"] == "counted").count();
+    let child = home.start(&["run", "--network", "devnet"]);
+    home.told("counted", known + 1).await;
+    let (_, status) = self::status(&home).await;
+    let all = &status["windows"]["period"];
+    assert!(all["answered"].as_u64() >= Some(1), "{all}");
+    assert_eq!(
+        (&all["missed"], &all["estimated"]),
+        (&0.into(), &0.into()),
+        "{all}"
+    );
+    assert_eq!(terminate(child).await, Some(0));
 }
 
 #[tokio::test]
