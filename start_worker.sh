@@ -93,7 +93,7 @@ show() {
     unserved=$(said | grep 'are not served at' | tail -n 1 || true)
     page=$("$binary" locate --page "$@" 2>/dev/null || true)
     if [[ -n $unserved ]]; then
-        echo "   page     ⚠️ none: ${unserved#*] }"
+        echo "   page     ${unserved#*] }"
     elif [[ -n $page ]]; then
         echo "   page     $page"
     fi
