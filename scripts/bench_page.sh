@@ -62,7 +62,7 @@ scripts/localnet.sh up >&2
 start() {
   local at=$1
   local listen=127.0.0.1:$((port + 8 + at))
-  ((at > 0)) || listen=
+  ((at > 0)) || listen=off
   MNEMONIC=${words[at]} ALLORA_OPS__HTTP__LISTEN=$listen \
     env -u MNEMONIC_FILE -u PRIVATE_KEY -u PRIVATE_KEY_FILE -u TIINGO_API_KEY MALLOC_ARENA_MAX=1 \
     "$binary" run --network localnet --chain-id "$LOCALNET_CHAIN_ID" --topic "$topic" \

@@ -348,7 +348,7 @@ impl<'a> Check<'a> {
             "tasks give a sign of life each second: write \"60s\", and \"3s\" at least",
         );
         let wrong = format_args!("is {:?}", ops.http.listen);
-        let right = "write an address and a port, such as \"127.0.0.1:9467\", or \"\" for none";
+        let right = "write an address and a port, such as \"127.0.0.1:9467\", or \"off\" for none";
         let holds = ops.http.address().is_ok();
         self.expect(holds, &["ops", "http", "listen"], wrong, right);
         let refused = EnvFilter::try_new(&ops.diagnostics).err();

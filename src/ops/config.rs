@@ -53,13 +53,14 @@ impl HttpConfig {
     }
 }
 
-/// The address that a setting names; none for nowhere.
+/// The address that a setting names; none for nowhere, `off`.
 ///
 /// # Errors
 /// When it is no address.
 pub fn address_of(listen: &str) -> Result<Option<SocketAddr>, AddrParseError> {
     match listen.trim() {
-        "" => Ok(None),
+        // A variable that is empty counts as not set: this one says it there.
+        "" | "off" => Ok(None),
         listen => listen.parse().map(Some),
     }
 }

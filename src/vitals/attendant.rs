@@ -171,8 +171,11 @@ fn bind(listen: SocketAddr, office: Office, reporter: &Reporter) -> Option<TcpLi
         Err(cause) => {
             let Office { key, goes_on, .. } = office;
             reporter.emit(Event::Notice {
-                cause: format!("metrics and health are not served at {listen}: {cause}"),
-                remedy: format!("{goes_on}; choose another address as {key}, or \"\" for none"),
+                cause: format!(
+                    "metrics and health are not served at {listen}: {}",
+                    cause.kind()
+                ),
+                remedy: format!("{goes_on}; choose another address as {key}, or \"off\" for none"),
             });
             None
         }

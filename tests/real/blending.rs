@@ -73,7 +73,7 @@ impl Crew {
             .arg("--config")
             .arg(self.settings())
             .env("DATABASE_URL", &self.database)
-            .env("ALLORA_PREDICT__HTTP__LISTEN", "")
+            .env("ALLORA_PREDICT__HTTP__LISTEN", "off")
             .env("TIINGO_API_KEY", "of-no-account")
             .stdin(Stdio::null())
             .stdout(self.file(&format!("{command}.out")))

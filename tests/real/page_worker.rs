@@ -177,7 +177,7 @@ async fn a_seasons_page_is_drawn() {
     let listen = format!("127.0.0.1:{}", free_ports(1));
     let base = format!("http://{listen}");
     let arguments = ["page", "--data-dir", data, "--listen", &listen];
-    let _page = Program::start(&arguments, folder.path(), "");
+    let _page = Program::start(&arguments, folder.path(), "off");
     let browser = Browser::start(&program).await;
     let mut tab = browser.tab().await;
     open(&mut tab, &base).await;

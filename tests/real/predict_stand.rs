@@ -89,7 +89,7 @@ impl Stand {
             .arg(self.path().join("predict.toml"))
             .env_remove("TIINGO_API_KEY")
             .env_remove("DATABASE_URL")
-            .env("ALLORA_PREDICT__HTTP__LISTEN", "");
+            .env("ALLORA_PREDICT__HTTP__LISTEN", "off");
         Worker::spawn(&mut command, log, self.path())
     }
 

@@ -96,7 +96,7 @@ impl Stand {
             .arg("--config")
             .arg(path("share.toml"))
             .env("DATABASE_URL", self.place.address())
-            .env("ALLORA_PREDICT__HTTP__LISTEN", "")
+            .env("ALLORA_PREDICT__HTTP__LISTEN", "off")
             .env("TIINGO_API_KEY", "no-key-at-all")
             .stdin(Stdio::null())
             .stdout(log("stdout"))

@@ -51,8 +51,8 @@ impl Home {
             .env("ALLORA_WORKER_HOME", self.folder.path())
             .env("PRIVATE_KEY", &self.key)
             // Many run at once, and one alone would have the address.
-            .env("ALLORA_OPS__HTTP__LISTEN", "")
-            .env("ALLORA_PREDICT__HTTP__LISTEN", "")
+            .env("ALLORA_OPS__HTTP__LISTEN", "off")
+            .env("ALLORA_PREDICT__HTTP__LISTEN", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

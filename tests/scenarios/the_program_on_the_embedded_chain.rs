@@ -46,7 +46,9 @@ async fn the_operators_lines_work(home: &Home) {
     assert!(number(&named).await >= 2);
     let hour = "grep \"$(date -u +%Y-%m-%dT%H)\"";
     let alarms = format!("grep \"error\" {log} | {hour} | wc -l");
-    assert_eq!(number(&alarms).await, 0);
+    let count = number(&alarms).await;
+    let lines = home.shell(&format!("grep 'error' {log}")).await;
+    assert_eq!(count, 0, "{lines}");
     let alarms = home
         .shell("grep -E \"❌|ERROR\" data/artifacts/logs/worker_output.log")
         .await;
