@@ -12,5 +12,9 @@ if [[ -z ${ALLORA_WORKER_BIN:-} ]]; then
   ALLORA_WORKER_BIN=$(cargo metadata --format-version 1 --no-deps --locked | jq -er .target_directory)/release/allora-worker
 fi
 export ALLORA_WORKER_BIN ALLORA_REAL=require
-[[ -z ${1:-} ]] || export ALLORA_PAGE_PICTURES=$1
+if [[ -n ${1:-} ]]; then
+  mkdir -p "$1"
+  ALLORA_PAGE_PICTURES=$(cd "$1" && pwd)
+  export ALLORA_PAGE_PICTURES
+fi
 timeout 600 cargo test --locked --test real -- --nocapture --test-threads 1 page
