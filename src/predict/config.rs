@@ -277,7 +277,8 @@ impl PredictConfig {
         }
         if self.http.address().is_err() {
             let wrong = format!("is {:?}", self.http.listen);
-            let right = "write an address and a port, such as \"127.0.0.1:9468\", or \"off\" for none";
+            let right =
+                "write an address and a port, such as \"127.0.0.1:9468\", or \"off\" for none";
             return refuse("http.listen", wrong, right);
         }
         if !(1..=1 << 20).contains(&self.outbox_mib) {
