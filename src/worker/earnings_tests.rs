@@ -104,6 +104,17 @@ impl Stage {
         all.remove(&TOPIC).unwrap_or_default()
     }
 
+    /// Waits until blocks up to this one were read.
+    async fn read_to(&self, height: i64) {
+        let deadline = tokio::time::Instant::now() + WAIT;
+        let wallet = self.chain.wallet();
+        let read = async || self.store.read_until(&wallet, TOPIC).await.unwrap();
+        while read().await < Some(Height(height)) {
+            assert!(tokio::time::Instant::now() < deadline, "{:?}", read().await);
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Waits until so many windows are scored.
     async fn scored(&self, count: usize) -> Earnings {
         let deadline = tokio::time::Instant::now() + WAIT;
@@ -159,6 +170,8 @@ async fn openings_that_are_heard_of_are_read_and_those_between_them_too() {
     stage.reach(FIRST).await;
     let mut reading = stage.earner();
     reading.hears_of(FIRST);
+    // Before anything was read, the newest opening alone would be.
+    stage.read_to(FIRST).await;
     stage.reach(FIRST + LATER + 24).await;
     // The two openings before go by unheard; this one settles the third window.
     reading.hears_of(FIRST + LATER + 24);
