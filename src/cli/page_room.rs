@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -23,7 +24,7 @@ use crate::{
     },
     status::Status,
     types::TopicId,
-    vitals::{self, PageRoom, Shared, Vitals},
+    vitals::{self, Head, Next, PageRoom, Shared, Vitals},
 };
 
 /// Boards of the worker in this very process.
@@ -113,13 +114,7 @@ fn clock_of(status: &Status, topic: Option<TopicId>) -> Option<ClockNow> {
     let wanted = status.topics.iter().find(|it| Some(it.id) == topic);
     let next = wanted.or_else(|| status.topics.first());
     let next = next.and_then(|it| it.next.as_ref());
-    Some(ClockNow {
-        now: SystemClock.now(),
-        height: status.head.height?,
-        opens: next.map(|it| it.opens),
-        expected: next.and_then(|it| it.expected.0),
-        block_ms: status.head.block_ms,
-    })
+    countdown(SystemClock.now(), &status.head, next)
 }
 
 /// The page of the worker in this process; `is_open` where nobody has to sign in.
@@ -160,11 +155,16 @@ fn clock_now(vitals: &Vitals, topic: Option<TopicId>, clock: &SharedClock) -> Op
     let wanted = topic.and_then(|id| vitals.topics.get(&id));
     let next = wanted.or_else(|| vitals.topics.values().next());
     let next = next.and_then(|it| it.next.as_ref());
+    countdown(clock.now(), &vitals.head, next)
+}
+
+/// None while no block is known.
+fn countdown(now: OffsetDateTime, head: &Head, next: Option<&Next>) -> Option<ClockNow> {
     Some(ClockNow {
-        now: clock.now(),
-        height: vitals.head.height?,
+        now,
+        height: head.height?,
         opens: next.map(|it| it.opens),
         expected: next.and_then(|it| it.expected.0),
-        block_ms: vitals.head.block_ms,
+        block_ms: head.block_ms,
     })
 }

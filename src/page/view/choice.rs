@@ -27,10 +27,8 @@ impl Choice {
     #[must_use]
     pub fn from_query(query: &str) -> Self {
         let mut choice = Self::default();
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = decoded(value);
-            match name {
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
                 "topic" => choice.topic = value.parse().ok().map(TopicId),
                 "day" => choice.day = Date::parse(&value, DAY).ok(),
                 "level" => choice.level = level(&value),
@@ -121,33 +119,6 @@ fn encoded(text: &str) -> String {
         _ => format!("%{byte:02X}"),
     };
     text.bytes().map(one).collect()
-}
-
-/// A form's text: `+` is a space. What is no encoding stands for itself.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        let byte = match first {
-            b'+' => b' ',
-            b'%' => match after.get(..2).and_then(byte_of) {
-                Some(byte) => {
-                    rest = &after[2..];
-                    byte
-                }
-                None => b'%',
-            },
-            other => *other,
-        };
-        bytes.push(byte);
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn byte_of(digits: &[u8]) -> Option<u8> {
-    let digits = digits.iter().all(u8::is_ascii_hexdigit).then_some(digits)?;
-    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
 #[cfg(test)]
